@@ -1,0 +1,68 @@
+"""
+The migration's branch of the error tree (`provisioning.errors` draws the root).
+
+    MigrationError
+    ├── PlaybookError        a playbook file is wrong
+    ├── Refused              asked for something that may not be done now (a held lock, a closed window)
+    ├── GateError            a document is unsigned, signed by the wrong person, or changed after signing
+    ├── ConnectionFailed     a host cannot be reached, or is not the one that was pinned
+    ├── FreezeError          legacy could not be frozen or unfrozen, or its lease ran out
+    ├── TransferError        data or files could not be moved
+    ├── ComparisonError      the comparison could not be made (a difference is a result, not this)
+    ├── InterfaceError       an interface could not be held, repointed or released
+    ├── VerificationError    the go-live suite did not pass, so the door stays closed
+    └── EvidenceError        evidence or the dossier was changed, or is missing or stale
+
+    Waiting is no failure: the run has come to a point where a person must act.
+"""
+
+from provisioning.errors import BasculeError
+
+
+class MigrationError(BasculeError):
+    """Something in a migration failed."""
+
+
+class PlaybookError(MigrationError): ...
+
+
+class Refused(MigrationError): ...  # noqa: N818 - reads as what it is
+
+
+class GateError(MigrationError): ...
+
+
+class ConnectionFailed(MigrationError): ...  # noqa: N818 - ConnectionError is a builtin
+
+
+class FreezeError(MigrationError): ...
+
+
+class TransferError(MigrationError): ...
+
+
+class ComparisonError(MigrationError): ...
+
+
+class InterfaceError(MigrationError): ...
+
+
+class VerificationError(MigrationError): ...
+
+
+class EvidenceError(MigrationError): ...
+
+
+class Waiting(Exception):  # noqa: N818 - not an error
+    """
+    The run stops here until a person has acted; nothing failed.
+
+    Args:
+        what: What is waited for, and from whom.
+        next_step: The command that this person types.
+    """
+
+    def __init__(self, what: str, *, next_step: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.next_step = next_step

@@ -1,0 +1,83 @@
+"""
+What a step is: a name, an act that can be repeated without harm, and its undo.
+
+Promise: a step gets all it works on from its `StepContext`, returns plain JSON values without
+secrets (they are stored in clear), raises a `BasculeError` when it fails, and `Waiting` when a
+person must act first.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from migrate.case import Case
+from migrate.connections import Hosts
+from migrate.errors import PlaybookError
+from provisioning.manifest import Manifest
+
+Result = dict[str, Any]
+"""Plain JSON values; shown in the dossier's timeline."""
+
+
+class Progress(Protocol):
+    """Where a long step tells how far it is. Shown with rate and time left, or as plain lines."""
+
+    def start(self, what: str, total: float | None, unit: str) -> None: ...
+    def advance_to(self, done: float) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """All that a step works on."""
+
+    case: Case
+    hosts: Hosts
+    progress: Progress
+    attempt: str
+    """Names this run of the phase, such as ``realisation-2``; evidence that must be fresh carries it."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What the playbook says under ``with:``."""
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.case.manifest
+
+
+Act = Callable[[StepContext], Result]
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    summary: str
+    """First line of the act's docstring."""
+    act: Act
+    undo: Act | None
+    undo_summary: str
+
+
+_registry: dict[str, Step] = {}
+
+
+def step(name: str, *, undo: Act | None = None) -> Callable[[Act], Act]:
+    """Register a function as the act of the step `name`; `undo` puts back what it did, also when it did only half."""
+
+    def register(act: Act) -> Act:
+        if name in _registry and _registry[name].act is not act:
+            raise PlaybookError(f"two steps are called {name}")
+        first = lambda f: (f.__doc__ or "").strip().splitlines()[0]  # noqa: E731 - said twice on the next line
+        _registry[name] = Step(
+            name, first(act), act, undo, first(undo) if undo else "changes nothing that needs undoing"
+        )
+        return act
+
+    return register
+
+
+def known_steps() -> dict[str, Step]:
+    """Return all steps by name."""
+    from migrate.steps import load_all  # here, since the step modules import this one
+
+    load_all()
+    return dict(_registry)

@@ -1,0 +1,261 @@
+"""
+A tenant's manifest, ``stacks/<tenant>.yaml``: who the tenant is and what it asked for.
+
+Promise: a `Manifest` that exists is sound. Names in it are safe in a path, a shell and SQL;
+unknown keys were refused; every reference names something that the manifest defines.
+Reading a file, with every fault told at once, is `provisioning.manifest_file`.
+"""
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    EmailStr,
+    Field,
+    HttpUrl,
+    model_validator,
+)
+
+Environment = Literal["test", "prod"]
+
+_NAME_RULE = "2 to 30 characters: lowercase a-z, digits and single hyphens, a letter first, no hyphen last"
+
+
+def _safe_name(name: str) -> str:
+    """Refuse what could escape a path, a shell or SQL; ASCII only, so no look-alikes either."""
+    if not 2 <= len(name) <= 30:
+        raise ValueError(f"{len(name)} characters; the rule is {_NAME_RULE}")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+        odd = sorted({c for c in name if not re.fullmatch(r"[a-z0-9-]", c)})
+        why = f"has {', '.join(ascii(c) for c in odd)}" if odd else "starts or ends wrongly"
+        raise ValueError(f"{why}; the rule is {_NAME_RULE}")
+    return name
+
+
+def _safe_identifier(name: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
+        raise ValueError("not a plain SQL name: 1 to 63 of a-z, 0-9 and _, no digit first")
+    return name
+
+
+def _host_name(name: str) -> str:
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    if len(name) > 253 or not re.fullmatch(rf"{label}(\.{label})+", name):
+        raise ValueError("not a host name such as alpenblick.care.example (lowercase, ASCII)")
+    return name
+
+
+def _relative_path(path: str) -> str:
+    """A path below the login folder of a host: it may not climb out of it, nor hold control characters."""
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        raise ValueError("must be a path below the login folder: not absolute, no '..'")
+    if not path.isprintable() or path.startswith("-"):
+        raise ValueError("holds control characters, or starts with a hyphen")
+    return path
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"no time zone {name!r}; take one such as Europe/Zurich")
+    return name
+
+
+Name = Annotated[
+    str, AfterValidator(_safe_name), Field(json_schema_extra={"pattern": r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"})
+]
+"""A name that is safe in a path, a shell and SQL."""
+Identifier = Annotated[str, AfterValidator(_safe_identifier)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+RelativePath = Annotated[str, AfterValidator(_relative_path)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
+class Model(BaseModel):
+    """Base of all parts of a manifest: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Person(Model):
+    """Somebody at the customer or the vendor. The e-mail address is also the name that signs."""
+
+    name: str = Field(min_length=1, max_length=100)
+    email: EmailStr
+    phone: str | None = Field(
+        default=None, pattern=r"^\+[0-9 ]{6,20}$", description="Such as +41 31 555 01 02."
+    )
+
+
+class Contacts(Model):
+    """Who signs and who is asked."""
+
+    responsible: Person = Field(description="Confirms the offer and accepts the site, by signature.")
+    technical: Person = Field(description="Knows the legacy servers.")
+
+
+class LegacyHost(Model):
+    """A server that the tenant leaves, as OpenSSH reaches it."""
+
+    name: Name
+    ssh_config: str = Field(
+        description="An ssh_config file, relative to the workspace; its host keys are pinned."
+    )
+    ssh_alias: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="The Host entry in that file.")
+
+
+class LegacyDatabase(Model):
+    """A database that the tenant leaves. Its address is that of its host."""
+
+    name: Name
+    engine: Literal["postgresql"] = "postgresql"
+    host: Name = Field(description="Name under legacy.hosts.")
+    port: int = Field(default=5432, ge=1, le=65535)
+    dbname: Identifier
+    user: Identifier = Field(description="May read everything and switch the database to read-only.")
+    password_file: str = Field(description="Mode 0600, relative to the workspace, one line.")
+    ca_file: str = Field(
+        description="PEM, relative to the workspace; the server's certificate is checked against it."
+    )
+
+
+class LegacyFiles(Model):
+    """A tree of files that the tenant leaves."""
+
+    name: Name
+    host: Name = Field(description="Name under legacy.hosts.")
+    path: RelativePath = Field(description="Relative to the login folder of that host.")
+
+
+class Legacy(Model):
+    """All that the tenant leaves."""
+
+    hosts: tuple[LegacyHost, ...] = Field(min_length=1)
+    databases: tuple[LegacyDatabase, ...] = Field(min_length=1)
+    files: tuple[LegacyFiles, ...] = ()
+
+    @model_validator(mode="after")
+    def _references_hold(self) -> Self:
+        hosts = {host.name for host in self.hosts}
+        for part in (*self.databases, *self.files):
+            if part.host not in hosts:
+                raise ValueError(f"{part.name} is on host {part.host!r}, which is not under legacy.hosts")
+        for kind, parts in (("hosts", self.hosts), ("databases", self.databases), ("files", self.files)):
+            names = [part.name for part in parts]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{kind}: a name stands twice")
+        return self
+
+
+class Interface(Model):
+    """Something that sends data to the tenant's system and has to send them elsewhere after the move."""
+
+    name: Name
+    kind: Literal["https", "sftp"]
+    host: Name = Field(description="Name under legacy.hosts: where the connector runs.")
+    control: RelativePath = Field(
+        description="The connector's control command on that host; see docs/interfaces.md."
+    )
+    public_key: str | None = Field(
+        default=None,
+        pattern=r"^ssh-ed25519 [A-Za-z0-9+/=]+( [ -~]*)?$",
+        description="sftp: the key that the connector logs in with.",
+    )
+
+    @model_validator(mode="after")
+    def _sftp_has_a_key(self) -> Self:
+        if self.kind == "sftp" and self.public_key is None:
+            raise ValueError("public_key is missing: the site admits an SFTP connector by its key only")
+        return self
+
+
+class Window(Model):
+    """When the customer wishes the move to happen. Moments carry their offset; `time_zone` is for showing them."""
+
+    opens_at: AwareDatetime
+    closes_at: AwareDatetime
+    time_zone: TimeZone
+
+    @model_validator(mode="after")
+    def _ends_after_it_opens(self) -> Self:
+        if self.closes_at <= self.opens_at:
+            raise ValueError("closes_at is not after opens_at")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+class Sizing(Model):
+    """How large one environment is. On the local substrate it sets the database's memory and connections."""
+
+    database_memory_mb: int = Field(default=128, ge=32, le=65536)
+    database_connections: int = Field(default=60, ge=20, le=1000)
+    application_workers: int = Field(default=4, ge=1, le=64)
+
+
+class Application(Model):
+    """What runs on the site, as a versioned artifact."""
+
+    name: Name
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    artifact: str = Field(description="A folder or archive, relative to the workspace.")
+    settings: dict[Identifier, str] = Field(
+        default_factory=dict, description="Handed to the application; no secrets."
+    )
+
+
+class Support(Model):
+    """Whom the tenant turns to afterwards."""
+
+    email: EmailStr
+    url: HttpUrl | None = None
+
+
+class Manifest(Model):
+    """One tenant: ``stacks/<tenant>.yaml``."""
+
+    tenant: Name
+    display_name: str = Field(min_length=1, max_length=100, description="As the customer writes it.")
+    language: Literal["fr", "de", "nb", "en"] = "en"
+    currency: Literal["CHF", "EUR", "NOK"] = "CHF"
+    playbook: Name = Field(
+        description="Name of a file in migrate/playbooks/ or, first, in the workspace's playbooks/."
+    )
+    substrate: Literal["local", "aws"]
+    site_name: HostName = Field(description="The site's host name, agreed with the customer.")
+    application: Application
+    contacts: Contacts
+    legacy: Legacy
+    interfaces: tuple[Interface, ...] = ()
+    modules: tuple[Name, ...] = Field(default=(), description="Such as epdoc.")
+    window: Window
+    sizing: dict[Environment, Sizing] = Field(default_factory=dict)
+    support: Support
+
+    @model_validator(mode="after")
+    def _interfaces_hold(self) -> Self:
+        hosts = {host.name for host in self.legacy.hosts}
+        names = [interface.name for interface in self.interfaces]
+        if len(set(names)) != len(names):
+            raise ValueError("interfaces: a name stands twice")
+        for interface in self.interfaces:
+            if interface.host not in hosts:
+                raise ValueError(
+                    f"interface {interface.name} is on host {interface.host!r}, which is not under legacy.hosts"
+                )
+        return self
+
+    def sizing_of(self, environment: Environment) -> Sizing:
+        return self.sizing.get(environment, Sizing())
+
+    def stack(self, environment: Environment) -> str:
+        """The Pulumi stack of one environment."""
+        return f"{self.tenant}-{environment}"

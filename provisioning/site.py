@@ -1,0 +1,95 @@
+"""
+The site contract: what a site takes and what it must give back, on any substrate.
+
+Promise: whoever reads `SiteOutputs` needs to know nothing of the substrate. A substrate is one
+folder with a ``Site`` component whose outputs have these names; `migrate/` and the go-live
+suite read them from the stack and nothing else.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from provisioning.manifest import Environment
+
+DoorState = Literal["closed", "open", "suspended"]
+"""closed: 503 with a page that says when it opens, only the verification path answers. open: users
+are let in. suspended: 503 with the reason; the data stay."""
+
+
+class _Output(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SshAccess(_Output):
+    """How OpenSSH, Fabric and testinfra reach the site's host."""
+
+    alias: str
+    config: str
+    """Text of an ssh_config with one Host entry, `alias`; ``{known_hosts}`` and ``{identity}`` in it
+    stand for the files that `migrate.connections` writes beside it."""
+    known_hosts: str
+    """The pinned host key, as a known_hosts line."""
+    identity: SecretStr
+    """The private key that logs in."""
+
+
+class DatabaseRole(_Output):
+    name: str
+    password: SecretStr
+
+
+class DatabaseEndpoint(_Output):
+    """The tenant's database, reached from the site's host (or through it)."""
+
+    engine: Literal["postgresql"] = "postgresql"
+    host: str
+    port: int
+    dbname: str
+    ca: str
+    """PEM; connect with sslmode=verify-full."""
+    owner: DatabaseRole
+    """Owns schemas and tables. Cannot create roles or databases."""
+    application: DatabaseRole
+    """Reads and writes rows, nothing else."""
+    migration: DatabaseRole
+    """Loads data as the owner during the move; a member of `owner`."""
+
+
+class Door(_Output):
+    """What lets users in. ``<command> open|closed|suspended`` flips it; ``<command>`` alone prints its state."""
+
+    state: DoorState
+    """As declared when the stack last ran."""
+    command: str
+    """On the site's host, over SSH."""
+
+
+class SiteOutputs(_Output):
+    """Stack outputs of ``<tenant>-<environment>``."""
+
+    tenant: str
+    environment: Environment
+    substrate: Literal["local", "aws"]
+    url: str
+    """Where users go, such as https://…; answers with 503 while the door is closed."""
+    ca: str
+    """PEM of the authority that signed the site's certificate."""
+    site_name: str
+    verification_path: str
+    """Path below `url` that reaches the application while the door is closed, when the request
+    carries `verification_token` in ``X-Verification-Token``."""
+    verification_token: SecretStr
+    ssh: SshAccess
+    database: DatabaseEndpoint
+    files: str
+    """Folder on the host, absolute."""
+    backups: str
+    """Folder on the host, absolute, where final and scheduled backups lie."""
+    application_name: str
+    application_version: str
+    interface_token: SecretStr
+    """What an https interface presents as ``Authorization: Bearer`` to deliver to this site."""
+    interface_inbox: str
+    """Where an sftp interface drops its files, relative to its login folder."""
+    door: Door
