@@ -18,7 +18,7 @@ from fabric import Config, Connection
 from migrate.case import write_whole
 from migrate.errors import ConnectionFailed
 from provisioning.engine import Stack
-from provisioning.manifest import Environment, Manifest
+from provisioning.manifest import Environment, LegacyHost, Manifest
 from provisioning.site import SiteOutputs, SshAccess
 from provisioning.workspace import Workspace
 
@@ -115,10 +115,10 @@ class Hosts:
     def legacy_address(self, name: str) -> str:
         """HostName of a legacy host: where its databases listen."""
         config, alias = self.legacy_ssh_config(name)
-        return paramiko.SSHConfig.from_path(str(config)).lookup(alias)["hostname"]
+        return str(paramiko.SSHConfig.from_path(str(config)).lookup(alias)["hostname"])
 
     @cached_property
-    def _legacy_by_name(self):  # type: ignore[no-untyped-def]
+    def _legacy_by_name(self) -> dict[str, LegacyHost]:
         return {host.name: host for host in self.manifest.legacy.hosts}
 
     def _connection(self, ssh_config: Path, alias: str) -> Connection:

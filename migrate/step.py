@@ -60,16 +60,18 @@ class Step:
 _registry: dict[str, Step] = {}
 
 
+def _first_line(act: Act) -> str:
+    return (act.__doc__ or "").strip().partition("\n")[0]
+
+
 def step(name: str, *, undo: Act | None = None) -> Callable[[Act], Act]:
-    """Register a function as the act of the step `name`; `undo` puts back what it did, also when it did only half."""
+    """Register a function as the act of the step `name`; `undo` puts back what it did, or half did."""
 
     def register(act: Act) -> Act:
         if name in _registry and _registry[name].act is not act:
             raise PlaybookError(f"two steps are called {name}")
-        first = lambda f: (f.__doc__ or "").strip().splitlines()[0]  # noqa: E731 - said twice on the next line
-        _registry[name] = Step(
-            name, first(act), act, undo, first(undo) if undo else "changes nothing that needs undoing"
-        )
+        undo_summary = _first_line(undo) if undo else "changes nothing that needs undoing"
+        _registry[name] = Step(name, _first_line(act), act, undo, undo_summary)
         return act
 
     return register

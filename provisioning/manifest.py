@@ -44,6 +44,12 @@ def _safe_identifier(name: str) -> str:
     return name
 
 
+def _plain_text(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("holds control characters, or begins or ends with white space")
+    return text
+
+
 def _host_name(name: str) -> str:
     label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
     if len(name) > 253 or not re.fullmatch(rf"{label}(\.{label})+", name):
@@ -52,10 +58,10 @@ def _host_name(name: str) -> str:
 
 
 def _relative_path(path: str) -> str:
-    """A path below the login folder of a host: it may not climb out of it, nor hold control characters."""
+    """A path below a folder: it may not climb out of it, nor hold control characters."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts:
-        raise ValueError("must be a path below the login folder: not absolute, no '..'")
+        raise ValueError("must be a path below its folder: not absolute, no '..'")
     if not path.isprintable() or path.startswith("-"):
         raise ValueError("holds control characters, or starts with a hyphen")
     return path
@@ -72,6 +78,8 @@ Name = Annotated[
 ]
 """A name that is safe in a path, a shell and SQL."""
 Identifier = Annotated[str, AfterValidator(_safe_identifier)]
+Text = Annotated[str, AfterValidator(_plain_text), Field(min_length=1, max_length=100)]
+"""One line that a person reads, in any script."""
 HostName = Annotated[str, AfterValidator(_host_name)]
 RelativePath = Annotated[str, AfterValidator(_relative_path)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
@@ -86,7 +94,7 @@ class Model(BaseModel):
 class Person(Model):
     """Somebody at the customer or the vendor. The e-mail address is also the name that signs."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Text
     email: EmailStr
     phone: str | None = Field(
         default=None, pattern=r"^\+[0-9 ]{6,20}$", description="Such as +41 31 555 01 02."
@@ -104,7 +112,7 @@ class LegacyHost(Model):
     """A server that the tenant leaves, as OpenSSH reaches it."""
 
     name: Name
-    ssh_config: str = Field(
+    ssh_config: RelativePath = Field(
         description="An ssh_config file, relative to the workspace; its host keys are pinned."
     )
     ssh_alias: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="The Host entry in that file.")
@@ -119,8 +127,8 @@ class LegacyDatabase(Model):
     port: int = Field(default=5432, ge=1, le=65535)
     dbname: Identifier
     user: Identifier = Field(description="May read everything and switch the database to read-only.")
-    password_file: str = Field(description="Mode 0600, relative to the workspace, one line.")
-    ca_file: str = Field(
+    password_file: RelativePath = Field(description="Mode 0600, relative to the workspace, one line.")
+    ca_file: RelativePath = Field(
         description="PEM, relative to the workspace; the server's certificate is checked against it."
     )
 
@@ -176,7 +184,7 @@ class Interface(Model):
 
 
 class Window(Model):
-    """When the customer wishes the move to happen. Moments carry their offset; `time_zone` is for showing them."""
+    """When the customer wishes the move to happen. Moments carry their offset; `time_zone` shows them."""
 
     opens_at: AwareDatetime
     closes_at: AwareDatetime
@@ -206,7 +214,7 @@ class Application(Model):
 
     name: Name
     version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
-    artifact: str = Field(description="A folder or archive, relative to the workspace.")
+    artifact: RelativePath = Field(description="A folder or archive, relative to the workspace.")
     settings: dict[Identifier, str] = Field(
         default_factory=dict, description="Handed to the application; no secrets."
     )
@@ -223,7 +231,7 @@ class Manifest(Model):
     """One tenant: ``stacks/<tenant>.yaml``."""
 
     tenant: Name
-    display_name: str = Field(min_length=1, max_length=100, description="As the customer writes it.")
+    display_name: Text = Field(description="As the customer writes it.")
     language: Literal["fr", "de", "nb", "en"] = "en"
     currency: Literal["CHF", "EUR", "NOK"] = "CHF"
     playbook: Name = Field(
@@ -248,9 +256,8 @@ class Manifest(Model):
             raise ValueError("interfaces: a name stands twice")
         for interface in self.interfaces:
             if interface.host not in hosts:
-                raise ValueError(
-                    f"interface {interface.name} is on host {interface.host!r}, which is not under legacy.hosts"
-                )
+                where = f"is on host {interface.host!r}, which is not under legacy.hosts"
+                raise ValueError(f"interface {interface.name} {where}")
         return self
 
     def sizing_of(self, environment: Environment) -> Sizing:

@@ -57,7 +57,7 @@ class DatabaseEndpoint(_Output):
 
 
 class Door(_Output):
-    """What lets users in. ``<command> open|closed|suspended`` flips it; ``<command>`` alone prints its state."""
+    """What lets users in. ``<command> open|closed|suspended`` flips it; alone it prints the state."""
 
     state: DoorState
     """As declared when the stack last ran."""
