@@ -62,7 +62,7 @@ class Case:
         return Journal(self.folder / "journal.jsonl")
 
     def document(self, name: str) -> Path:
-        """Path of a document that people read and sign, such as ``offer.pdf``; its signature is ``<name>.sig``."""
+        """Path of a document that people read and sign; its signature lies beside it, ``<name>.sig``."""
         return self.folder / "documents" / name
 
     def write_document(self, name: str, content: bytes) -> Path:

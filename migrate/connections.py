@@ -5,7 +5,6 @@ Promise: an unknown or changed host key is refused; an OpenSSH configuration wri
 `ssh`, rsync, testinfra and Fabric alike, so that all of them reach the same host the same way.
 """
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,7 +60,7 @@ def connect(ssh_config: Path, alias: str) -> Connection:
     assert connection.client is not None  # noqa: S101 - fabric makes it in its constructor
     connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
-        connection.client.load_host_keys(os.path.expanduser(known_hosts))
+        connection.client.load_host_keys(str(Path(known_hosts).expanduser()))
         connection.open()
     except (OSError, paramiko.SSHException, EOFError) as error:
         raise ConnectionFailed(

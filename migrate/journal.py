@@ -106,14 +106,12 @@ class Journal:
         Raises:
             EvidenceError: A record was changed, removed or inserted; says which is the first.
         """
-        previous, number = _START, 0
-        for record in self:
-            number += 1
+        previous = _START
+        for number, record in enumerate(self, start=1):
             at = record.at.isoformat(timespec="milliseconds")
             right = _digest(record.number, at, record.kind, record.about, record.data, previous)
             if (record.number, record.previous, record.digest) != (number, previous, right):
-                raise EvidenceError(
-                    f"{self.path}: record {number} ({record.kind} {record.about}) was changed, or one before it removed"
-                )
+                what = f"record {number} ({record.kind} {record.about}) was changed, or one before it removed"
+                raise EvidenceError(f"{self.path}: {what}")
             previous = record.digest
         return previous

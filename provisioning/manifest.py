@@ -73,6 +73,12 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _refuse_twice(kind: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{kind}: {', '.join(twice)} stands twice; names tell the parts apart")
+
+
 Name = Annotated[
     str, AfterValidator(_safe_name), Field(json_schema_extra={"pattern": r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"})
 ]
@@ -151,13 +157,12 @@ class Legacy(Model):
     @model_validator(mode="after")
     def _references_hold(self) -> Self:
         hosts = {host.name for host in self.hosts}
-        for part in (*self.databases, *self.files):
-            if part.host not in hosts:
-                raise ValueError(f"{part.name} is on host {part.host!r}, which is not under legacy.hosts")
-        for kind, parts in (("hosts", self.hosts), ("databases", self.databases), ("files", self.files)):
-            names = [part.name for part in parts]
-            if len(set(names)) != len(names):
-                raise ValueError(f"{kind}: a name stands twice")
+        for name, host in [(d.name, d.host) for d in self.databases] + [(f.name, f.host) for f in self.files]:
+            if host not in hosts:
+                raise ValueError(f"{name} is on host {host!r}, which is not under legacy.hosts")
+        _refuse_twice("hosts", [host.name for host in self.hosts])
+        _refuse_twice("databases", [database.name for database in self.databases])
+        _refuse_twice("files", [tree.name for tree in self.files])
         return self
 
 
@@ -251,9 +256,7 @@ class Manifest(Model):
     @model_validator(mode="after")
     def _interfaces_hold(self) -> Self:
         hosts = {host.name for host in self.legacy.hosts}
-        names = [interface.name for interface in self.interfaces]
-        if len(set(names)) != len(names):
-            raise ValueError("interfaces: a name stands twice")
+        _refuse_twice("interfaces", [interface.name for interface in self.interfaces])
         for interface in self.interfaces:
             if interface.host not in hosts:
                 where = f"is on host {interface.host!r}, which is not under legacy.hosts"

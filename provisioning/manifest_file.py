@@ -57,7 +57,11 @@ def load_manifest(workspace: Workspace, tenant: str) -> Manifest:
             f"no tenant {tenant}: {_shown(workspace, path)} does not exist; {hint}",
             next_step=f"fab new-tenant --tenant {tenant}",
         )
-    manifest, faults = read_manifest(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{_shown(workspace, path)} cannot be read: {error}") from error
+    manifest, faults = read_manifest(text, file_stem=tenant)
     if manifest is None or faults:
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise ManifestError(
@@ -77,25 +81,24 @@ def tenants(workspace: Workspace) -> list[str]:
     )
 
 
-def read_manifest(path: Path) -> tuple[Manifest | None, list[Fault]]:
-    """Return the manifest in a file, or None and every fault found in it."""
+def read_manifest(text: str, *, file_stem: str) -> tuple[Manifest | None, list[Fault]]:
+    """Return the manifest in a text, or None, and every fault found in it; `file_stem` is the tenant's."""
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         return None, [Fault("", mark.line + 1 if mark else None, f"not YAML: {problem}")]
     lines: dict[Location, int] = {}
     faults: list[Fault] = []
     _place(node, (), lines, faults)
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
     manifest = None
     try:
-        manifest = Manifest.model_validate(data)
+        manifest = Manifest.model_validate(yaml.safe_load(text))
     except ValidationError as error:
         faults += [_fault(detail, lines) for detail in error.errors()]
-    if manifest is not None and manifest.tenant != path.stem:
-        says = f"is {manifest.tenant!r}, yet the file is {path.name}; make the two agree"
+    if manifest is not None and manifest.tenant != file_stem:
+        says = f"is {manifest.tenant!r}, yet the file is {file_stem}.yaml; make the two agree"
         faults.append(Fault("tenant", lines.get(("tenant",)), says))
     return manifest, faults
 

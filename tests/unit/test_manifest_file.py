@@ -1,0 +1,184 @@
+"""Manifests: what is refused, and how every fault is told."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from migrate.new_tenant import Answers, write_tenant
+from provisioning.errors import ManifestError
+from provisioning.manifest import HostName, Name, RelativePath
+from provisioning.manifest_file import load_manifest, read_manifest, tenants
+from provisioning.workspace import Workspace
+from tests.support.clock import SUMMER_NOON
+
+RULE = "2 to 30 characters: lowercase a-z, digits and single hyphens, a letter first, no hyphen last"
+
+HOSTILE_NAMES = {
+    "../x": f"has '.', '/'; the rule is {RULE}",
+    "a;b": f"has ';'; the rule is {RULE}",
+    "o'x": f'has "\'"; the rule is {RULE}',
+    "a" * 300: f"300 characters; the rule is {RULE}",
+    "Alpenblick": f"has 'A'; the rule is {RULE}",
+    "аlpenblick": f"has '\\u0430'; the rule is {RULE}",  # noqa: RUF001 - a Cyrillic a, on purpose
+    "alpenblick\n": f"has '\\n'; the rule is {RULE}",
+    "-rf": f"starts or ends wrongly; the rule is {RULE}",
+    "alp-": f"starts or ends wrongly; the rule is {RULE}",
+    "al--p": f"starts or ends wrongly; the rule is {RULE}",
+    "1alp": f"starts or ends wrongly; the rule is {RULE}",
+    "$(id)": f"has '$', '(', ')'; the rule is {RULE}",
+    "a": f"1 characters; the rule is {RULE}",
+    "": f"0 characters; the rule is {RULE}",
+}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    (tmp_path / "Pulumi.yaml").write_text("name: bascule\nruntime: python\n")
+    (tmp_path / "stacks").mkdir()
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def alpenblick(workspace: Workspace) -> Path:
+    """The manifest of a tenant that `fab new-tenant` would write."""
+    answers = Answers(
+        tenant="alpenblick",
+        display_name="Pflegeheim Alpenblick",
+        site_name="alpenblick.care.example",
+        responsible_name="Rösli Müller",
+        responsible_email="r.mueller@alpenblick.example",
+        technical_name="Urs Frei",
+        technical_email="it@alpenblick.example",
+    )
+    return write_tenant(workspace, answers, SUMMER_NOON)[0]
+
+
+def faults_of(path: Path) -> list[str]:
+    return [str(fault) for fault in read_manifest(path.read_text(), file_stem=path.stem)[1]]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_hostile_tenant_name_is_refused_with_the_rule_it_broke(name: str) -> None:
+    """A name that could escape a path, a shell or SQL never becomes a `Name`."""
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Name).validate_python(name)
+    assert refused.value.errors()[0]["msg"] == f"Value error, {HOSTILE_NAMES[name]}"
+
+
+@given(st.text(max_size=40))
+def test_whatever_name_is_accepted_is_safe_everywhere(name: str) -> None:
+    """An accepted name holds nothing but a-z, 0-9 and hyphens, and is its own file name."""
+    try:
+        accepted = TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        return
+    assert set(accepted) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert Path(accepted).name == accepted
+    assert not accepted.startswith("-")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "", ".", "a\nb", "-rf"])
+def test_a_path_may_not_leave_its_folder(path: str) -> None:
+    """Paths in a manifest lie below the folder that they are relative to."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(RelativePath).validate_python(path)
+
+
+@pytest.mark.parametrize("name", ["alpenblick", "a..b", "A.b", "a.b;c", "-a.b", "a.b\n", "ä.b"])
+def test_a_site_name_is_a_host_name(name: str) -> None:
+    """A site name goes into certificates and server configuration, so it is plain DNS."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(HostName).validate_python(name)
+
+
+def test_an_unsafe_tenant_is_refused_before_the_disk_is_touched(workspace: Workspace) -> None:
+    """Asked for a hostile tenant, no file is looked for."""
+    (workspace.stacks.parent / "x.yaml").write_text("tenant: x")
+    with pytest.raises(ManifestError) as refused:
+        load_manifest(workspace, "../x")
+    assert str(refused.value) == (f"tenant '../x': has '.', '/'; the rule is {RULE}\nNothing was touched.")
+
+
+def test_a_misspelt_tenant_gets_the_nearest_known_one(workspace: Workspace, alpenblick: Path) -> None:
+    """The operator who mistypes is told the name that was probably meant."""
+    with pytest.raises(ManifestError) as refused:
+        load_manifest(workspace, "alpenblik")
+    assert str(refused.value) == (
+        "no tenant alpenblik: stacks/alpenblik.yaml does not exist; did you mean alpenblick?\n"
+        "Next: fab new-tenant --tenant alpenblik"
+    )
+
+
+def test_every_fault_is_told_at_once_with_its_line_and_remedy(workspace: Workspace, alpenblick: Path) -> None:
+    """A file with many faults is corrected in one sitting."""
+    text = alpenblick.read_text()
+    text = text.replace("playbook:", "playbok:").replace('"local"', '"cellar"')
+    text = text.replace("Europe/Zurich", "Europe/Zurch").replace("    responsible:", "    responsible:")
+    alpenblick.write_text(text + "language: fr\n")
+
+    with pytest.raises(ManifestError) as refused:
+        load_manifest(workspace, "alpenblick")
+
+    told = str(refused.value).splitlines()
+    assert told[0] == "stacks/alpenblick.yaml: 5 to correct, nothing was touched"
+    assert [line.split(" (line")[0].strip() for line in told[1:-1]] == [
+        "language",
+        "playbook",
+        "substrate",
+        "window/time_zone",
+        "playbok",
+    ]
+    assert "unknown key; did you mean playbook?" in told[5]
+    assert "'cellar' is none of 'local' or 'aws'" in told[3]
+    assert told[-1] == "Next: correct the file, then: fab check"
+
+
+def test_an_unknown_key_deep_down_gets_the_nearest_key_of_its_own_level(alpenblick: Path) -> None:
+    """The nearest known key is sought where the unknown one stands, not in the whole model."""
+    alpenblick.write_text(alpenblick.read_text().replace("      ssh_alias:", "      ssh_allias:"))
+    assert any(
+        fault.startswith("legacy/hosts/0/ssh_allias (line ") and fault.endswith("did you mean ssh_alias?")
+        for fault in faults_of(alpenblick)
+    )
+
+
+def test_a_moment_without_a_zone_is_refused(alpenblick: Path) -> None:
+    """A window in nobody's time zone would be missed by an hour or two."""
+    data = yaml.safe_load(alpenblick.read_text())
+    data["window"]["opens_at"] = "2026-03-07T17:00:00"
+    alpenblick.write_text(yaml.safe_dump(data))
+    assert [f.split(": ", 1)[1] for f in faults_of(alpenblick)] == [
+        "has no time zone; write it with its offset, such as 2026-03-07T17:00:00+01:00"
+    ]
+
+
+def test_a_part_on_an_unknown_host_is_refused(alpenblick: Path) -> None:
+    """Every reference in a manifest names something that the manifest defines."""
+    data = yaml.safe_load(alpenblick.read_text())
+    data["legacy"]["databases"][0]["host"] = "elsewhere"
+    alpenblick.write_text(yaml.safe_dump(data))
+    assert any("main is on host 'elsewhere'" in fault for fault in faults_of(alpenblick))
+
+
+def test_a_file_named_otherwise_than_its_tenant_is_refused(workspace: Workspace, alpenblick: Path) -> None:
+    """The file's name and what stands in it cannot mean two tenants."""
+    copy = workspace.stacks / "other.yaml"
+    copy.write_text(alpenblick.read_text())
+    with pytest.raises(ManifestError, match=r"is 'alpenblick', yet the file is other\.yaml"):
+        load_manifest(workspace, "other")
+
+
+def test_broken_yaml_is_told_with_its_line(alpenblick: Path) -> None:
+    """A file that is not YAML says where it stops being so."""
+    alpenblick.write_text("tenant: alpenblick\nlegacy: [\n")
+    assert faults_of(alpenblick) == ["not YAML: expected the node content, but found '<stream end>' (line 3)"]
+
+
+def test_tenants_lists_manifests_only(workspace: Workspace, alpenblick: Path) -> None:
+    """Stack files and the rate card beside the manifests are no tenants."""
+    (workspace.stacks / "rates.yaml").write_text("{}")
+    assert tenants(workspace) == ["alpenblick"]
