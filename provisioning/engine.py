@@ -8,6 +8,7 @@ in arguments.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -93,9 +94,38 @@ class Stack:
 
     def up(self) -> str:
         """Bring the site to what the program says, repairing drift; return what the CLI said."""
+        self.break_dead_lock()
         return self.run("up", "--yes", "--refresh").stdout
 
+    def break_dead_lock(self) -> bool:
+        """
+        Take away the lock of an update that was killed on this machine; return whether there was one.
+
+        Only a file:// backend is looked at: there the lock names a process that can be seen to be
+        gone. Another machine's lock, or a living process's, is never broken.
+
+        Raises:
+            EngineError: Another update of this stack is at work; says which process, since when.
+        """
+        backend = environment(self.workspace)["PULUMI_BACKEND_URL"]
+        if not backend.startswith("file://"):
+            return False
+        locks = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "locks"
+        for path in locks.glob(f"**/{self.name}/*.json"):
+            lock = json.loads(path.read_text())
+            if lock["hostname"] == socket.gethostname() and not _is_pulumi(int(lock["pid"])):
+                self.run("cancel", "--yes")
+                return True
+            raise EngineError(
+                f"{self.name} is being updated by process {lock['pid']} of {lock['username']}"
+                f" on {lock['hostname']}, since {lock['timestamp']}",
+                state="Nothing was touched.",
+                next_step=f"wait for it; if it is gone for certain: pulumi cancel -s {self.name}",
+            )
+        return False
+
     def destroy(self) -> str:
+        self.break_dead_lock()
         return self.run("destroy", "--yes").stdout
 
     def matches_its_program(self) -> tuple[bool, str]:
@@ -122,6 +152,14 @@ class Stack:
                 f"{self.name} has no outputs: it is not stood up", next_step=f"pulumi up -s {self.name}"
             )
         return SiteOutputs.model_validate(raw)
+
+
+def _is_pulumi(pid: int) -> bool:
+    """Tell whether a process of that number lives and is the engine: numbers are used again."""
+    try:
+        return b"pulumi" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def main(argv: Sequence[str] | None = None) -> None:
