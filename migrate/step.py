@@ -7,6 +7,7 @@ person must act first.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -45,6 +46,7 @@ class StepContext:
 
 
 Act = Callable[[StepContext], Result]
+KeepAlive = Callable[[StepContext], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Step:
     act: Act
     undo: Act | None
     undo_summary: str
+    changes: bool
+    """Whether it changes anything outside the case folder. Before the point of no return, what changes has an undo."""
+    keep_alive: KeepAlive | None
 
 
 _registry: dict[str, Step] = {}

@@ -1,0 +1,27 @@
+"""
+The fab commands, one module an area: parse, call, print; no logic.
+
+Promise: every module of this folder is collected by `collection`, so a new command needs no other
+edit; a module's commands are the ``@task`` functions written in it.
+"""
+
+import importlib
+import pkgutil
+
+from fabric import Task
+from invoke.collection import Collection
+
+
+def collection() -> Collection:
+    """Return all commands in one flat namespace, as ``fab --list`` shows them."""
+    found: dict[str, Task] = {}
+    for module in pkgutil.iter_modules(__path__):
+        area = importlib.import_module(f"{__name__}.{module.name}")
+        for name, value in vars(area).items():
+            # A command imported from another area is that area's.
+            if isinstance(value, Task) and value.body.__module__ == area.__name__:
+                found[value.name or name] = value
+    commands = Collection()
+    for name in sorted(found):
+        commands.add_task(found[name], name=name)
+    return commands
