@@ -58,7 +58,7 @@ class Step:
     undo: Act | None
     undo_summary: str
     changes: bool
-    """Whether it changes anything outside the case folder. Before the point of no return, what changes has an undo."""
+    """Whether it changes anything outside the case folder; before the point of no return, that needs an undo."""
     keep_alive: KeepAlive | None
 
 
@@ -76,7 +76,15 @@ def step(name: str, *, undo: Act | None = None) -> Callable[[Act], Act]:
         if name in _registry and _registry[name].act is not act:
             raise PlaybookError(f"two steps are called {name}")
         undo_summary = _first_line(undo) if undo else "changes nothing that needs undoing"
-        _registry[name] = Step(name, _first_line(act), act, undo, undo_summary)
+        _registry[name] = Step(
+            name=name,
+            summary=first(act),
+            act=act,
+            undo=undo,
+            undo_summary=first(undo) if undo else "changes nothing that needs undoing",
+            changes=(undo is not None) if changes is None else changes,
+            keep_alive=keep_alive,
+        )
         return act
 
     return register
