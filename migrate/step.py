@@ -58,7 +58,7 @@ class Step:
     undo: Act | None
     undo_summary: str
     changes: bool
-    """Whether it changes anything outside the case folder; before the point of no return, that needs an undo."""
+    """Whether it changes anything outside the case folder; before the point of no return, it needs an undo."""
     keep_alive: KeepAlive | None
 
 
@@ -69,19 +69,29 @@ def _first_line(act: Act) -> str:
     return (act.__doc__ or "").strip().partition("\n")[0]
 
 
-def step(name: str, *, undo: Act | None = None) -> Callable[[Act], Act]:
-    """Register a function as the act of the step `name`; `undo` puts back what it did, or half did."""
+def step(
+    name: str, *, undo: Act | None = None, changes: bool | None = None, keep_alive: KeepAlive | None = None
+) -> Callable[[Act], Act]:
+    """
+    Register a function as the act of the step `name`.
+
+    Args:
+        undo: Puts back what the act did, also when it did only half; repeatable, like the act.
+        changes: Whether the act changes anything outside the case folder; by default, whether it has an undo.
+        keep_alive: Held open while the run lives, from the end of the act until its undo or the point
+            of no return, and opened again when a killed run is resumed: renews a lease, for example.
+            It must not raise for a lease that has run out; the steps that follow look for themselves.
+    """
 
     def register(act: Act) -> Act:
         if name in _registry and _registry[name].act is not act:
             raise PlaybookError(f"two steps are called {name}")
-        undo_summary = _first_line(undo) if undo else "changes nothing that needs undoing"
         _registry[name] = Step(
             name=name,
-            summary=first(act),
+            summary=_first_line(act),
             act=act,
             undo=undo,
-            undo_summary=first(undo) if undo else "changes nothing that needs undoing",
+            undo_summary=_first_line(undo) if undo else "changes nothing that needs undoing",
             changes=(undo is not None) if changes is None else changes,
             keep_alive=keep_alive,
         )
