@@ -1,0 +1,1 @@
+"""Tools beside the product: how its engine is obtained on a machine."""

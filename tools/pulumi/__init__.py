@@ -1,0 +1,1 @@
+"""How the Pulumi engine comes onto a machine; README.md says why each way exists."""
