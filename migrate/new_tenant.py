@@ -5,6 +5,7 @@ Promise: what is written passes ``fab check``, and no file that exists is ever o
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -38,6 +39,31 @@ class Answers:
     time_zone: str = "Europe/Zurich"
     legacy_host: str = "server"
     database: str = "main"
+
+
+QUESTIONS = {
+    "tenant": "Name in paths, stacks and commands (lowercase, such as alpenblick)",
+    "display_name": "Name as the customer writes it",
+    "site_name": "Host name of its site (such as alpenblick.care.example)",
+    "responsible_name": "Who confirms the offer and accepts the site",
+    "responsible_email": "That person's e-mail address (also the name that signs)",
+    "technical_name": "Who knows the legacy servers",
+    "technical_email": "That person's e-mail address",
+}
+
+
+def missing_answers(given: dict[str, str]) -> dict[str, str]:
+    """
+    Return the questions that are still open, by answer.
+
+    Raises:
+        Refused: Some are open and nobody is there to be asked (no terminal); names their flags.
+    """
+    open_questions = {key: question for key, question in QUESTIONS.items() if not given.get(key)}
+    if open_questions and not sys.stdin.isatty():
+        flags = " ".join("--" + key.replace("_", "-") for key in open_questions)
+        raise Refused(f"no terminal to ask on, and these flags are missing: {flags}")
+    return open_questions
 
 
 def wished_window(now: datetime, time_zone: str) -> tuple[datetime, datetime]:

@@ -1,0 +1,90 @@
+"""Commands on manifests: check, new-tenant, schema."""
+
+import json
+from datetime import UTC, datetime
+
+from fabric import Connection, task
+from rich.prompt import Prompt
+
+from migrate.manifest_check import check_all
+from migrate.new_tenant import Answers, missing_answers, write_tenant
+from migrate.tasks.edge import FAILED, for_a_person
+from provisioning.manifest_schema import write_schema
+from provisioning.workspace import Workspace
+
+
+@task(name="check", help={"as-json": "One JSON object instead of lines."})
+def check(_c: Connection, as_json: bool = False) -> None:
+    """Check every manifest in stacks/, its stack files and its playbook; tell all faults at once."""
+    with for_a_person(as_json=as_json):
+        checked = check_all(Workspace.find())
+    if as_json:
+        print(json.dumps({tenant: [str(fault) for fault in faults] for tenant, faults in checked.items()}))
+    for tenant, faults in checked.items() if not as_json else ():
+        print(f"stacks/{tenant}.yaml: {f'{len(faults)} to correct' if faults else 'sound'}")
+        for fault in faults:
+            print(f"  {fault}")
+    if not checked and not as_json:
+        print("no tenant yet\nNext: fab new-tenant")
+    if any(checked.values()):
+        raise SystemExit(FAILED)
+
+
+@task(
+    name="new-tenant",
+    help={
+        "tenant": "Name in paths, stacks and commands: lowercase, such as alpenblick.",
+        "display-name": "As the customer writes it.",
+        "site-name": "Host name of its site, such as alpenblick.care.example.",
+        "responsible-name": "Confirms the offer and accepts the site.",
+        "responsible-email": "Also the name that signs.",
+        "technical-name": "Knows the legacy servers.",
+        "playbook": "The vendor's process; besa unless said otherwise.",
+        "substrate": "local or aws.",
+    },
+)
+def new_tenant(
+    _c: Connection,
+    tenant: str = "",
+    display_name: str = "",
+    site_name: str = "",
+    responsible_name: str = "",
+    responsible_email: str = "",
+    technical_name: str = "",
+    technical_email: str = "",
+    playbook: str = "besa",
+    substrate: str = "local",
+    language: str = "fr",
+    time_zone: str = "Europe/Zurich",
+) -> None:
+    """Write a tenant's manifest and both stack files, from a few questions or these flags."""
+    given = {
+        "tenant": tenant,
+        "display_name": display_name,
+        "site_name": site_name,
+        "responsible_name": responsible_name,
+        "responsible_email": responsible_email,
+        "technical_name": technical_name,
+        "technical_email": technical_email,
+    }
+    with for_a_person():
+        asked = {key: Prompt.ask(question) for key, question in missing_answers(given).items()}
+        answers = Answers(
+            **{**given, **asked},
+            playbook=playbook,
+            substrate=substrate,
+            language=language,
+            time_zone=time_zone,
+        )
+        workspace = Workspace.find()
+        for path in write_tenant(workspace, answers, datetime.now(UTC)):
+            print(f"wrote {path.relative_to(workspace.root)}")
+    print("Next: fill in legacy:, then fab check")
+
+
+@task(name="schema")
+def schema(_c: Connection) -> None:
+    """Write stacks/manifest.schema.json, from which editors know a manifest's keys."""
+    with for_a_person():
+        changed = write_schema(Workspace.find().stacks)
+    print(f"stacks/manifest.schema.json: {'written' if changed else 'current, nothing to do'}")
