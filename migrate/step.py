@@ -58,7 +58,7 @@ class Step:
     undo: Act | None
     undo_summary: str
     changes: bool
-    """Whether it changes anything outside the case folder; before the point of no return that needs an undo."""
+    """Whether it changes anything outside the case; before the point of no return, that needs an undo."""
     keep_alive: KeepAlive | None
 
 
