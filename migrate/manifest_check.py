@@ -4,7 +4,7 @@ Checking every tenant of a workspace: manifest, stack files, playbook.
 Promise: reads only, and tells every fault of every tenant in one go.
 """
 
-from migrate.playbook import load_playbook
+from migrate import playbook
 from provisioning.errors import BasculeError
 from provisioning.manifest_file import read_manifest, tenants
 from provisioning.model_file import Fault
@@ -32,7 +32,7 @@ def check(workspace: Workspace, tenant: str) -> list[Fault]:
                 Fault("", None, f"stacks/Pulumi.{stack}.yaml is missing; pulumi stack init {stack}")
             )
     try:
-        load_playbook(workspace, manifest.playbook)
+        playbook.load(workspace, manifest.playbook)
     except BasculeError as error:
         faults.append(Fault("playbook", None, error.what))
     return faults
