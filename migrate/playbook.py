@@ -1,0 +1,228 @@
+"""
+A playbook: one vendor's process as data. Phases made of steps, with gates where a person signs.
+
+    name: besa
+    title: BESA to SaaS
+    phases:
+      - name: preparation
+        command: prepare            # fab prepare --tenant T
+        title: Preparation
+        summary: From the quote request to two closed sites.
+        steps:
+          - step: write-offer
+          - gate: confirm-offer     # documents/offer.pdf, signed by the responsible person
+            title: The customer confirms the offer
+            document: offer.pdf
+            signer: responsible
+          - step: deploy-site
+            with: {environment: test}
+            when: {module: epdoc}   # only for tenants with that module
+
+Promise: a `Playbook` that exists can be run. Every step in it is known; whatever a protected phase
+changes before its point of no return can be undone; every fault of a file is told at once, with its line.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+
+from migrate.errors import PlaybookError
+from migrate.step import Step, known_steps
+from provisioning.manifest import Manifest, Name
+from provisioning.model_file import Fault, Location, read_model
+from provisioning.workspace import Workspace
+
+OWN_FOLDER = Path(__file__).parent / "playbooks"
+
+Role = Literal["responsible", "technical", "vendor"]
+"""Who signs: a contact of the manifest, or somebody whom ``allowed_signers`` lists as ``vendor``."""
+
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class When(_Part):
+    """A condition on the tenant's modules."""
+
+    module: Name | None = Field(default=None, description="Only for tenants with this module.")
+    without_module: Name | None = Field(default=None, description="Only for tenants without it.")
+
+    def holds(self, manifest: Manifest) -> bool:
+        has = self.module is None or self.module in manifest.modules
+        lacks = self.without_module is None or self.without_module not in manifest.modules
+        return has and lacks
+
+
+class Entry(_Part):
+    """One line of a phase: a step, or a gate."""
+
+    step: Name | None = None
+    gate: Name | None = None
+    title: str = Field(default="", max_length=120, description="What people read; by default the step's own.")
+    params: dict[str, str | int | bool] = Field(
+        default_factory=dict, alias="with", description="Handed to the step."
+    )
+    when: When | None = None
+    point_of_no_return: bool = False
+    document: FileName | None = Field(default=None, description="gate: what is signed.")
+    signer: Role | None = Field(default=None, description="gate: who signs it.")
+    waivable: bool = Field(default=False, description="gate: whether the vendor may let it pass unsigned.")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if (self.step is None) == (self.gate is None):
+            raise ValueError("must be either a step or a gate")
+        for key in ("document", "signer", "title"):
+            if self.gate and not getattr(self, key):
+                raise ValueError(f"gate {self.gate} needs a {key}")
+        if self.step and (self.document or self.signer or self.waivable):
+            raise ValueError("document, signer and waivable belong to a gate, not to a step")
+        if self.gate and (self.params or self.point_of_no_return):
+            raise ValueError("with and point_of_no_return belong to a step, not to a gate")
+        return self
+
+    @property
+    def id(self) -> str:
+        """What tells it from every other entry: ``deploy-site:test`` where a step has parameters."""
+        return ":".join([self.step or self.gate or "", *(str(value) for value in self.params.values())])
+
+
+class Phase(_Part):
+    name: Name
+    command: Name = Field(description="fab <command> carries out this phase alone.")
+    title: str = Field(min_length=1, max_length=80)
+    summary: str = Field(min_length=1, max_length=300)
+    protected: bool = Field(
+        default=False,
+        description="Whether a failure before the point of no return puts everything back by itself.",
+    )
+    steps: tuple[Entry, ...] = Field(min_length=1)
+
+
+class Playbook(_Part):
+    """One vendor's process."""
+
+    name: Name
+    title: str = Field(min_length=1, max_length=80)
+    source: str = Field(default="", max_length=300, description="Where the vendor describes this process.")
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    _digest: str = PrivateAttr(default="")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file, as 64 hex digits."""
+        return self._digest
+
+    def phase(self, name: str) -> Phase:
+        return next(phase for phase in self.phases if phase.name == name)
+
+    def gates(self) -> dict[str, Entry]:
+        """Return all gates by name, in order."""
+        return {entry.gate: entry for phase in self.phases for entry in phase.steps if entry.gate}
+
+
+def files(workspace: Workspace | None) -> dict[str, Path]:
+    """Return every playbook file by name; the workspace's own stand before Bascule's."""
+    folders = [OWN_FOLDER] + ([workspace.root / "playbooks"] if workspace else [])
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+
+
+def load(workspace: Workspace, name: str) -> Playbook:
+    """
+    Return the playbook of that name: the workspace's own before Bascule's.
+
+    Raises:
+        PlaybookError: There is none, or it has faults; all are told.
+    """
+    paths = files(workspace)
+    if name not in paths:
+        raise PlaybookError(
+            f"no playbook {name}{_nearest(name, paths)}; known: {', '.join(sorted(paths))}",
+            next_step="correct `playbook:` in the manifest, or write playbooks/<name>.yaml",
+        )
+    return read(paths[name], known_steps())
+
+
+def read(path: Path, steps: Mapping[str, Step]) -> Playbook:
+    """
+    Return the playbook in a file.
+
+    Args:
+        steps: All steps that a playbook may use, by name.
+
+    Raises:
+        PlaybookError: It has faults; all are told, each with its line.
+    """
+    content = path.read_bytes()
+    reading = read_model(content.decode("utf-8", errors="replace"), Playbook)
+    playbook, faults = reading.model, list(reading.faults)
+    if playbook is not None:
+        for at, says in _misfits(playbook, path.stem, steps):
+            faults.append(Fault("/".join(map(str, at)), reading.lines.get(at), says))
+    if playbook is None or faults:
+        listed = "\n".join(f"  {fault}" for fault in sorted(faults, key=lambda fault: fault.line or 0))
+        raise PlaybookError(
+            f"{path.name}: {len(faults)} to correct, nothing was run\n{listed}",
+            next_step=f"correct {path.name} and repeat the command",
+        )
+    playbook._digest = hashlib.sha256(content).hexdigest()
+    return playbook
+
+
+def _misfits(playbook: Playbook, file_stem: str, steps: Mapping[str, Step]) -> Iterator[tuple[Location, str]]:
+    """Yield what no single line shows: names that stand twice or nowhere, and a way back that is missing."""
+    if playbook.name != file_stem:
+        yield ("name",), f"is {playbook.name}, yet the file is {file_stem}.yaml; make the two agree"
+    seen: set[tuple[str, str]] = set()
+    for p, phase in enumerate(playbook.phases):
+        named: list[tuple[Location, str, str]] = [
+            (("phases", p, "name"), "phase", phase.name),
+            (("phases", p, "command"), "command", phase.command),
+        ]
+        for s, entry in enumerate(phase.steps):
+            at: Location = ("phases", p, "steps", s)
+            named.append((at, "gate" if entry.gate else "step", entry.id))
+            if entry.step and entry.step not in steps:
+                yield at, f"unknown step {entry.step}{_nearest(entry.step, steps)}"
+        for at, kind, name in named:
+            if (kind, name) in seen:
+                yield at, f"{kind} {name} stands twice"
+            seen.add((kind, name))
+        for position, says in _without_way_back(phase, steps):
+            yield ("phases", p, "steps", position), says
+
+
+def _without_way_back(phase: Phase, steps: Mapping[str, Step]) -> Iterator[tuple[int, str]]:
+    """Yield what would leave a tenant without a way back, or stopped while a person is waited for."""
+    marks = [s for s, entry in enumerate(phase.steps) if entry.point_of_no_return]
+    if not phase.protected:
+        for s in marks:
+            yield s, f"a point of no return, yet phase {phase.name} is not protected; set protected: true"
+        return
+    if not marks:
+        yield 0, f"phase {phase.name} is protected but names no point of no return; mark the step that is it"
+    for s in marks[1:]:
+        yield s, f"a second point of no return in phase {phase.name}; keep one"
+    stopped = False
+    for s, entry in enumerate(phase.steps[: marks[0]] if marks else phase.steps):
+        step = steps.get(entry.step or "")
+        if step and step.changes and step.undo is None:
+            yield (
+                s,
+                f"step {entry.step} has no undo; move it behind the point of no return, or to another phase",
+            )
+        if entry.gate and stopped:
+            yield s, f"gate {entry.gate} would wait for a person while the tenant is stopped; move it earlier"
+        stopped = stopped or bool(step and step.changes)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, sorted(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
