@@ -1,0 +1,140 @@
+"""
+The door of a site: what lets users in.
+
+Promise: a door counts as open or closed only when the site's host and the outside agree; flipping it
+to where it is changes nothing. `declare` makes the program say what is real, so that the next
+`pulumi up` does not shut out a tenant who went live.
+"""
+
+from contextlib import suppress
+from shlex import quote
+
+import paramiko
+from fabric import Connection
+from invoke.exceptions import CommandTimedOut
+from pydantic import TypeAdapter, ValidationError
+
+from migrate.errors import ConnectionFailed, VerificationError
+from migrate.waiting import wait_until
+from migrate.web import ask
+from provisioning.engine import Stack
+from provisioning.errors import SiteError
+from provisioning.site import DoorState, SiteOutputs
+
+COMMAND_TIMEOUT_SECONDS = 20
+SEEN_WITHIN_SECONDS = 10.0
+"""How long a front door may take to follow its state: a web server reloads, a load balancer propagates."""
+
+_STATE: TypeAdapter[DoorState] = TypeAdapter(DoorState)
+
+
+def read(connection: Connection, site: SiteOutputs) -> DoorState:
+    """
+    Return the door's state as the site's host tells it.
+
+    Raises:
+        SiteError: It does not tell, or tells something else than a state.
+    """
+    return _say(connection, site, "")
+
+
+def seen_open(site: SiteOutputs) -> bool:
+    """
+    Tell whether somebody outside is let in.
+
+    Raises:
+        ConnectionFailed: No answer at all, which is neither open nor closed.
+        VerificationError: It answers, yet neither as an open nor as a closed door does.
+    """
+    answer = ask(site)
+    if answer.status == 503 and "retry-after" in answer.headers:
+        return False
+    if answer.status < 400 or answer.status == 401:  # 401: an application that asks who is there
+        return True
+    raise VerificationError(
+        f"{site.url} answers {answer.status}: neither an open door nor a closed one (503 with Retry-After)",
+        next_step=f"fab verify --tenant {site.tenant} --environment {site.environment}",
+    )
+
+
+def flip(connection: Connection, site: SiteOutputs, state: DoorState, reason: str = "") -> None:
+    """
+    Put the door to `state` and wait until it is seen from outside.
+
+    Args:
+        reason: Shown to users while suspended.
+
+    Raises:
+        SiteError: The host did not do it, or the outside does not see it.
+        VerificationError: The door went to `state`, yet what is behind it does not answer as it should.
+    """
+    told = _say(connection, site, f" {state}" + (f" {quote(reason)}" if reason else ""))
+    if told != state:
+        raise SiteError(
+            f"the door of {_stack(site)} is {told}, although it was told to be {state}",
+            next_step=f"{site.door.command} {state}, on {site.ssh.alias}",
+        )
+    wants_open = state == "open"
+    failure: list[VerificationError | ConnectionFailed] = []
+
+    def seen() -> bool:
+        failure.clear()
+        try:
+            return seen_open(site) == wants_open
+        except (VerificationError, ConnectionFailed) as error:
+            failure.append(error)
+            return False
+
+    if not wait_until(seen, deadline_seconds=SEEN_WITHIN_SECONDS, pace_seconds=0.1):
+        if failure:
+            raise failure[0]
+        raise SiteError(
+            f"the door of {_stack(site)} is {state} on its host, yet {site.url} does not show it",
+            next_step=f"see the web server's log on {site.ssh.alias}",
+        )
+
+
+def declare(stack: Stack, state: DoorState, reason: str = "") -> None:
+    """
+    Write the door's state into the stack's configuration, and bring program and reality together.
+
+    Raises:
+        SiteError: They still differ afterwards; says in what.
+        EngineError: The engine failed.
+    """
+    stack.set_config("bascule:door", state)
+    if reason:
+        stack.set_config("bascule:doorReason", reason)
+    stack.up()
+    agrees, said = stack.matches_its_program()
+    if not agrees:
+        tail = "\n".join(said.strip().splitlines()[-15:])
+        raise SiteError(
+            f"{stack.name} differs from its program right after an update:\n{tail}",
+            state=f"The door is declared {state}.",
+            next_step=f"pulumi preview --refresh --diff -s {stack.name}",
+        )
+
+
+def _say(connection: Connection, site: SiteOutputs, words: str) -> DoorState:
+    command = site.door.command + words
+    try:
+        done = connection.run(command, hide=True, warn=True, in_stream=False, timeout=COMMAND_TIMEOUT_SECONDS)
+    except (CommandTimedOut, OSError, EOFError, paramiko.SSHException) as error:
+        raise SiteError(
+            f"`{command}` on {site.ssh.alias} broke off: {type(error).__name__}",
+            state="The door may have moved or not.",
+            next_step=f"{site.door.command}, on {site.ssh.alias}, prints its state",
+        ) from error
+    if done.exited == 0:
+        with suppress(ValidationError):
+            return _STATE.validate_python((done.stdout.split() or [""])[0])
+    said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["nothing"]
+    raise SiteError(
+        f"`{command}` on {site.ssh.alias} ended with {done.exited} and said: {said[0][:300]}",
+        next_step=f"pulumi up -s {_stack(site)}, which repairs the host",
+    )
+
+
+def _stack(site: SiteOutputs) -> str:
+    return f"{site.tenant}-{site.environment}"
