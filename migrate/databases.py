@@ -1,0 +1,223 @@
+"""
+Databases: where they are and how they are reached, legacy and site alike.
+
+Promise: every connection goes through the SSH connection of the database's own side, checks the
+server's certificate and name (sslmode=verify-full), and pins all settings that change how values
+look as text, so that both sides print a value alike. Passwords come from files or `SecretStr` and
+never stand in an argument.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+from fabric import Connection as SshConnection
+from psycopg import sql
+from psycopg.rows import TupleRow
+from pydantic import SecretStr
+
+from migrate.connections import Hosts
+from migrate.errors import ConnectionFailed, MigrationError
+from migrate.tunnels import Tunnel
+from provisioning.manifest import Environment, LegacyDatabase
+from provisioning.site import DatabaseRole
+
+Session = psycopg.Connection[TupleRow]
+
+PINNED = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "xmloption": "content",
+    "search_path": "",
+    # An error rather than rows that a policy silently leaves out.
+    "row_security": "off",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+}
+"""Settings of every session; the same on both sides."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A database and the role that works on it. `host` is the name in the server's certificate."""
+
+    host: str
+    port: int
+    dbname: str
+    user: str
+    password: SecretStr
+    ca: str
+    """PEM of the authority that signed the server's certificate."""
+
+    @property
+    def pgpass(self) -> bytes:
+        """A password file (PGPASSFILE) with this one line; write it with mode 0600 only."""
+        fields = (self.host, str(self.port), self.dbname, self.user, self.password.get_secret_value())
+        return (":".join(f.replace("\\", r"\\").replace(":", r"\:") for f in fields) + "\n").encode()
+
+    def conninfo(self, *, ca_file: str, application: str = "bascule") -> str:
+        """A libpq connection string without the password, for a program on another host."""
+        return psycopg.conninfo.make_conninfo(
+            host=self.host,
+            port=self.port,
+            dbname=self.dbname,
+            user=self.user,
+            sslmode="verify-full",
+            sslrootcert=ca_file,
+            application_name=application,
+            connect_timeout=10,
+        )
+
+
+@dataclass(frozen=True)
+class Database:
+    """One side of a move: a database and the host that it is reached from."""
+
+    name: str
+    """As messages call it, such as ``besa on server``."""
+    endpoint: Endpoint
+    through: SshConnection
+
+    @contextmanager
+    def opened(self, *, role: str | None = None) -> Iterator[Session]:
+        """As `opened_many`, one connection."""
+        with self.opened_many(1, role=role) as (session,):
+            yield session
+
+    @contextmanager
+    def opened_many(self, count: int, *, role: str | None = None) -> Iterator[list[Session]]:
+        """
+        Open `count` sessions in autocommit, pinned as `PINNED` says; close them at the end.
+
+        Args:
+            role: Act as this role (SET ROLE).
+
+        Raises:
+            ConnectionFailed: The server does not answer, refuses the password, or shows a
+                certificate that the pinned authority did not sign for this name.
+        """
+        with (
+            Tunnel(self.through, self.endpoint.host, self.endpoint.port) as tunnel,
+            tempfile.NamedTemporaryFile("w", suffix=".pem") as ca,
+        ):
+            ca.write(self.endpoint.ca)
+            ca.flush()
+            sessions: list[Session] = []
+            try:
+                for _ in range(count):
+                    sessions.append(self._connect(tunnel.port, ca.name))
+                    if role is not None:
+                        statement = sql.SQL("SET ROLE {}").format(sql.Identifier(role))
+                        sessions[-1].execute(statement)
+                yield sessions
+            finally:
+                for session in sessions:
+                    session.close()
+
+    def _connect(self, local_port: int, ca_file: str) -> Session:
+        end = self.endpoint
+        try:
+            session = psycopg.connect(
+                # `host` is what the certificate is checked for, `hostaddr` where the tunnel begins.
+                host=end.host,
+                hostaddr="127.0.0.1",
+                port=local_port,
+                dbname=end.dbname,
+                user=end.user,
+                password=end.password.get_secret_value(),
+                sslmode="verify-full",
+                sslrootcert=ca_file,
+                gssencmode="disable",
+                application_name="bascule",
+                connect_timeout=10,
+                client_encoding="UTF8",
+                autocommit=True,
+            )
+        except psycopg.OperationalError as error:
+            said = str(error).strip().replace(f"127.0.0.1, port {local_port}", f"{end.host}:{end.port}")
+            raise ConnectionFailed(
+                f"{self.name}: no connection as {end.user} to {end.dbname} at {end.host}:{end.port}: {said}",
+                next_step="fab status, once the database answers",
+            ) from error
+        for name, value in PINNED.items():
+            session.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+        return session
+
+
+def legacy_database(hosts: Hosts, database: LegacyDatabase) -> Database:
+    """
+    One of the databases under ``legacy.databases``, reached through its host.
+
+    Raises:
+        MigrationError: Its password or CA file is missing, or others may read the password.
+    """
+    root = hosts.workspace.root
+    address = hosts.legacy_address(database.host)
+    endpoint = Endpoint(
+        host=address,
+        port=database.port,
+        dbname=database.dbname,
+        user=database.user,
+        password=SecretStr(_secret_line(root / database.password_file)),
+        ca=_text(root / database.ca_file),
+    )
+    return Database(f"{database.dbname} on {database.host}", endpoint, hosts.legacy(database.host))
+
+
+def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str = "migration") -> Database:
+    """
+    The database of a site, as its migration role (or ``owner``, ``application``), through the site's host.
+
+    Raises:
+        EngineError: The site is not stood up.
+    """
+    outputs = hosts.site(environment).database
+    login: DatabaseRole = getattr(outputs, role)
+    endpoint = Endpoint(
+        host=outputs.host,
+        port=outputs.port,
+        dbname=outputs.dbname,
+        user=login.name,
+        password=login.password,
+        ca=outputs.ca,
+    )
+    name = f"{outputs.dbname} on {hosts.manifest.stack(environment)}"
+    return Database(name, endpoint, hosts.target(environment))
+
+
+def query(name: str) -> bytes:
+    """The text of ``migrate/sql/<name>.sql``; runnable in psql as it stands."""
+    return (package_files("migrate") / "sql" / f"{name}.sql").read_bytes()
+
+
+def value(session: Session, statement: LiteralString | bytes | sql.SQL | sql.Composed, *args: Any) -> Any:
+    """Return the one value that a statement gives."""
+    row = session.execute(statement, args or None).fetchone()
+    if row is None:
+        raise MigrationError(f"{session.info.dbname}: a query that gives one row gave none")
+    return row[0]
+
+
+def _secret_line(path: Path) -> str:
+    text = _text(path)
+    if path.stat().st_mode & 0o077:
+        raise MigrationError(f"others may read {path}", next_step=f"chmod 600 {path}")
+    return text.splitlines()[0] if text else ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise MigrationError(
+            f"{path}: {error.strerror}", next_step="correct legacy.databases in the manifest"
+        ) from error

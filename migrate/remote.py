@@ -1,0 +1,132 @@
+"""
+Commands on another host, byte for byte: a POSIX shell script, what goes in, what comes out.
+
+Promise: what is handed over as `stdin` never stands in an argument; output is returned as bytes, so
+that no odd file name is lost; safe to use from several threads on one connection. Fabric's own
+`run` serves text that a person reads; its stdin is too slow for files.
+"""
+
+import threading
+from dataclasses import dataclass
+from shlex import quote
+from time import monotonic
+
+import paramiko
+from fabric import Connection
+
+from migrate.errors import ConnectionFailed, MigrationError
+
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a script ended."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Stdout as text, without its last line end."""
+        return self.stdout.decode(errors="backslashreplace").rstrip("\n")
+
+    @property
+    def errors(self) -> str:
+        return self.stderr.decode(errors="backslashreplace").strip()
+
+
+def attempt(connection: Connection, script: str, *, stdin: bytes = b"", timeout_seconds: float = 60) -> Done:
+    """
+    Run a POSIX shell script in the login folder and return how it ended, whatever its exit status.
+
+    Raises:
+        ConnectionFailed: The connection broke, or the script did not end in time.
+    """
+    deadline = monotonic() + timeout_seconds
+    try:
+        channel = _transport(connection).open_session(timeout=timeout_seconds)
+        channel.settimeout(timeout_seconds)
+        try:
+            channel.exec_command(f"exec sh -c {quote(script)}")
+            threading.Thread(target=_feed, args=(channel, stdin), daemon=True).start()
+            stdout, stderr = bytearray(), bytearray()
+            # Both are emptied in turn: a full window of one would stop the other.
+            while not (channel.exit_status_ready() and channel.eof_received):
+                if monotonic() > deadline:
+                    raise TimeoutError(f"a command took more than {timeout_seconds:.0f} s")
+                _drain(channel, stdout, stderr)
+                channel.status_event.wait(0.002)
+            _drain(channel, stdout, stderr)
+            return Done(channel.recv_exit_status(), bytes(stdout), bytes(stderr))
+        finally:
+            channel.close()
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise ConnectionFailed(
+            f"{connection.host}: {error or type(error).__name__}",
+            next_step="the same command again, once the host answers",
+        ) from error
+
+
+def run(
+    connection: Connection,
+    script: str,
+    *,
+    stdin: bytes = b"",
+    timeout_seconds: float = 60,
+    raising: type[MigrationError] = MigrationError,
+    doing: str = "a command",
+) -> Done:
+    """
+    As `attempt`, but a failure is an error.
+
+    Raises:
+        MigrationError: Of the kind `raising`: `doing` ended with another status than 0.
+        ConnectionFailed: As `attempt`.
+    """
+    done = attempt(connection, script, stdin=stdin, timeout_seconds=timeout_seconds)
+    if done.status != 0:
+        said = done.errors or done.text or "it said nothing"
+        raise raising(f"{connection.host}: {doing} ended with {done.status}: {said}")
+    return done
+
+
+def write_file(connection: Connection, path: str, content: bytes, *, mode: str = "600") -> None:
+    """Replace a file on the host in one move; nobody else can read it before `mode` says so."""
+    part = quote(f"{path}.part")
+    script = f"umask 077; cat > {part} && chmod {mode} {part} && mv -f {part} {quote(path)}"
+    run(connection, script, stdin=content, doing=f"writing {path}")
+
+
+def read_file(connection: Connection, path: str, *, timeout_seconds: float = 600) -> bytes:
+    """Return a file's content."""
+    done = run(connection, f"cat {quote(path)}", timeout_seconds=timeout_seconds, doing=f"reading {path}")
+    return done.stdout
+
+
+def login_folder(connection: Connection) -> str:
+    """Absolute path of where relative paths on this host begin."""
+    return run(connection, "pwd", doing="pwd").text
+
+
+def _transport(connection: Connection) -> paramiko.Transport:
+    transport: paramiko.Transport | None = connection.transport
+    if transport is None or not transport.is_active():
+        raise paramiko.SSHException("the connection is closed")
+    return transport
+
+
+def _feed(channel: paramiko.Channel, stdin: bytes) -> None:
+    try:
+        channel.sendall(stdin)
+        channel.shutdown_write()
+    except OSError:
+        return  # the script ended without reading everything; its exit status tells
+
+
+def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray) -> None:
+    while channel.recv_ready():
+        stdout += channel.recv(_PIECE)
+    while channel.recv_stderr_ready():
+        stderr += channel.recv_stderr(_PIECE)
