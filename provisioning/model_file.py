@@ -8,11 +8,14 @@ is wrong and how to mend it. Numbers with a point reach a `Decimal` as they were
 import difflib
 from collections.abc import Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from provisioning.errors import ManifestError
 
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -68,6 +71,32 @@ def read_model(text: str, kind: type[M]) -> Reading[M]:
     except ValidationError as error:
         faults += [_fault(detail, kind, lines) for detail in error.errors()]
     return Reading(model if not faults else None, faults, lines)
+
+
+def load_model(path: Path, kind: type[M], *, next_step: str) -> M:
+    """
+    Return the model in a file that lies beside the manifests.
+
+    Args:
+        next_step: What to do when there is no such file.
+
+    Raises:
+        ManifestError: It is missing or has faults; all of them are told.
+    """
+    shown = f"{path.parent.name}/{path.name}"
+    try:
+        reading = read_model(path.read_text(encoding="utf-8"), kind)
+    except FileNotFoundError:
+        raise ManifestError(f"{shown} does not exist", next_step=next_step) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{shown} cannot be read: {error}") from error
+    if reading.model is None:
+        listed = "\n".join(f"  {fault}" for fault in reading.faults)
+        raise ManifestError(
+            f"{shown}: {len(reading.faults)} to correct, nothing was touched\n{listed}",
+            next_step="correct the file, then repeat the command",
+        )
+    return reading.model
 
 
 def plain(detail: ErrorDetails, kind: type[BaseModel]) -> str:
