@@ -1,0 +1,271 @@
+"""
+Two hosts of one's own for tests: an sshd and a PostgreSQL cluster with TLS each, on loopback.
+
+Each has its own address, host key, authority and login folder, as the hosts of a real move have. All
+processes are children of the test run and end with it.
+"""
+
+import ipaddress
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
+
+from migrate.databases import Endpoint
+
+BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+_PEM = serialization.Encoding.PEM
+_PLAIN = serialization.NoEncryption()
+
+_LOGIN = """#!/bin/sh
+cd '{folder}' && export HOME='{folder}' PATH="{binaries}:$PATH"
+exec sh -c "${{SSH_ORIGINAL_COMMAND:-exec sh}}"
+"""
+
+_SSHD = """
+ListenAddress {address}:{port}
+HostKey {folder}/etc/host_key
+AuthorizedKeysFile {folder}/etc/authorized_keys
+ForceCommand {folder}/etc/login
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+AllowTcpForwarding yes
+MaxStartups 50
+MaxSessions 50
+"""
+
+_SSH = """Host {alias}
+  HostName {address}
+  Port {port}
+  User {user}
+  IdentityFile {folder}/etc/identity
+  UserKnownHostsFile {folder}/etc/known_hosts
+  IdentitiesOnly yes
+  StrictHostKeyChecking yes
+"""
+
+
+def _unprivileged() -> str | None:
+    """Whom PostgreSQL runs as: itself refuses root."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+def free_port(address: str) -> int:
+    with socket.create_server((address, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@dataclass
+class PrivateHost:
+    """A running host. `folder` is where a login lands."""
+
+    alias: str
+    folder: Path
+    address: str
+    ssh_port: int
+    pg_port: int
+    ca: str
+    superuser_password: str
+    postgres: subprocess.Popen[bytes] | None = None
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.folder / "etc" / "ssh_config"
+
+    def endpoint(
+        self, dbname: str = "postgres", user: str = "postgres", password: str | None = None
+    ) -> Endpoint:
+        secret = SecretStr(password or self.superuser_password)
+        return Endpoint(self.address, self.pg_port, dbname, user, secret, self.ca)
+
+    def psql(self, dbname: str, statements: str) -> None:
+        """Run statements as the superuser; several, with client-side COPY, as psql reads them."""
+        subprocess.run(
+            [BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, self.local(dbname)],
+            input=statements.encode(),
+            env={**os.environ, "PGPASSWORD": self.superuser_password},
+            check=True,
+        )
+
+    def local(self, dbname: str) -> str:
+        return f"host={self.address} port={self.pg_port} user=postgres dbname={dbname} sslmode=require"
+
+    def connect(self, dbname: str, **more: object) -> psycopg.Connection[tuple[object, ...]]:
+        """An ordinary client's session, as an application has one."""
+        return psycopg.connect(
+            self.local(dbname),
+            password=self.superuser_password,
+            autocommit=True,
+            **more,  # type: ignore[arg-type]
+        )
+
+    def start_postgres(self) -> None:
+        log = (self.folder / "pg.log").open("ab")
+        with log:
+            self.postgres = subprocess.Popen(
+                [BINARIES / "postgres", "-D", self.folder / "pg"],
+                user=_unprivileged(),
+                group=_unprivileged(),
+                extra_groups=[] if _unprivileged() else None,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.connect("postgres").close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self.postgres.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
+    def stop_postgres(self, how: signal.Signals = signal.SIGINT) -> None:
+        if self.postgres is not None and self.postgres.poll() is None:
+            self.postgres.send_signal(how)
+            self.postgres.wait(timeout=30)
+
+
+@contextmanager
+def private_host(alias: str, base: Path) -> Iterator[PrivateHost]:
+    """Start a host; stop it and all that is its own at the end."""
+    octets = secrets.token_bytes(2)
+    address = f"127.{80 + secrets.randbelow(20)}.{octets[0]}.{max(2, octets[1] - 1)}"
+    folder = base / alias
+    (folder / "etc").mkdir(parents=True)
+    with ExitStack() as stack:
+        host = PrivateHost(
+            alias=alias,
+            folder=folder,
+            address=address,
+            ssh_port=free_port(address),
+            pg_port=free_port(address),
+            ca="",
+            superuser_password=secrets.token_urlsafe(12),
+        )
+        _make_cluster(host)
+        _make_sshd(host)
+        sshd = subprocess.Popen(
+            ["/usr/sbin/sshd", "-D", "-q", "-f", folder / "etc" / "sshd_config"], stdin=subprocess.DEVNULL
+        )
+        stack.callback(_end, sshd)
+        host.start_postgres()
+        stack.callback(host.stop_postgres)
+        yield host
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def _make_sshd(host: PrivateHost) -> None:
+    etc = host.folder / "etc"
+    for name in ("host_key", "identity"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", etc / name], check=True)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    shutil.copy(etc / "identity.pub", etc / "authorized_keys")
+    (etc / "login").write_text(_LOGIN.format(folder=host.folder, binaries=BINARIES))
+    (etc / "login").chmod(0o755)
+    values = {"address": host.address, "port": host.ssh_port, "folder": host.folder, "alias": host.alias}
+    (etc / "sshd_config").write_text(_SSHD.format(**values))
+    key = " ".join((etc / "host_key.pub").read_text().split()[:2])
+    (etc / "known_hosts").write_text(f"[{host.address}]:{host.ssh_port} {key}\n")
+    host.ssh_config.write_text(_SSH.format(user=pwd.getpwuid(os.geteuid()).pw_name, **values))
+
+
+def _make_cluster(host: PrivateHost) -> None:
+    data = host.folder / "pg"
+    data.mkdir(mode=0o700)
+    user = _unprivileged()
+    if user:
+        # The way down to the cluster must be open to the user that runs it.
+        for parent in (data.parent, *data.parent.parents):
+            if parent.owner() == "root" and parent != Path("/") and not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+        shutil.chown(data, user, user)
+    password = host.folder / "etc" / "superuser"
+    password.write_text(host.superuser_password)
+    command: list[str | Path] = [
+        BINARIES / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "scram-sha-256",
+        "-E",
+        "UTF8",
+    ]
+    with password.open() as given:
+        subprocess.run(
+            [*command, "--locale=C.UTF-8", "--no-sync", "--pwfile=/dev/stdin"],
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            cwd="/",
+            stdin=given,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+    host.ca, certificate, key = _certificate(host.address)
+    (data / "server.crt").write_bytes(certificate)
+    (data / "server.key").write_bytes(key)
+    (data / "server.key").chmod(0o600)
+    with (data / "postgresql.conf").open("a") as conf:
+        conf.write(
+            f"listen_addresses = '{host.address}'\nport = {host.pg_port}\nssl = on\nfsync = off\n"
+            "unix_socket_directories = ''\nmax_connections = 60\nshared_buffers = 32MB\n"
+            "max_prepared_transactions = 5\nlog_min_messages = warning\n"
+        )
+    (data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
+    if user:
+        for path in data.rglob("server.*"):
+            shutil.chown(path, user, user)
+
+
+def _certificate(address: str) -> tuple[str, bytes, bytes]:
+    """An authority's PEM, and a server's certificate and key that it signed for `address`."""
+    now = datetime.now(UTC)
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test authority of {address}")])
+    life = {"not_before": now - timedelta(minutes=5), "not_after": now + timedelta(days=1)}
+
+    def builder(name: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(ca_name)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(life["not_before"])
+            .not_valid_after(life["not_after"])
+        )
+
+    ca = builder(ca_name, ca_key.public_key()).add_extension(x509.BasicConstraints(True, None), critical=True)
+    server = builder(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)]), key.public_key()
+    ).add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
+    plain = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, _PLAIN)
+    signed = server.sign(ca_key, hashes.SHA256()).public_bytes(_PEM)
+    return ca.sign(ca_key, hashes.SHA256()).public_bytes(_PEM).decode(), signed, plain
