@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provisioning.errors import BasculeError
-from scripts import packages, python_packages, system_user
+from scripts import packages, python_packages
 from scripts.commands import disk_full, run
 from tools.pulumi import acquire
 from tools.pulumi.setting import EngineUnavailableError, Setting
@@ -29,14 +29,14 @@ NO_ENGINE = 4
 
 
 def host_image() -> str | None:
-    """The Python environment of the local substrate's hosts; its owner knows whether it is current."""
+    """The system user (as root) and the Python environment of the local substrate's hosts."""
+    began = time.time()
     python = CHECKOUT / ".venv" / "bin" / "python"
     uv, _ = python_packages.ensure_uv()
     env = {"PATH": f"{uv.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    return (
-        run("making the host image", [python, "-m", "provisioning.local.image"], cwd=CHECKOUT, env=env)
-        or None
-    )
+    words: list[str | Path] = [python, "-m", "provisioning.local.image"]
+    image = Path(run("making the host image", words, cwd=CHECKOUT, env=env).strip())
+    return str(image) if (image / "complete").stat().st_mtime >= began else None
 
 
 def engine(*, again: bool) -> str | None:
@@ -81,7 +81,6 @@ def set_up(*, wanted_engine: str, only_python: bool) -> int:
     parts: list[tuple[str, Callable[[], str | None]]] = [
         ("system packages", packages.ensure),
         ("Python packages", lambda: python_packages.ensure(CHECKOUT)),
-        ("system user", system_user.ensure),
         ("host image", host_image),
     ]
     did = [timed(name, part) for name, part in (parts[1:2] if only_python else parts)]
@@ -93,7 +92,8 @@ def set_up(*, wanted_engine: str, only_python: bool) -> int:
             print(f"{'Pulumi engine':16} NOT AVAILABLE: {error}", file=sys.stderr)
             status = 0 if wanted_engine == "optional" else NO_ENGINE
     seconds = time.monotonic() - began
-    print(f"set up in {seconds:.1f} s" if any(did) else f"set up already ({seconds:.1f} s)", flush=True)
+    lacking = ", but for the Pulumi engine" if status == NO_ENGINE else ""
+    print(f"{'set up' if any(did) else 'set up already'}{lacking} ({seconds:.1f} s)", flush=True)
     return status
 
 

@@ -1,0 +1,91 @@
+"""
+What every test of this checkout shares: which engine they run with, and what was not run for want of one.
+
+Promise: without the real Pulumi engine all tests run with its double, but for those marked ``engine``;
+without Chromium, all but those marked ``browser``. What was NOT RUN is counted, with the reason,
+above pytest's closing line. Nothing is left out in silence.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.pulumi.acquire import is_usable, last_refusal
+from tools.pulumi.setting import VERSION, Setting
+
+CHECKOUT = Path(__file__).resolve().parent
+DOUBLE = CHECKOUT / "tests" / "doubles" / "pulumi" / "bin" / "pulumi"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+NOT_RUN = pytest.StashKey[dict[str, tuple[str, list[str]]]]()
+"""Marker -> why its tests cannot run here, and their names."""
+
+
+def _setting() -> Setting:
+    return Setting(checkout=CHECKOUT, venv=Path(sys.prefix))
+
+
+def _why_no_engine() -> str | None:
+    """Return why the tests run without the real engine, or None if they run with it."""
+    named = os.environ.get("BASCULE_PULUMI")
+    if named and Path(named).resolve() != DOUBLE.resolve():
+        return None
+    if named:
+        return "BASCULE_PULUMI names the double (ENGINE=double)"
+    if is_usable(_setting()):
+        return None
+    refusal = last_refusal(_setting())
+    return refusal.text() if refusal else f"Pulumi {VERSION} is not set up here; `make setup` says why"
+
+
+def _why_no_browser() -> str | None:
+    return None if any(map(shutil.which, BROWSERS)) else f"none of {', '.join(BROWSERS)} is on PATH"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the engine for the whole run, before any fixture can ask for it."""
+    config.stash[NOT_RUN] = {}
+    for marker, why in (("engine", _why_no_engine()), ("browser", _why_no_browser())):
+        if why:
+            config.stash[NOT_RUN][marker] = (why, [])
+    if "engine" in config.stash[NOT_RUN]:
+        os.environ["BASCULE_PULUMI"] = str(DOUBLE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot run here, keeping its names."""
+    left_out = []
+    for marker, (_why, names) in config.stash[NOT_RUN].items():
+        for item in items:
+            if item.get_closest_marker(marker):
+                names.append(item.nodeid)
+                left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was not run, and with which engine the rest was."""
+    for marker, (why, names) in config.stash[NOT_RUN].items():
+        if marker == "engine":
+            terminalreporter.section("the real Pulumi engine was not used", sep="!", yellow=True)
+            terminalreporter.line("Every test that needs an engine ran with its test double. Why:")
+        elif names:
+            terminalreporter.section(f"{marker}: not run", sep="!", yellow=True)
+        else:
+            continue
+        terminalreporter.line(why)
+        terminalreporter.line(f"{len(names)} tests marked `{marker}` were NOT RUN:")
+        for name in names:
+            terminalreporter.line(f"  NOT RUN {name}")
+
+
+@pytest.fixture
+def double_engine(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The engine's double, for a test that wants it even where the real one is there."""
+    monkeypatch.setenv("BASCULE_PULUMI", str(DOUBLE))
+    return DOUBLE
