@@ -1,0 +1,174 @@
+"""
+The offer: positions from the rate card, quantities from what was measured and asked for.
+
+Promise: every amount is a `Decimal` and follows from the lines shown; the same facts on another day
+give the same offer, so that a signed one is not changed by repeating the step.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from migrate.assess.facts import Assessment
+from migrate.case import Case
+from migrate.errors import EvidenceError, MigrationError
+from migrate.rates import CENT, Demand, Position, RateCard, Vendor, Words, money
+from migrate.request import Request
+from migrate.schedule import touches_weekend
+from provisioning.manifest import Manifest
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Line(_Kept):
+    """One position with its quantity; `amount` is without VAT."""
+
+    position: str
+    title: Words
+    unit: str
+    price: Decimal
+    quantity: Decimal
+    is_hourly: bool
+
+    @property
+    def amount(self) -> Decimal:
+        return money(self.price * self.quantity)
+
+
+class Sum(_Kept):
+    """What lines add up to."""
+
+    net: Decimal
+    vat_percent: Decimal
+    vat: Decimal
+    rounding: Decimal
+    total: Decimal
+
+    @classmethod
+    def of(cls, amounts: Sequence[Decimal], vat_percent: Decimal, step: Decimal = CENT) -> "Sum":
+        """Add up `amounts`, add VAT, and round the total to `step`; the rounding is shown, not hidden."""
+        net = sum(amounts, Decimal("0.00"))
+        vat = money(net * vat_percent / 100)
+        total = money(net + vat, step)
+        return cls(net=net, vat_percent=vat_percent, vat=vat, rounding=total - net - vat, total=total)
+
+
+class Offer(_Kept):
+    """Evidence ``offer``; ``offer.pdf`` shows it and is what the customer signs."""
+
+    number: str
+    issued_on: date
+    valid_until: date
+    tenant: str
+    vendor: Vendor
+    currency: Literal["CHF", "EUR", "NOK"]
+    lines: tuple[Line, ...]
+    options: tuple[Line, ...]
+    """At their price for one unit; not part of the sum."""
+    sum: Sum
+    round_total_to: Decimal
+    stop_low_seconds: float
+    stop_high_seconds: float
+    data_bytes: int
+    wished_opens_at: AwareDatetime
+    wished_closes_at: AwareDatetime
+
+    def line(self, position: str) -> Line | None:
+        """Return the line or option of a position."""
+        return next((line for line in (*self.lines, *self.options) if line.position == position), None)
+
+
+def make_offer(
+    manifest: Manifest, assessment: Assessment, request: Request, rates: RateCard, issued_on: date
+) -> Offer:
+    """
+    Work out an offer.
+
+    Raises:
+        MigrationError: The rate card is in another currency, or lacks a training that was asked for.
+    """
+    _check(manifest, request, rates)
+    demand = Demand(
+        bytes=assessment.bytes,
+        interfaces=len(manifest.interfaces),
+        modules=manifest.modules,
+        on_weekend=touches_weekend(manifest.window.opens_at, manifest.window.closes_at, manifest.window.zone),
+        training_hours=request.training,
+    )
+    every = [(position, _line(position, position.quantity_for(demand))) for position in rates.positions]
+    lines = tuple(line for _, line in every if line.quantity)
+    options = tuple(
+        line.model_copy(update={"quantity": Decimal(1)})
+        for position, line in every
+        if not line.quantity and position.is_optional
+    )
+    return Offer(
+        number=f"{manifest.tenant}-{issued_on:%Y%m%d}",
+        issued_on=issued_on,
+        valid_until=issued_on + timedelta(days=rates.valid_days),
+        tenant=manifest.tenant,
+        vendor=rates.vendor,
+        currency=rates.currency,
+        lines=lines,
+        options=options,
+        sum=Sum.of([line.amount for line in lines], rates.vat_percent, rates.round_total_to),
+        round_total_to=rates.round_total_to,
+        stop_low_seconds=assessment.estimate.low_seconds,
+        stop_high_seconds=assessment.estimate.high_seconds,
+        data_bytes=assessment.bytes,
+        wished_opens_at=manifest.window.opens_at,
+        wished_closes_at=manifest.window.closes_at,
+    )
+
+
+def _line(position: Position, quantity: Decimal) -> Line:
+    return Line(
+        position=position.id,
+        title=position.title,
+        unit=position.unit,
+        price=position.price,
+        quantity=quantity,
+        is_hourly=position.is_hourly,
+    )
+
+
+def _check(manifest: Manifest, request: Request, rates: RateCard) -> None:
+    if rates.currency != manifest.currency:
+        raise MigrationError(
+            f"the rate card is in {rates.currency}, {manifest.tenant} pays in {manifest.currency}",
+            state="No offer was written.",
+            next_step="set currency in stacks/rates.yaml or in the manifest",
+        )
+    offered = {position.id for position in rates.positions if position.is_optional}
+    if unknown := sorted(set(request.training) - offered):
+        raise MigrationError(
+            f"the request asks for {', '.join(unknown)}, which the rate card does not offer",
+            state="No offer was written.",
+            next_step=f"take one of {', '.join(sorted(offered)) or 'none'}, or add it to stacks/rates.yaml",
+        )
+
+
+def write_offer(case: Case, assessment: Assessment, request: Request, rates: RateCard) -> Offer:
+    """Keep the offer as evidence; one that says the same keeps the day on which it was issued."""
+    before = last_offer(case)
+    if before is not None:
+        again = make_offer(case.manifest, assessment, request, rates, before.issued_on)
+        if again == before:
+            return before
+    today = datetime.now(UTC).astimezone(case.manifest.window.zone).date()
+    offer = make_offer(case.manifest, assessment, request, rates, today)
+    case.write_evidence("offer", offer)
+    return offer
+
+
+def last_offer(case: Case) -> Offer | None:
+    """Return the offer as it stands, or None when there is none (or it was tampered with)."""
+    try:
+        return case.read_evidence("offer", Offer)
+    except EvidenceError:
+        return None
