@@ -1,0 +1,230 @@
+"""
+The pytest plugin behind the go-live suite: which site is asked, and how its host is reached.
+
+Promise: host keys are pinned and secrets stay inside `SecretStr`, so no assertion shows one; the suite
+changes nothing on the site but for probes, which leave nothing behind. What differs by substrate stands
+here, in one place.
+"""
+
+import inspect
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+import psycopg
+import pytest
+import testinfra
+from testinfra.host import Host
+
+from migrate.case import Case
+from migrate.connections import Hosts
+from migrate.connector import Connector
+from migrate.databases import Session, site_database
+from migrate.tunnels import Tunnel
+from provisioning.errors import BasculeError
+from provisioning.manifest import Environment, Interface, Manifest
+from provisioning.site import DatabaseRole, SiteOutputs
+from provisioning.workspace import Workspace
+
+_CASE: pytest.StashKey[Case] = pytest.StashKey()
+
+
+@dataclass(frozen=True)
+class Substrate:
+    """What a host of one substrate is made of, as far as the site contract leaves it open."""
+
+    programs: tuple[str, ...]
+    """Kept up by the host's supervisor."""
+    supervisor_configuration: str
+    """Relative to the login folder."""
+    superusers: tuple[str, ...]
+    """Database roles that the substrate itself needs."""
+    shares_the_machine: bool
+    """Whether other hosts' sockets are visible: then only those on the host's own address are its own."""
+
+
+SUBSTRATES = {
+    "local": Substrate(
+        programs=("sshd", "postgres", "nginx", "app"),
+        supervisor_configuration="etc/supervisord.conf",
+        superusers=("postgres",),
+        shares_the_machine=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A TCP address of the site, from its outputs."""
+
+    host: str
+    port: int
+
+
+class Database:
+    """Sessions on the site's database as one of its roles; ``with database.session("owner") as session``."""
+
+    def __init__(self, hosts: Hosts, environment: Environment) -> None:
+        self._hosts, self._environment = hosts, environment
+
+    def session(self, role: str = "application") -> AbstractContextManager[Session]:
+        return site_database(self._hosts, self._environment, role=role).opened()
+
+
+class Tunnelled:
+    """Plain connections to the site's database through its host, as weakly secured as the caller wants."""
+
+    def __init__(self, site: SiteOutputs, port: int, ca_file: Path) -> None:
+        self._site, self._port, self._ca_file = site, port, ca_file
+
+    def connect(
+        self, role: str, *, sslmode: str, require_auth: str | None = None, password: str | None = None
+    ) -> psycopg.Connection:
+        """
+        Connect as one of the roles, by default with its password.
+
+        Raises:
+            psycopg.OperationalError: The server refuses, or would only do what `require_auth` forbids.
+        """
+        end = self._site.database
+        login: DatabaseRole = getattr(end, role)
+        return psycopg.connect(
+            host=end.host,
+            hostaddr="127.0.0.1",
+            port=self._port,
+            dbname=end.dbname,
+            user=login.name,
+            password=login.password.get_secret_value() if password is None else password,
+            sslmode=sslmode,
+            sslrootcert=str(self._ca_file),
+            gssencmode="disable",
+            connect_timeout=10,
+            require_auth=require_auth,
+        )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("bascule", "which site is verified")
+    group.addoption("--tenant", help="Whose site.")
+    group.addoption("--environment", choices=("test", "prod"), help="Which of its sites.")
+    group.addoption("--attempt", default="", help="The move that this is part of, such as realisation-1.")
+    group.addoption("--least-free-mb", type=int, default=1024, help="Head-room that every folder needs.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--tenant") or not config.getoption("--environment"):
+        raise pytest.UsageError("name the site: pytest tests/golive --tenant T --environment test|prod")
+    try:
+        config.stash[_CASE] = Case.of(Workspace.find(), config.getoption("--tenant"))
+    except BasculeError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "interface" in metafunc.fixturenames:
+        every = metafunc.config.stash[_CASE].manifest.interfaces
+        metafunc.parametrize("interface", every, ids=[interface.name for interface in every])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    attempt, manifest = config.getoption("--attempt"), config.stash[_CASE].manifest
+    chosen: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        function = getattr(item, "function", None)
+        item.user_properties.append(("proves", (inspect.getdoc(function) or "").partition("\n\n")[0]))
+        needless = "interface" in getattr(item, "fixturenames", ()) and not manifest.interfaces
+        needless = needless or (not attempt and item.get_closest_marker("during_move") is not None)
+        (left_out if needless else chosen).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = chosen
+
+
+@pytest.fixture(scope="session")
+def case(request: pytest.FixtureRequest) -> Case:
+    return request.config.stash[_CASE]
+
+
+@pytest.fixture(scope="session")
+def manifest(case: Case) -> Manifest:
+    return case.manifest
+
+
+@pytest.fixture(scope="session")
+def environment(request: pytest.FixtureRequest) -> Environment:
+    chosen: Environment = request.config.getoption("--environment")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def attempt(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--attempt"))
+
+
+@pytest.fixture(scope="session")
+def least_free_kb(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--least-free-mb")) * 1024
+
+
+@pytest.fixture(scope="session")
+def hosts(case: Case) -> Iterator[Hosts]:
+    with Hosts(case.workspace, case.manifest) as every:
+        yield every
+
+
+@pytest.fixture(scope="session")
+def site(hosts: Hosts, environment: Environment) -> SiteOutputs:
+    """The site contract, read from the stack once."""
+    return hosts.site(environment)
+
+
+@pytest.fixture(scope="session")
+def substrate(site: SiteOutputs) -> Substrate:
+    return SUBSTRATES[site.substrate]
+
+
+@pytest.fixture(scope="session")
+def ssh_address(site: SiteOutputs) -> Address:
+    host = paramiko.SSHConfig.from_text(site.ssh.config).lookup(site.ssh.alias)
+    return Address(host["hostname"], int(host.get("port", 22)))
+
+
+@pytest.fixture(scope="session")
+def host(hosts: Hosts, site: SiteOutputs, environment: Environment) -> Iterator[Host]:
+    """The site's host over OpenSSH with its pinned key; one connection that all checks share."""
+    config, alias = hosts.site_ssh_config(environment)
+    # A Unix socket's path is short: not below a workspace, which may lie deep.
+    with tempfile.TemporaryDirectory(prefix="bgl-") as folder:
+        control = Path(folder) / "m"
+        try:
+            yield testinfra.get_host(f"ssh://{alias}?ssh_config={config}&controlpath={control}&timeout=10")
+        finally:
+            if control.exists():
+                end = ["ssh", "-F", str(config), "-o", f"ControlPath={control}", "-O", "exit", alias]
+                subprocess.run(end, capture_output=True, check=False)  # noqa: S603 - our own words
+
+
+@pytest.fixture(scope="session")
+def database(hosts: Hosts, environment: Environment) -> Database:
+    return Database(hosts, environment)
+
+
+@pytest.fixture(scope="session")
+def reach(
+    hosts: Hosts, site: SiteOutputs, environment: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tunnelled]:
+    """The way to the database's port."""
+    ca_file = tmp_path_factory.mktemp("reach") / "ca.pem"
+    ca_file.write_text(site.database.ca)
+    with Tunnel(hosts.target(environment), site.database.host, site.database.port) as tunnel:
+        yield Tunnelled(site, tunnel.port, ca_file)
+
+
+@pytest.fixture
+def connector(hosts: Hosts, interface: Interface) -> Connector:
+    """The connector of the interface that is checked."""
+    return Connector(hosts.legacy(interface.host), interface)

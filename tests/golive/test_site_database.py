@@ -1,0 +1,158 @@
+"""May each database role do what it has to, and nothing more?"""
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from migrate.databases import Session, value
+from migrate.suite import Database, Substrate, Tunnelled
+from provisioning.site import SiteOutputs
+
+ROLES = ("owner", "application", "migration")
+
+
+def _refused(session: Session, statement: sql.Composed) -> bool:
+    """Tell whether the server refuses a statement for want of a privilege; what it allows is taken back."""
+    try:
+        with session.transaction(force_rollback=True):
+            session.execute("SET LOCAL lock_timeout = '2s'")
+            session.execute(statement)
+    except psycopg.errors.InsufficientPrivilege:
+        return True
+    return False
+
+
+def _tables(session: Session) -> list[tuple[str, str]]:
+    rows = session.execute(
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'"
+        " AND n.nspname <> 'information_schema' ORDER BY 1, 2"
+    ).fetchall()
+    return [(str(schema), str(table)) for schema, table in rows]
+
+
+def test_no_other_superuser(database: Database, substrate: Substrate) -> None:
+    """No role but the cluster's own is a superuser."""
+    with database.session() as session:
+        rows = session.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper ORDER BY 1").fetchall()
+    assert [str(name) for (name,) in rows] == sorted(substrate.superusers)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_has_no_power_over_the_cluster(database: Database, site: SiteOutputs, role: str) -> None:
+    """The role may not make roles or databases, replicate, or pass by row security."""
+    with database.session(role) as session:
+        powers = session.execute(
+            "SELECT rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_catalog.pg_roles"
+            " WHERE rolname = current_user"
+        ).fetchone()
+    # The migration role reads every row whatever the policies say: it has to carry them over.
+    allowed = (False, False, False, role == "migration")
+    assert powers is not None
+    assert all(has <= may for has, may in zip(powers, allowed, strict=True)), dict(
+        zip(("createrole", "createdb", "replication", "bypassrls"), powers, strict=True)
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_password_is_asked_for_by_scram(reach: Tunnelled, role: str) -> None:
+    """The server lets the role in by SCRAM over TLS, and by no weaker way."""
+    with reach.connect(role, sslmode="verify-full", require_auth="scram-sha-256") as session:
+        assert session.info.status == psycopg.pq.ConnStatus.OK
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_entry_without_tls(reach: Tunnelled, role: str) -> None:
+    """The server refuses a connection that is not encrypted."""
+    reach.connect(role, sslmode="verify-full").close()  # so that the refusal below is about TLS
+    with pytest.raises(psycopg.OperationalError):
+        reach.connect(role, sslmode="disable").close()
+
+
+def test_no_entry_with_a_wrong_password(reach: Tunnelled) -> None:
+    """The server refuses a wrong password."""
+    with pytest.raises(psycopg.OperationalError):
+        reach.connect("application", sslmode="verify-full", password="not-the-password").close()
+
+
+def test_application_reads_and_writes(database: Database) -> None:
+    """The application's role may read and change rows of every table."""
+    with database.session() as session:
+        lacking = [
+            f"{schema}.{table}"
+            for schema, table in _tables(session)
+            if not value(
+                session,
+                "SELECT has_table_privilege(format('%%I.%%I', %s::text, %s::text), 'SELECT')"
+                " AND has_table_privilege(format('%%I.%%I', %s::text, %s::text), 'INSERT')",
+                *(schema, table, schema, table),
+            )
+        ]
+    assert lacking == []
+
+
+def test_application_cannot_create(database: Database) -> None:
+    """The application's role cannot make a table in any schema, nor a schema."""
+    with database.session() as session:
+        schemas = [
+            str(row[0])
+            for row in session.execute(
+                "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_'"
+                " AND nspname <> 'information_schema' ORDER BY 1"
+            )
+        ]
+        allowed = [
+            name
+            for name in schemas
+            if not _refused(session, sql.SQL("CREATE TABLE {}.bascule_check ()").format(sql.Identifier(name)))
+        ]
+        if not _refused(session, sql.SQL("CREATE SCHEMA {}").format(sql.Identifier("bascule_check"))):
+            allowed.append("a schema")
+    assert allowed == []
+
+
+def test_application_cannot_drop(database: Database) -> None:
+    """The application's role owns nothing, so it can drop and alter nothing."""
+    with database.session() as session:
+        owned = session.execute(
+            "SELECT c.oid::regclass::text FROM pg_catalog.pg_class c WHERE pg_has_role(c.relowner, 'MEMBER')"
+            " UNION ALL SELECT nspname FROM pg_catalog.pg_namespace WHERE pg_has_role(nspowner, 'MEMBER')"
+            " AND nspname !~ '^pg_' LIMIT 5"
+        ).fetchall()
+        assert owned == []
+        for schema, table in _tables(session)[:1]:
+            assert _refused(session, sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(schema, table)))
+
+
+def test_application_cannot_become_another(database: Database, site: SiteOutputs) -> None:
+    """The application's role cannot act as the owner, the migration role or a superuser."""
+    with database.session() as session:
+        others = (site.database.owner.name, site.database.migration.name)
+        member_of = session.execute(
+            "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname <> current_user"
+            " AND pg_has_role(oid, 'MEMBER')"
+        ).fetchall()
+        assert member_of == []
+        for other in others:
+            assert _refused(session, sql.SQL("SET ROLE {}").format(sql.Identifier(other)))
+
+
+def test_owner_owns_the_database(database: Database, site: SiteOutputs) -> None:
+    """The database and all its tables belong to the owner's role."""
+    with database.session("owner") as session:
+        owner = value(
+            session,
+            "SELECT pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = current_database()",
+        )
+        foreign = session.execute(
+            "SELECT c.oid::regclass::text, pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND n.nspname !~ '^pg_'"
+            " AND n.nspname <> 'information_schema'"
+            " AND c.relowner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %s)"
+            # Of an extension: whoever made it, as the server wants it.
+            " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d"
+            " WHERE d.objid = c.oid AND d.deptype = 'e')",
+            (site.database.owner.name,),
+        ).fetchall()
+    assert (owner, foreign) == (site.database.owner.name, [])
