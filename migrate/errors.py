@@ -6,6 +6,8 @@ The migration's branch of the error tree (`provisioning.errors` draws the root).
     ├── Refused              asked for something that may not be done now (a held lock, a closed window)
     ├── GateError            a document is unsigned, signed by the wrong person, or changed after signing
     ├── ConnectionFailed     a host cannot be reached, or is not the one that was pinned
+    ├── RunStopped           a phase ended with a failure; says what was put back and what was not
+    ├── Undecided            it cannot be told whether the point of no return was passed
     ├── FreezeError          legacy could not be frozen or unfrozen, or its lease ran out
     ├── TransferError        data or files could not be moved
     ├── ComparisonError      the comparison could not be made (a difference is a result, not this)
@@ -33,6 +35,19 @@ class GateError(MigrationError): ...
 
 
 class ConnectionFailed(MigrationError): ...  # noqa: N818 - ConnectionError is a builtin
+
+
+class RunStopped(MigrationError): ...  # noqa: N818 - reads as what it is
+
+
+class Undecided(MigrationError):  # noqa: N818 - reads as what it is
+    """
+    Raised by the step that is the point of no return when it may or may not have taken effect.
+
+    Nothing is put back then, since users may be at work on the site: the next run repeats the step.
+    Any other error of that step says that it has made sure of the contrary (the door is closed), so
+    the run falls back.
+    """
 
 
 class FreezeError(MigrationError): ...
