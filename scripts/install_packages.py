@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -141,12 +142,29 @@ def signals_wait() -> Iterator[list[int]]:
 
 
 def apt(*words: str, held: int | None = None) -> int:
-    """Run ``apt-get``, quietly and without questions."""
+    """Run ``apt-get`` without questions; what it said is shown only if it fails."""
     command = ["/usr/bin/apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", *words]
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
-    keep = () if held is None else (held,)
-    own = held is not None  # then an interrupt must not reach dpkg
-    return subprocess.run(command, env=env, check=False, pass_fds=keep, start_new_session=own).returncode
+    return quietly(command, held)
+
+
+def quietly(command: Sequence[str], held: int | None) -> int:
+    """Run one of dpkg's programs; one that holds the services back is out of an interrupt's reach."""
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C.UTF-8"}
+    with tempfile.TemporaryFile("w+") as said:
+        done = subprocess.run(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            pass_fds=() if held is None else (held,),
+            start_new_session=held is not None,
+            check=False,
+        )
+        if done.returncode != 0:
+            said.seek(0)
+            print("".join(said.readlines()[-15:]), end="", file=sys.stderr)
+    return done.returncode
 
 
 def install(machine: Machine, names: Sequence[str]) -> int:
@@ -162,7 +180,7 @@ def install(machine: Machine, names: Sequence[str]) -> int:
     with signals_wait() as came:
         with services_held_back(machine) as held:
             # Left half done by a killed run: dpkg asks for this before anything else.
-            subprocess.run(["/usr/bin/dpkg", "--configure", "-a"], check=False, pass_fds=(held,))
+            quietly(["/usr/bin/dpkg", "--configure", "-a"], held)
             status = apt(*selection, held=held)
         machine.disable(sorted(machine.units_present() - before))
     return status or (128 + came[0] if came else 0)
