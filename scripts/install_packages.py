@@ -147,7 +147,7 @@ def apt(*words: str, held: int | None = None) -> int:
     return quietly(command, held)
 
 
-def quietly(command: Sequence[str], held: int | None) -> int:
+def quietly(command: Sequence[str], held: int | None, *, tell: bool = True) -> int:
     """Run one of dpkg's programs; one that holds the services back is out of an interrupt's reach."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "LC_ALL": "C.UTF-8"}
     with tempfile.TemporaryFile("w+") as said:
@@ -161,7 +161,7 @@ def quietly(command: Sequence[str], held: int | None) -> int:
             start_new_session=held is not None,
             check=False,
         )
-        if done.returncode != 0:
+        if done.returncode != 0 and tell:
             said.seek(0)
             print("".join(said.readlines()[-15:]), end="", file=sys.stderr)
     return done.returncode
@@ -170,17 +170,20 @@ def quietly(command: Sequence[str], held: int | None) -> int:
 def install(machine: Machine, names: Sequence[str]) -> int:
     """Install `names` and return apt's exit status."""
     machine.restore()  # of a set-up that did not even leave a guardian, as when the power went
+    if subprocess.run(["/usr/bin/dpkg", "--audit"], capture_output=True, check=False).stdout:
+        with signals_wait(), services_held_back(machine) as held:
+            # A killed run left something half done: apt refuses all else until dpkg has looked at it.
+            # What it cannot finish, apt unpacks again below.
+            quietly(["/usr/bin/dpkg", "--configure", "-a"], held, tell=False)
     lists = Path("/var/lib/apt/lists")
     if not any(lists.glob("*Packages*")) or time.time() - lists.stat().st_mtime > LISTS_OLD_SECONDS:
         apt("update")
-    selection = ["install", "--no-install-recommends", *names]
+    selection = ["install", "--fix-broken", "--no-install-recommends", *names]
     if apt("--download-only", *selection) != 0 and (apt("update") or apt("--download-only", *selection)):
         return 1
     before = machine.units_present()
     with signals_wait() as came:
         with services_held_back(machine) as held:
-            # Left half done by a killed run: dpkg asks for this before anything else.
-            quietly(["/usr/bin/dpkg", "--configure", "-a"], held)
             status = apt(*selection, held=held)
         machine.disable(sorted(machine.units_present() - before))
     return status or (128 + came[0] if came else 0)

@@ -31,7 +31,10 @@ def ensure_uv() -> tuple[Path, str | None]:
     shutil.rmtree(making, ignore_errors=True)
     try:
         run("making an environment for uv", [sys.executable, "-m", "venv", making])
-        run(f"installing uv {UV}", [making / "bin" / "pip", "install", "--quiet", f"uv=={UV}"])
+        run(
+            f"installing uv {UV}",
+            [making / "bin" / "pip", "install", "--quiet", "--retries", "1", f"uv=={UV}"],
+        )
         if not home.exists():  # another checkout may have been faster
             making.rename(home)
     finally:
