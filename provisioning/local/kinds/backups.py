@@ -1,0 +1,69 @@
+"""
+The scheduled backups of a site's database.
+
+Promise: one is made at once and then every night; each was read back by `pg_restore` before it counts,
+and a newest backup older than 26 hours is drift, which an update mends by making one.
+"""
+
+import time
+
+from pydantic import Field
+
+from provisioning.local import ports
+from provisioning.local.kinds.host import script
+from provisioning.local.kinds.hosted import Hosted, HostedInputs
+from provisioning.local.place import Files
+from provisioning.local.plugin.glue import State
+from provisioning.local.supervisor import Service
+
+COMMAND = "bin/backup"
+_OVERDUE_HOURS = 26
+
+
+class BackupsInputs(HostedInputs):
+    database: str
+    server: str
+    """Output `server` of the cluster."""
+    port: int = ports.POSTGRESQL
+    at: str = Field(default="02:30", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    """Every night, UTC."""
+    keep: int = Field(default=14, ge=1)
+
+
+class BackupsKind(Hosted[BackupsInputs]):
+    token = "bascule:local:BackupSchedule"  # noqa: S105
+
+    def files(self, inputs: BackupsInputs) -> Files:
+        return {COMMAND: script("backup", inputs.place.folder)}
+
+    def service(self, inputs: BackupsInputs) -> Service:
+        return Service(
+            name="backups",
+            command=(str(inputs.place.path(COMMAND)), "nightly", inputs.at),
+            environment={"PGDATABASE": inputs.database, "PGPORT": str(inputs.port), "KEEP": str(inputs.keep)},
+        )
+
+    def facts(self, inputs: BackupsInputs) -> State:
+        return {**super().facts(inputs), "overdue": False}
+
+    def create(self, inputs: BackupsInputs) -> tuple[str, State]:
+        return inputs.database, self.update(inputs, {"overdue": True})
+
+    def read(self, inputs: BackupsInputs, state: State) -> State | None:
+        if not inputs.place.exists:
+            return None
+        made = [
+            dump.stat().st_mtime for dump in inputs.place.path("backups").glob(f"{inputs.database}-*.dump")
+        ]
+        overdue = time.time() - max(made, default=0) > _OVERDUE_HOURS * 3600
+        return {**self.observe(inputs), "overdue": overdue}
+
+    def update(self, inputs: BackupsInputs, state: State) -> State:
+        self.settle(inputs)
+        if state.get("overdue"):
+            environment = self.service(inputs).environment
+            inputs.place.run(inputs.place.path(COMMAND), "now", environment=environment)
+        return {"command": COMMAND}
+
+    def delete(self, inputs: BackupsInputs, state: State) -> None:
+        self.clear(inputs)

@@ -1,0 +1,152 @@
+"""
+A database in a host's PostgreSQL, with what each of its roles may do in it.
+
+Promise: nobody but the roles named here may connect; what the owner creates, the application may
+read and write and no more. With `final_backup`, deleting it first leaves a dump outside the host's
+folder that `pg_restore` could read; when that fails, the database stays.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from psycopg import sql
+
+from provisioning.errors import SiteError
+from provisioning.local import ports, postgres
+from provisioning.local.kinds.hosted import HostedInputs
+from provisioning.local.operator import operator
+from provisioning.local.plugin.glue import Kind, State
+from provisioning.local.supervisor import Supervisor
+
+
+class DatabaseInputs(HostedInputs):
+    port: int = ports.POSTGRESQL
+    server: str
+    """Output `server` of the cluster: with another cluster, the database has to be made there."""
+    name: str
+    owner: str
+    application: str | None = None
+    """Role that reads and writes rows of all that the owner creates."""
+    connects: tuple[str, ...] = ()
+    """Further roles that may connect, sorted."""
+    final_backup: bool = False
+
+
+_CONNECTS = """
+SELECT ARRAY(SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END
+             FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x
+             WHERE x.privilege_type = 'CONNECT' AND x.grantee <> d.datdba ORDER BY 1),
+       pg_get_userbyid(d.datdba)::text
+FROM pg_database d WHERE d.datname = %s
+"""
+
+_GRANTED = """
+SELECT CASE a.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'n' THEN 'schemas' END,
+       string_agg(x.privilege_type, ',' ORDER BY x.privilege_type)
+FROM pg_default_acl a, aclexplode(a.defaclacl) x
+WHERE a.defaclnamespace = 0 AND a.defaclobjtype IN ('r', 'S', 'n')
+  AND a.defaclrole = to_regrole(%s) AND x.grantee = to_regrole(%s)
+GROUP BY 1
+"""
+
+_GRANTS = {
+    "schemas": "USAGE",
+    "sequences": "SELECT,UPDATE,USAGE",
+    "tables": "DELETE,INSERT,SELECT,UPDATE",
+}
+"""What the application is granted on whatever the owner creates."""
+
+
+class DatabaseKind(Kind[DatabaseInputs]):
+    token = "bascule:local:Database"  # noqa: S105
+    replaced_by = frozenset({"host", "name"})
+
+    def facts(self, inputs: DatabaseInputs) -> State:
+        allowed = sorted(
+            {*inputs.connects, *([inputs.application] if inputs.application else [])} - {inputs.owner}
+        )
+        return {"may_connect": allowed, "default_grants": _GRANTS if inputs.application else {}}
+
+    def create(self, inputs: DatabaseInputs) -> tuple[str, State]:
+        return inputs.name, self.update(inputs, {})
+
+    def read(self, inputs: DatabaseInputs, state: State) -> State | None:
+        if not inputs.place.exists:
+            return None
+        try:
+            with postgres.session(inputs.place, inputs.port) as session:
+                row = session.execute(_CONNECTS, [inputs.name]).fetchone()
+            if row is None:
+                return None
+            granted: dict[str, str] = {}
+            if inputs.application:
+                with postgres.session(inputs.place, inputs.port, inputs.name) as session:
+                    quoted = [f'"{inputs.owner}"', f'"{inputs.application}"']
+                    granted = dict(session.execute(_GRANTED, quoted).fetchall())
+        except postgres.NotAnswering:
+            return {}
+        return {"may_connect": row[0], "owner": row[1], "default_grants": granted}
+
+    def update(self, inputs: DatabaseInputs, state: State) -> State:
+        name, owner = sql.Identifier(inputs.name), sql.Identifier(inputs.owner)
+        with postgres.session(inputs.place, inputs.port) as session:
+            row = session.execute(_CONNECTS, [inputs.name]).fetchone()
+            if row is None:
+                session.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
+                row = session.execute(_CONNECTS, [inputs.name]).fetchone() or ([], "")
+            if row[1] != inputs.owner:
+                session.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, owner))
+            allowed = set(self.facts(inputs)["may_connect"])
+            for role in set(row[0]) - allowed:
+                grantee = sql.SQL("PUBLIC") if role == "PUBLIC" else sql.Identifier(role)
+                session.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, grantee))
+            for role in allowed - set(row[0]):
+                session.execute(
+                    sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(role))
+                )
+        if inputs.application:
+            application = sql.Identifier(inputs.application)
+            with postgres.session(inputs.place, inputs.port, inputs.name) as session:
+                default = sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} ").format(owner)
+                for what, rights in _GRANTS.items():
+                    for change in (f"REVOKE ALL ON {what} FROM {{}}", f"GRANT {rights} ON {what} TO {{}}"):
+                        session.execute(default + sql.SQL(change).format(application))
+        return {}
+
+    def delete(self, inputs: DatabaseInputs, state: State) -> str | None:
+        told = self._back_up(inputs) if inputs.final_backup else None
+        try:
+            with postgres.session(inputs.place, inputs.port) as session:
+                statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+                session.execute(statement.format(sql.Identifier(inputs.name)))
+        except postgres.NotAnswering:
+            pass  # its cluster is gone, or about to go
+        return told
+
+    def _back_up(self, inputs: DatabaseInputs) -> str | None:
+        """Dump the database to where no destroy reaches, prove that it can be read, and say where it is."""
+        place, stack = inputs.place, inputs.place.folder.name
+        if not place.exists:
+            return None  # nothing is left to back up
+        try:
+            with postgres.session(place, inputs.port, inputs.name):
+                pass
+        except postgres.NotAnswering as error:
+            if Supervisor(place).is_up and "does not exist" in str(error):
+                return None  # it was dropped by hand
+            raise SiteError(
+                f"{stack}: no final backup, since its database does not answer: {error}",
+                state="The database was not deleted.",
+                next_step=f"pulumi up --refresh -s {stack}, then destroy again",
+            ) from error
+        folder: Path = operator().home / "final-backups"
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        dump, part = folder / f"{stack}-{moment}.dump", folder / f".{stack}-{moment}.part"
+        place.run("mkdir", "-p", folder)
+        place.run(
+            *(postgres.programs() / "pg_dump", "--format=custom", "--host", place.path("run")),
+            *("--port", str(inputs.port), "--username", postgres.SUPERUSER, "--file", part, inputs.name),
+        )
+        place.run(postgres.programs() / "pg_restore", "--list", part)
+        place.run("mv", "-T", part, dump)
+        return f"final backup of {inputs.name}: {dump}"
