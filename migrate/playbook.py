@@ -134,6 +134,20 @@ def files(workspace: Workspace | None) -> dict[str, Path]:
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
+def commands(workspace: Workspace | None) -> dict[str, list[Phase]]:
+    """
+    Return the phases that each command stands for, over all playbooks.
+
+    A faulty playbook has none here: whoever uses it is told its faults. Steps are not looked at.
+    """
+    found: dict[str, list[Phase]] = {}
+    for path in files(workspace).values():
+        playbook = read_model(path.read_text("utf-8", errors="replace"), Playbook).model
+        for phase in playbook.phases if playbook else ():
+            found.setdefault(phase.command, []).append(phase)
+    return found
+
+
 def load(workspace: Workspace, name: str) -> Playbook:
     """
     Return the playbook of that name: the workspace's own before Bascule's.

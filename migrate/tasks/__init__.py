@@ -2,11 +2,12 @@
 The fab commands, one module an area: parse, call, print; no logic.
 
 Promise: every module of this folder is collected by `collection`, so a new command needs no other
-edit; a module's commands are the ``@task`` functions written in it.
+edit; a module's commands are the ``@task`` functions written in it. Each phase of a playbook has one too.
 """
 
 import importlib
 import pkgutil
+import sys
 
 from fabric import Task
 from invoke.collection import Collection
@@ -21,6 +22,10 @@ def collection() -> Collection:
             # A command imported from another area is that area's.
             if isinstance(value, Task) and value.body.__module__ == area.__name__:
                 found[value.name or name] = value
+    for name, made in importlib.import_module(f"{__name__}.run").phase_tasks().items():
+        if name in found:
+            print(f"a playbook calls a phase's command {name}, which is Bascule's own", file=sys.stderr)
+        found.setdefault(name, made)
     commands = Collection()
     for name in sorted(found):
         commands.add_task(found[name], name=name)
