@@ -14,7 +14,7 @@ from fabric import Connection
 from invoke.exceptions import CommandTimedOut
 from pydantic import TypeAdapter, ValidationError
 
-from migrate.errors import ConnectionFailed, VerificationError
+from migrate.errors import ConnectionFailed, Refused, VerificationError
 from migrate.waiting import wait_until
 from migrate.web import ask
 from provisioning.engine import Stack
@@ -26,6 +26,24 @@ SEEN_WITHIN_SECONDS = 10.0
 """How long a front door may take to follow its state: a web server reloads, a load balancer propagates."""
 
 _STATE: TypeAdapter[DoorState] = TypeAdapter(DoorState)
+
+
+def state_called(name: str, reason: str) -> DoorState:
+    """
+    Return the state of that name, as somebody typed it, with the reason that it is to show.
+
+    Raises:
+        Refused: There is no such state, or the reason is missing, is not for showing, or has no place there.
+    """
+    try:
+        state = _STATE.validate_python(name)
+    except ValidationError:
+        raise Refused(f"no door state {name!r}", next_step="--state closed, open or suspended") from None
+    if (state == "suspended") != bool(reason):
+        raise Refused("a reason goes with suspended, and only with it", next_step='--reason "..."')
+    if reason and (not reason.isprintable() or len(reason) > 200 or reason.startswith("-")):
+        raise Refused("the reason is one line of at most 200 characters, and begins with no hyphen")
+    return state
 
 
 def read(connection: Connection, site: SiteOutputs) -> DoorState:

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -101,6 +101,19 @@ def check_id(file: str, test: str) -> str:
     name, bracket, rest = test.removeprefix("test_").partition("[")
     area = file.rpartition(".")[2].removeprefix("test_site_")
     return f"{area}.{name.replace('_', '-')}{bracket}{rest}"
+
+
+def environment_called(name: str) -> Environment:
+    """
+    Return the environment of that name, as somebody typed it.
+
+    Raises:
+        VerificationError: There is none.
+    """
+    for environment in get_args(Environment):
+        if name == environment:
+            return cast(Environment, environment)
+    raise VerificationError(f"no environment {name!r}", next_step="--environment test, or --environment prod")
 
 
 def verify(case: Case, environment: Environment, *, attempt: str = "", suite: Path | None = None) -> GoLive:
@@ -258,4 +271,6 @@ def _check(test: ElementTree.Element) -> Check:
 
 def _waived_by(case: Case, check: Check) -> str | None:
     waiver = waivers.active(case, f"golive:{check.id}")
-    return None if waiver is None else f"waived by {waiver.by} until {waiver.expires_at:%F %R %Z}: {waiver.reason}"
+    if waiver is None:
+        return None
+    return f"waived by {waiver.by} until {waiver.expires_at:%F %R %Z}: {waiver.reason}"

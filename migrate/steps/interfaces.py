@@ -7,6 +7,7 @@ has buffered.
 
 from migrate import interfaces
 from migrate.errors import EvidenceError, InterfaceError
+from migrate.freeze import begin_lease, keep_alive, unfreeze
 from migrate.interfaces import InterfaceCount, Interfaces
 from migrate.step import Result, StepContext, step
 
@@ -39,6 +40,8 @@ def _release_to_legacy(ctx: StepContext) -> Result:
     """Release all interfaces; what they buffered goes to legacy."""
     every = interfaces.connectors(ctx.hosts)
     interfaces.release_all(every)
+    # The lease began with the hold: where the freeze never began, nobody else ends it.
+    unfreeze(ctx)
     try:
         counted = _counts(ctx)
     except EvidenceError:
@@ -49,10 +52,13 @@ def _release_to_legacy(ctx: StepContext) -> Result:
     return _summary(_write(ctx, done, "legacy"))
 
 
-@step("hold-interfaces", undo=_release_to_legacy)
+@step("hold-interfaces", undo=_release_to_legacy, keep_alive=keep_alive)
 def hold_interfaces(ctx: StepContext) -> Result:
     """Hold all interfaces: they stop transmitting and buffer."""
-    held = interfaces.hold_all(interfaces.connectors(ctx.hosts))
+    # From here on the legacy host puts its interfaces back alone, should Bascule not come back.
+    begin_lease(ctx)
+    with keep_alive(ctx):
+        held = interfaces.hold_all(interfaces.connectors(ctx.hosts))
     for count in held:
         ctx.progress.say(f"{count.name}: held after message {count.at_hold.delivered}")
         if count.legacy_had is None:

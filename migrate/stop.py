@@ -1,0 +1,47 @@
+"""
+The stop: how long the tenant could not work, measured, beside what was predicted.
+
+Promise: measured from the freeze to the moment at which the open door was seen from outside.
+"""
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from migrate.case import Case
+from migrate.errors import EvidenceError
+from migrate.offer import Offer
+
+
+class Stop(BaseModel):
+    """Evidence ``stop``. The prediction is the offer's, as a range; None without an offer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    attempt: str
+    frozen_at: AwareDatetime
+    opened_at: AwareDatetime
+    actual_seconds: float
+    predicted_low_seconds: float | None = None
+    predicted_high_seconds: float | None = None
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the stop was no longer than predicted; None without a prediction."""
+        high = self.predicted_high_seconds
+        return None if high is None else self.actual_seconds <= high
+
+
+def measure(case: Case, attempt: str, frozen_at: datetime, opened_at: datetime) -> Stop:
+    """Return the stop of one attempt beside the offer's prediction, if there is an offer."""
+    try:
+        offer: Offer | None = case.read_evidence("offer", Offer)
+    except EvidenceError:
+        offer = None
+    return Stop(
+        attempt=attempt,
+        frozen_at=frozen_at,
+        opened_at=opened_at,
+        actual_seconds=round((opened_at - frozen_at).total_seconds(), 3),
+        predicted_low_seconds=offer.stop_low_seconds if offer else None,
+        predicted_high_seconds=offer.stop_high_seconds if offer else None,
+    )

@@ -1,0 +1,53 @@
+"""The command that CI runs every night: which sites differ from their program?"""
+
+from json import dumps
+
+from fabric import Connection, task
+
+from migrate.drift import Drift, is_stood_up, look
+from migrate.tasks.edge import for_a_person, open_case
+from provisioning.engine import Stack
+from provisioning.manifest_file import tenants
+from provisioning.workspace import Workspace
+
+DRIFTED = 5
+"""The exit status that says drift, apart from any failure."""
+
+
+@task(
+    name="drift",
+    help={
+        "tenant": "Only this tenant's sites; otherwise every tenant's.",
+        "json": "One JSON object instead of lines.",
+    },
+)
+def drift(_c: Connection, tenant: str = "", json: bool = False) -> None:
+    """Say which sites no longer are what their program says, and in what; exit status 5 if any."""
+    looked: list[Drift] = []
+    with for_a_person(as_json=json):
+        workspace = Workspace.find()
+        for each in [tenant] if tenant else tenants(workspace):
+            manifest = open_case(each).manifest
+            for environment in ("test", "prod"):
+                stack = Stack(workspace, f"{manifest.tenant}-{environment}")
+                if not is_stood_up(stack):
+                    continue
+                looked.append(look(stack))
+                if not json:
+                    _show(looked[-1])
+    if json:
+        print(dumps({one.stack: [vars(change) for change in one.changes] for one in looked}))
+    elif not looked:
+        print("no site is stood up, so there is nothing to compare")
+    if any(one.changes for one in looked):
+        raise SystemExit(DRIFTED)
+
+
+def _show(one: Drift) -> None:
+    if not one.changes:
+        print(f"{one.stack}: as its program says")
+        return
+    print(f"{one.stack}: {len(one.changes)} differ from its program")
+    for change in one.changes:
+        print(f"  {change}")
+    print(f"Next: pulumi up --refresh -s {one.stack}, which repairs it")

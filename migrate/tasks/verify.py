@@ -1,0 +1,57 @@
+"""Commands on a site: verify it, and look at or move its door."""
+
+from json import dumps
+
+from fabric import Connection, task
+from invoke.exceptions import Exit
+
+from migrate import door as doors
+from migrate import verify as suite
+from migrate.connections import Hosts
+from migrate.tasks.edge import FAILED, for_a_person, open_case
+from provisioning.engine import Stack
+
+_SITE = {"tenant": "Name of the tenant.", "environment": "test or prod."}
+
+
+@task(name="verify", help={**_SITE, "json": "One JSON object instead of lines."})
+def verify(_c: Connection, tenant: str, environment: str, json: bool = False) -> None:
+    """Run the go-live suite against a site; says what would keep its door closed."""
+    with for_a_person(as_json=json):
+        case = open_case(tenant)
+        found = suite.verify(case, suite.environment_called(environment))
+        if json:
+            print(dumps({"passed": found.passed, **found.model_dump(mode="json")}))
+            if not found.passed:
+                raise Exit(code=FAILED)
+            return
+        for check in found.checks:
+            detail = f"  {check.detail.partition(chr(10))[0]}" if check.detail else ""
+            print(f"{check.outcome:7} {check.id}{detail}")
+        suite.require(found)
+    print(f"{tenant}-{environment}: {found.summary}")
+
+
+@task(
+    name="door",
+    help={
+        **_SITE,
+        "state": "closed, open or suspended; without it the state is printed.",
+        "reason": "What users read while it is suspended.",
+    },
+)
+def door(_c: Connection, tenant: str, environment: str, state: str = "", reason: str = "") -> None:
+    """Print the state of a site's door, or put it to another one and declare that in its stack."""
+    with for_a_person():
+        case = open_case(tenant)
+        called = suite.environment_called(environment)
+        with Hosts(case.workspace, case.manifest) as hosts:
+            if not state:
+                print(doors.read(hosts.target(called), hosts.site(called)))
+                return
+            wanted = doors.state_called(state, reason)
+            doors.flip(hosts.target(called), hosts.site(called), wanted, reason)
+        stack = Stack(case.workspace, case.manifest.stack(called))
+        doors.declare(stack, wanted, reason)
+        case.journal.append("door", stack.name, state=wanted, reason=reason)
+    print(f"{stack.name}: {wanted}, on the host, from outside and in its program")
