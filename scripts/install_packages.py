@@ -51,13 +51,19 @@ class Machine:
         return self.root / "usr/sbin/policy-rc.d.kept-by-bascule"
 
     @property
+    def units_before(self) -> Path:
+        """Names of our units that the machine had when the installation began."""
+        return self.root / "var/lib/bascule-set-up.units"
+
+    @property
     def no_cluster(self) -> Path:
         """Read by pg_createcluster and PostgreSQL's maintainer scripts."""
         return self.root / "etc/postgresql-common/createcluster.d/bascule-set-up.conf"
 
     def hold_back(self) -> None:
-        """Put the denying policy in place, keeping the owner's."""
+        """Put the denying policy in place, keeping the owner's, and note which units there are."""
         self.restore()
+        self.units_before.write_text("\n".join(sorted(self.units_present())))
         if os.path.lexists(self.policy):
             os.link(self.policy, self.kept_policy, follow_symlinks=False)
         fresh = self.policy.with_name(".policy-rc.d.bascule")
@@ -68,7 +74,9 @@ class Machine:
         self.no_cluster.write_text(NO_CLUSTER)
 
     def restore(self) -> None:
-        """Undo `hold_back`, whoever did it; does nothing where nothing was done."""
+        """Undo `hold_back`, whoever did it, and disable the units that have come since."""
+        if self.units_before.exists():
+            self.disable(sorted(self.units_present() - set(self.units_before.read_text().split())))
         if os.path.lexists(self.kept_policy):
             self.kept_policy.rename(self.policy)
             self.kept_policy.unlink(missing_ok=True)  # rename leaves both names of one and the same file
@@ -76,6 +84,7 @@ class Machine:
             self.policy.unlink()
         self.policy.with_name(".policy-rc.d.bascule").unlink(missing_ok=True)
         self.no_cluster.unlink(missing_ok=True)
+        self.units_before.unlink(missing_ok=True)
 
     def units_present(self) -> set[str]:
         """Those of our units that the machine has, running or not."""
@@ -131,7 +140,6 @@ def signals_wait() -> Iterator[list[int]]:
 
     def note(number: int, _frame: object) -> None:
         came.append(number)
-        print("finishing the installation first", file=sys.stderr)
 
     before = {number: signal.signal(number, note) for number in numbers}
     try:
@@ -141,10 +149,10 @@ def signals_wait() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def apt(*words: str, held: int | None = None) -> int:
+def apt(*words: str, held: int | None = None, tell: bool = True) -> int:
     """Run ``apt-get`` without questions; what it said is shown only if it fails."""
     command = ["/usr/bin/apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", *words]
-    return quietly(command, held)
+    return quietly(command, held, tell=tell)
 
 
 def quietly(command: Sequence[str], held: int | None, *, tell: bool = True) -> int:
@@ -179,13 +187,11 @@ def install(machine: Machine, names: Sequence[str]) -> int:
     if not any(lists.glob("*Packages*")) or time.time() - lists.stat().st_mtime > LISTS_OLD_SECONDS:
         apt("update")
     selection = ["install", "--fix-broken", "--no-install-recommends", *names]
-    if apt("--download-only", *selection) != 0 and (apt("update") or apt("--download-only", *selection)):
+    fetch = ("--download-only", *selection)
+    if apt(*fetch, tell=False) != 0 and (apt("update") or apt(*fetch)):
         return 1
-    before = machine.units_present()
-    with signals_wait() as came:
-        with services_held_back(machine) as held:
-            status = apt(*selection, held=held)
-        machine.disable(sorted(machine.units_present() - before))
+    with signals_wait() as came, services_held_back(machine) as held:
+        status = apt(*selection, held=held)
     return status or (128 + came[0] if came else 0)
 
 
