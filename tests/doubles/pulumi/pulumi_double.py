@@ -1,0 +1,8 @@
+"""The double of the Pulumi CLI, as a program; bin/pulumi runs it."""
+
+import sys
+
+from engine_double.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
