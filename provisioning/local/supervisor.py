@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.errors import SiteError
-from provisioning.local import image, ports
+from provisioning.local import image, ports, postgres
 from provisioning.local.operator import operator
 from provisioning.local.place import File, Files, Place, eventually
 
@@ -34,6 +34,7 @@ childlogdir = {folder}/log
 directory = {folder}
 identifier = {name}
 umask = 077
+environment = PATH="{path}",PYTHONDONTWRITEBYTECODE="1"
 
 [unix_http_server]
 file = {folder}/run/supervisor.sock
@@ -69,7 +70,10 @@ stdout_logfile_backups = 2
 
 
 def supervisord_files(place: Place) -> Files:
-    return {CONFIGURATION: File(_SUPERVISORD.format(folder=place.folder, name=place.folder.name))}
+    """The supervisor's own configuration; it names the image, so a host on another image shows as drift."""
+    path = f"{place.folder}/bin:{image.path()}/bin:{postgres.programs()}:{place.environment()['PATH']}"
+    text = _SUPERVISORD.format(folder=place.folder, name=place.folder.name, path=path)
+    return {CONFIGURATION: File(text)}
 
 
 @dataclass(frozen=True)

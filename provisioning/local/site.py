@@ -1,0 +1,208 @@
+"""
+A tenant's site on the local substrate: what `provisioning.site` asks for, from real local servers.
+
+Promise: its `outputs` are those of `SiteOutputs`, with every secret in them marked as secret.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi import ComponentResource, Input, Output, ResourceOptions, get_stack
+
+from provisioning.local import ports
+from provisioning.local.components import DatabaseServer, Machine
+from provisioning.local.kinds.web import VERIFICATION_PATH
+from provisioning.local.resources import (
+    BackupSchedule,
+    Certificate,
+    Database,
+    DatabaseRole,
+    Door,
+    Folder,
+    Password,
+    Program,
+    WebServer,
+)
+from provisioning.manifest import Environment, Manifest
+from provisioning.site import DoorState
+from provisioning.workspace import Workspace
+
+_APPLICATION_SOCKET = "run/app.sock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteArgs:
+    """What a site takes, on any substrate."""
+
+    manifest: Manifest
+    environment: Environment
+    door: DoorState = "closed"
+    door_reason: str = ""
+    address: str | None = None
+    """Instead of the address derived from workspace and stack."""
+
+
+class Site(ComponentResource):
+    """One environment of one tenant: a host with database, application, web server, door and backups."""
+
+    outputs: dict[str, Any]
+    """As `provisioning.site.SiteOutputs` names them."""
+
+    def __init__(self, name: str, args: SiteArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("bascule:site:Site", name, {}, opts)
+        self._child = ResourceOptions(parent=self)
+        self._args, self._name = args, name
+        manifest, sizing = args.manifest, args.manifest.sizing_of(args.environment)
+        address = args.address or ports.address_of(Workspace.find().root, get_stack())
+
+        machine = Machine(
+            name,
+            address=address,
+            interface_keys=[
+                interface.public_key for interface in manifest.interfaces if interface.public_key
+            ],
+            opts=self._child,
+        )
+        self._machine = machine
+        server = DatabaseServer(
+            f"{name}-db",
+            machine=machine,
+            memory_mb=sizing.database_memory_mb,
+            connections=sizing.database_connections,
+            opts=self._child,
+        )
+        dbname = manifest.application.settings.get("database", manifest.legacy.databases[0].dbname)
+        owner = server.role(f"{dbname}_owner")
+        application = server.role(f"{dbname}_app")
+        migration = server.role(
+            f"{dbname}_migration",
+            member_of=[owner.name, "pg_read_all_data", "pg_signal_backend"],
+            # Rows are loaded in any order, and triggers fired on the legacy system already.
+            may_set=["session_replication_role"],
+        )
+        database = Database(
+            f"{name}-database",
+            host=machine.folder,
+            cluster=server.cluster,
+            name=dbname,
+            owner=owner.name,
+            application=application.name,
+            connects=[migration.name],
+            final_backup=args.environment == "prod",
+            opts=self._child,
+        )
+        BackupSchedule(
+            f"{name}-backups",
+            host=machine.folder,
+            cluster=server.cluster,
+            database=database.name,
+            opts=self._child,
+        )
+        interface_token = Password(f"{name}-interface-token", opts=self._child).value
+        verification_token = Password(f"{name}-verification-token", opts=self._child).value
+        app = self._application(database, application, interface_token)
+        door = Door(
+            f"{name}-door",
+            host=machine.folder,
+            state=args.door,
+            reason=args.door_reason,
+            opts=self._child,
+        )
+        web = WebServer(
+            f"{name}-web",
+            host=machine.folder,
+            address=address,
+            port=ports.HTTPS,
+            names=[manifest.site_name, address],
+            certificate=Certificate(
+                f"{name}-web-cert",
+                authority=machine.authority,
+                names=[manifest.site_name, address],
+                opts=self._child,
+            ),
+            upstream=f"unix:{_APPLICATION_SOCKET}",
+            verification_token=verification_token,
+            # Users meet the door before the application.
+            opts=ResourceOptions(parent=self, depends_on=[door, app]),
+        )
+        self.outputs = {
+            "tenant": manifest.tenant,
+            "environment": args.environment,
+            "substrate": "local",
+            "url": web.url,
+            "ca": machine.authority.certificate,
+            "site_name": manifest.site_name,
+            "verification_path": VERIFICATION_PATH,
+            "verification_token": verification_token,
+            "ssh": machine.ssh,
+            "database": {
+                "engine": "postgresql",
+                "host": address,
+                "port": ports.POSTGRESQL,
+                "dbname": database.name,
+                "ca": machine.authority.certificate,
+                "owner": _login(owner),
+                "application": _login(application),
+                "migration": _login(migration),
+            },
+            "files": Output.concat(machine.folder, "/files"),
+            "backups": Output.concat(machine.folder, "/backups"),
+            "application_name": manifest.application.name,
+            "application_version": manifest.application.version,
+            "interface_token": interface_token,
+            "interface_inbox": "inbox",
+            "door": {"state": door.state, "command": door.command},
+        }
+        self.register_outputs({})
+
+    def _application(self, database: Database, role: DatabaseRole, interface_token: Output[str]) -> Program:
+        """Copy the artifact to ``app/<version>`` and keep its ``run`` up."""
+        manifest, machine = self._args.manifest, self._machine
+        application = manifest.application
+        artifact = Folder(
+            f"{self._name}-artifact",
+            host=machine.folder,
+            source=str(Workspace.find().root / application.artifact),
+            path=f"app/{application.version}",
+            opts=self._child,
+        )
+        etc = Output.concat(machine.folder, "/etc/application")
+        settings: dict[str, Input[str]] = {
+            "APP_DATABASE": Output.format(
+                "host={0} port={1} dbname={2} user={3} sslmode=verify-full sslrootcert={4}/ca.crt passfile={4}/pgpass",
+                machine.address,
+                ports.POSTGRESQL,
+                database.name,
+                role.name,
+                etc,
+            ),
+            "APP_ENVIRONMENT": self._args.environment,
+            "APP_FILES": Output.concat(machine.folder, "/files"),
+            "APP_INBOX": Output.concat(machine.folder, "/inbox"),
+            "APP_INTERFACE_TOKEN_FILE": Output.concat(etc, "/interface-token"),
+            "APP_LISTEN": Output.concat("unix:", machine.folder, "/", _APPLICATION_SOCKET),
+            "APP_VERSION": application.version,
+            "APP_WORKERS": str(manifest.sizing_of(self._args.environment).application_workers),
+            "PGPASSFILE": Output.concat(etc, "/pgpass"),
+            **{f"APP_SETTING_{key.upper()}": value for key, value in application.settings.items()},
+        }
+        return Program(
+            f"{self._name}-application",
+            host=machine.folder,
+            name="application",
+            command=["./run"],
+            directory=f"app/{application.version}",
+            environment=settings,
+            contents={
+                "etc/application/ca.crt": machine.authority.certificate,
+                "etc/application/interface-token": Output.concat(interface_token, "\n"),
+                "etc/application/pgpass": Output.concat("*:*:*:", role.name, ":", role.password, "\n"),
+            },
+            ready=[f"unix:{_APPLICATION_SOCKET}"],
+            restarted_by=[artifact.digest],
+            opts=self._child,
+        )
+
+
+def _login(role: DatabaseRole) -> dict[str, Output[str]]:
+    return {"name": role.name, "password": role.password}

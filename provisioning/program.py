@@ -1,0 +1,84 @@
+"""
+One stack, from its name to its site: tenant and environment, manifest, substrate, outputs.
+
+Promise: ``prod`` is protected unless its configuration says otherwise; a wrong manifest or a wrong
+configuration ends the program before any resource is declared, with its text alone.
+"""
+
+from typing import get_args
+
+import pulumi
+
+from provisioning.errors import BasculeError, ManifestError, WorkspaceError
+from provisioning.local.site import Site, SiteArgs
+from provisioning.manifest import Environment
+from provisioning.manifest_file import load_manifest
+from provisioning.site import DoorState
+from provisioning.workspace import Workspace
+
+
+def environment_of(stack: str) -> tuple[str, Environment]:
+    """
+    Return tenant and environment of a stack's name.
+
+    Raises:
+        WorkspaceError: It is not ``<tenant>-test`` or ``<tenant>-prod``.
+    """
+    tenant, _, last = stack.rpartition("-")
+    for environment in get_args(Environment):
+        if tenant and last == environment:
+            return tenant, environment
+    raise WorkspaceError(
+        f"{stack} is no site's stack: its name must be <tenant>-test or <tenant>-prod",
+        next_step="pulumi stack ls",
+    )
+
+
+def door_of(config: pulumi.Config) -> DoorState:
+    """
+    Return the door's state as configured; closed when nothing is.
+
+    Raises:
+        WorkspaceError: It is no state of a door.
+    """
+    wanted = config.get("door") or "closed"
+    for state in get_args(DoorState):
+        if wanted == state:
+            return state  # type: ignore[no-any-return]
+    raise WorkspaceError(
+        f"bascule:door is {wanted!r}; it must be one of {', '.join(get_args(DoorState))}",
+        next_step="pulumi config set bascule:door closed",
+    )
+
+
+def declare() -> None:
+    """Declare the site of the stack that runs, and export the site contract."""
+    tenant, environment = environment_of(pulumi.get_stack())
+    manifest = load_manifest(Workspace.find(), tenant)
+    config = pulumi.Config("bascule")
+    if manifest.substrate != "local":
+        raise ManifestError(
+            f"{tenant}: there is no substrate {manifest.substrate!r} yet", next_step="use substrate: local"
+        )
+    protected = config.get_bool("protect")
+    site = Site(
+        tenant,
+        SiteArgs(
+            manifest=manifest,
+            environment=environment,
+            door=door_of(config),
+            door_reason=config.get("doorReason") or "",
+            address=config.get("address"),
+        ),
+        pulumi.ResourceOptions(protect=environment == "prod" if protected is None else protected),
+    )
+    for name, value in site.outputs.items():
+        pulumi.export(name, value)
+
+
+def main() -> None:
+    """As ``pulumi up`` runs it: an error of ours leaves without a traceback."""
+    try:
+        declare()
+    except BasculeError as error:
+        raise pulumi.RunError(str(error)) from None
