@@ -1,0 +1,1 @@
+"""Worked examples: a tenant with a legacy system that is worth leaving."""

@@ -1,0 +1,1 @@
+"""The artifact of the tenant's application: this whole folder is what a site gets."""

@@ -1,0 +1,1 @@
+"""Pflegebuch: residents, RAI assessments and documents of a care home, and its interfaces."""
