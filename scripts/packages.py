@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.commands import SetUpError
+from scripts.commands import SetUpError, failed
 
 HERE = Path(__file__).resolve().parent
 
@@ -123,16 +123,27 @@ def ensure() -> str | None:
             next_step=f"let somebody who is root type\n\n    {line}\n",
         )
     print(f"  installing {' '.join(names)}", flush=True)
-    done = subprocess.run(
-        [*root, sys.executable, "-B", str(HERE / "install_packages.py"), *names], check=False
-    )
-    if done.returncode != 0:
-        raise SetUpError(
-            f"installing system packages ended with {done.returncode}; what apt said stands above",
-            state="Services are as they were before.",
-            next_step=f"make setup again, or as root: {line}",
-        )
+    command = [*root, sys.executable, "-B", str(HERE / "install_packages.py"), *names]
+    installer = subprocess.Popen(command, text=True, stderr=subprocess.PIPE)
+    complaints = _patiently(installer)
+    if installer.returncode != 0:
+        raise failed("installing system packages", installer.returncode, complaints)
     said = f"{len(names)} installed"
     if omitted := left_out(rules, present, where):
         said += f"; left out: {', '.join(omitted)} ({where} has it only as a snap; its tests say NOT RUN)"
     return said
+
+
+def _patiently(installer: subprocess.Popen[str]) -> str:
+    """Wait for the installer and return what it complained of; an interrupt has it end cleanly first."""
+    interrupted = False
+    while True:
+        try:
+            _, complaints = installer.communicate()
+        except KeyboardInterrupt:
+            interrupted = True
+            print("  finishing the installation first", file=sys.stderr)
+        else:
+            if interrupted:
+                raise KeyboardInterrupt
+            return complaints
