@@ -9,7 +9,6 @@ Promise: it says no more than a provider must: no secrets taken, no preview of i
 """
 
 import sys
-import threading
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,7 @@ class Files(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=request.properties)
         outputs = _write(request.properties, context)
-        return provider_pb2.CreateResponse(id=outputs["path"], properties=outputs)
+        return provider_pb2.CreateResponse(id=str(outputs["path"]), properties=outputs)
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         if request.preview:
@@ -81,7 +80,7 @@ def _file(file: Path) -> struct_pb2.Struct:
 
 
 def _write(inputs: struct_pb2.Struct, context: grpc.ServicerContext) -> struct_pb2.Struct:
-    file, content = Path(inputs["path"]), inputs["content"]
+    file, content = Path(str(inputs["path"])), str(inputs["content"])
     if content == "refuse":
         context.abort(grpc.StatusCode.UNKNOWN, f"{file.name}: this content is refused")
     file.write_text(content)
@@ -104,7 +103,5 @@ def main() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
-    over.wait()
+    sys.stdin.read()
     server.stop(None)
