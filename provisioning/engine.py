@@ -95,7 +95,8 @@ class Stack:
     def up(self) -> str:
         """Bring the site to what the program says, repairing drift; return what the CLI said."""
         self.break_dead_lock()
-        return self.run("up", "--yes", "--refresh").stdout
+        # The preview that `up` begins with would be read by nobody, and takes as long again.
+        return self.run("up", "--yes", "--skip-preview", "--refresh").stdout
 
     def break_dead_lock(self) -> bool:
         """
