@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-# Pulumi runs this folder as a program, so the package that it is part of is not on the path yet. A
-# workspace may link here, which is why the link is followed.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+# Pulumi runs this folder as a program: it stands on the path itself, where our site.py would pass for
+# Python's, while the package that it is does not. A workspace may link here; the link is followed.
+_HERE = Path(__file__).resolve().parent
+sys.path[:] = [str(_HERE.parent), *(entry for entry in sys.path if Path(entry).resolve() != _HERE)]
 
-from provisioning.program import main
+from provisioning.program import main  # noqa: E402
 
 main()

@@ -169,7 +169,8 @@ class Site(ComponentResource):
         etc = Output.concat(machine.folder, "/etc/application")
         settings: dict[str, Input[str]] = {
             "APP_DATABASE": Output.format(
-                "host={0} port={1} dbname={2} user={3} sslmode=verify-full sslrootcert={4}/ca.crt passfile={4}/pgpass",
+                "host={0} port={1} dbname={2} user={3} "
+                "sslmode=verify-full sslrootcert={4}/ca.crt passfile={4}/pgpass",
                 machine.address,
                 ports.POSTGRESQL,
                 database.name,

@@ -126,8 +126,7 @@ class WebServerKind(Hosted[WebServerInputs]):
         )
 
     def create(self, inputs: WebServerInputs) -> tuple[str, State]:
-        self.update(inputs, {})
-        return f"{inputs.address}:{inputs.port}", {}
+        return f"{inputs.address}:{inputs.port}", self.update(inputs, {})
 
     def read(self, inputs: WebServerInputs, state: State) -> State | None:
         return self.observe(inputs) if inputs.place.exists else None

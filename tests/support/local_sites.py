@@ -1,0 +1,139 @@
+"""
+Workspaces whose sites really stand up on this machine, with an application of a few lines.
+
+Promise: a workspace made here holds one tenant with a sound manifest; `destroyed` takes its stacks'
+hosts away whatever became of them.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from provisioning.engine import Stack
+from provisioning.local.operator import operator
+from provisioning.local.place import Place
+from provisioning.local.supervisor import Supervisor
+from provisioning.workspace import Workspace
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+APPLICATION = '''\
+#!/usr/bin/env python3
+"""Answers every request with what it was asked and what it was given; its database is asked too."""
+import json, os, socketserver, sys
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+import psycopg
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        with psycopg.connect(os.environ["APP_DATABASE"]) as connection:
+            user = connection.execute("SELECT current_user").fetchone()[0]
+        body = json.dumps({
+            "path": self.path, "version": os.environ["APP_VERSION"], "database_user": user,
+            "environment": os.environ["APP_ENVIRONMENT"],
+            "token_seen": self.headers.get("X-Verification-Token"),
+        }).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self):
+        return "site"
+
+    def log_message(self, *words):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+path = os.environ["APP_LISTEN"].removeprefix("unix:")
+Path(path).unlink(missing_ok=True)
+Server(path, Handler).serve_forever()
+'''
+
+
+def manifest(tenant: str) -> dict[str, object]:
+    """A sound manifest of a tenant on the local substrate, as it stands in YAML."""
+    return {
+        "tenant": tenant,
+        "display_name": f"Home {tenant}",
+        "playbook": "besa",
+        "substrate": "local",
+        "site_name": f"{tenant}.care.example",
+        "application": {
+            "name": "echo",
+            "version": "1.0.0",
+            "artifact": "artifact",
+            "settings": {"database": "care"},
+        },
+        "contacts": {
+            "responsible": {"name": "Rosa Frei", "email": f"rosa@{tenant}.example"},
+            "technical": {"name": "Urs Frei", "email": f"urs@{tenant}.example"},
+        },
+        "legacy": {
+            "hosts": [{"name": "old", "ssh_config": "old/ssh_config", "ssh_alias": "old"}],
+            "databases": [
+                {
+                    "name": "main",
+                    "host": "old",
+                    "dbname": "care",
+                    "user": "migration",
+                    "password_file": "old/password",
+                    "ca_file": "old/ca.pem",
+                }
+            ],
+        },
+        "window": {
+            "opens_at": "2027-07-02T17:00:00+02:00",
+            "closes_at": "2027-07-03T12:00:00+02:00",
+            "time_zone": "Europe/Zurich",
+        },
+        "sizing": {name: {"database_memory_mb": 64, "database_connections": 30} for name in ("test", "prod")},
+        "support": {"email": "help@vendor.example"},
+    }
+
+
+def local_workspace(folder: Path, *tenants: str) -> Workspace:
+    """Make `folder` a workspace with these tenants, all with the same application."""
+    shutil.copy(CHECKOUT / "Pulumi.yaml", folder)
+    (folder / "provisioning").symlink_to(CHECKOUT / "provisioning")
+    (folder / "artifact").mkdir()
+    (folder / "artifact" / "run").write_text(APPLICATION)
+    (folder / "artifact" / "run").chmod(0o755)
+    (folder / "stacks").mkdir()
+    for tenant in tenants:
+        text = yaml.safe_dump(manifest(tenant), sort_keys=False)
+        (folder / "stacks" / f"{tenant}.yaml").write_text(text)
+    return Workspace(folder)
+
+
+def place_of(workspace: Workspace, stack: str) -> Place:
+    """The folder of a stack's host."""
+    return Place(operator().host_folder(workspace.identity, stack))
+
+
+@contextmanager
+def destroyed(stack: Stack) -> Iterator[Stack]:
+    """Give a stack that exists; afterwards destroy it, and see that its host is gone even if that fails."""
+    stack.ensure()
+    try:
+        yield stack
+    finally:
+        place = place_of(stack.workspace, stack.name)
+        try:
+            stack.set_config("bascule:protect", "false")
+            stack.run("up", "--yes", check=False)
+            stack.destroy()
+        finally:
+            Supervisor(place).stop()
+            place.remove_all()
