@@ -5,8 +5,31 @@ Promise: the same schedule gives the same bytes, and a new date moves the event 
 """
 
 from datetime import UTC
+from pathlib import Path
 
+from migrate.assess.facts import Assessment
+from migrate.case import Case
+from migrate.documents import Voice
 from migrate.schedule import Schedule
+
+
+def write(case: Case, schedule: Schedule, assessment: Assessment) -> Path:
+    """Write ``window.ics`` in the tenant's language; the same schedule again changes nothing."""
+    manifest = case.manifest
+    voice, estimate = Voice.of(manifest), assessment.estimate
+    content = invitation(
+        schedule,
+        tenant=manifest.tenant,
+        summary=voice.say("window.summary", site=schedule.site_name),
+        description=voice.say(
+            "window.description",
+            low=voice.minutes(estimate.low_seconds),
+            high=voice.minutes(estimate.high_seconds),
+            email=manifest.support.email,
+        ),
+        organizer=manifest.support.email,
+    )
+    return case.write_document("window.ics", content)
 
 
 def invitation(schedule: Schedule, *, tenant: str, summary: str, description: str, organizer: str) -> bytes:

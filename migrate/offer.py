@@ -12,12 +12,12 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from migrate.assess.facts import Assessment
+from migrate.assess.facts import Assessment, Fingerprint
 from migrate.case import Case
 from migrate.errors import EvidenceError, MigrationError
 from migrate.rates import CENT, Demand, Position, RateCard, Vendor, Words, money
 from migrate.request import Request
-from migrate.schedule import touches_weekend
+from migrate.window_rules import touches_weekend
 from provisioning.manifest import Manifest
 
 
@@ -69,18 +69,27 @@ class Offer(_Kept):
     currency: Literal["CHF", "EUR", "NOK"]
     lines: tuple[Line, ...]
     options: tuple[Line, ...]
-    """At their price for one unit; not part of the sum."""
+    """Shown at their price for one unit; not part of the sum."""
+    others: tuple[Line, ...]
+    """Not shown; their prices hold should the settlement need them."""
     sum: Sum
     round_total_to: Decimal
     stop_low_seconds: float
     stop_high_seconds: float
     data_bytes: int
+    fingerprint: Fingerprint
     wished_opens_at: AwareDatetime
     wished_closes_at: AwareDatetime
 
     def line(self, position: str) -> Line | None:
-        """Return the line or option of a position."""
-        return next((line for line in (*self.lines, *self.options) if line.position == position), None)
+        """Return what was offered for a position, with quantity 0 when it was only an option or less."""
+        for line in self.lines:
+            if line.position == position:
+                return line
+        for line in (*self.options, *self.others):
+            if line.position == position:
+                return line.model_copy(update={"quantity": Decimal(0)})
+        return None
 
 
 def make_offer(
@@ -107,6 +116,7 @@ def make_offer(
         for position, line in every
         if not line.quantity and position.is_optional
     )
+    others = tuple(line for position, line in every if not line.quantity and not position.is_optional)
     return Offer(
         number=f"{manifest.tenant}-{issued_on:%Y%m%d}",
         issued_on=issued_on,
@@ -116,11 +126,13 @@ def make_offer(
         currency=rates.currency,
         lines=lines,
         options=options,
+        others=others,
         sum=Sum.of([line.amount for line in lines], rates.vat_percent, rates.round_total_to),
         round_total_to=rates.round_total_to,
         stop_low_seconds=assessment.estimate.low_seconds,
         stop_high_seconds=assessment.estimate.high_seconds,
         data_bytes=assessment.bytes,
+        fingerprint=assessment.fingerprint,
         wished_opens_at=manifest.window.opens_at,
         wished_closes_at=manifest.window.closes_at,
     )
@@ -154,11 +166,17 @@ def _check(manifest: Manifest, request: Request, rates: RateCard) -> None:
 
 
 def write_offer(case: Case, assessment: Assessment, request: Request, rates: RateCard) -> Offer:
-    """Keep the offer as evidence; one that says the same keeps the day on which it was issued."""
+    """
+    Keep the offer as evidence, unless the one before still says the same.
+
+    Measured a second time, the estimate differs a little; while schema and volume are the same, that
+    is no other offer, and a signature under it stays good.
+    """
     before = last_offer(case)
-    if before is not None:
+    if before is not None and before.fingerprint.still_holds_for(assessment.fingerprint):
         again = make_offer(case.manifest, assessment, request, rates, before.issued_on)
-        if again == before:
+        measured = ("stop_low_seconds", "stop_high_seconds", "data_bytes", "fingerprint")
+        if again.model_copy(update={name: getattr(before, name) for name in measured}) == before:
             return before
     today = datetime.now(UTC).astimezone(case.manifest.window.zone).date()
     offer = make_offer(case.manifest, assessment, request, rates, today)

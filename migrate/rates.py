@@ -1,15 +1,15 @@
 """
-The vendor's rate card, ``stacks/rates.yaml``: what a move costs and what the new licence costs.
+The vendor's rate card, ``stacks/rates.yaml``: what a move costs, what the new licence costs, what is free.
 
 Promise: a `RateCard` that exists is sound: positions have unique names and a title in every
 language that a tenant may have. Money is `Decimal` throughout and is rounded in one place, `money`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import EmailStr, Field, model_validator
+from pydantic import EmailStr, Field, HttpUrl, model_validator
 
 from provisioning.manifest import Model, Name, Text
 from provisioning.model_file import load_model
@@ -163,6 +163,18 @@ class Licence(Model):
     positions: tuple[Position, ...] = Field(min_length=1)
 
 
+class Material(Model):
+    """Free training material: a video or a page, for all tenants or for those with some module."""
+
+    title: Words
+    url: HttpUrl
+    minutes: int | None = Field(default=None, ge=1, le=600, description="How long a video runs.")
+    modules: tuple[Name, ...] = ()
+
+    def is_for(self, modules: Collection[str]) -> bool:
+        return not self.modules or any(module in modules for module in self.modules)
+
+
 class RateCard(Model):
     """``stacks/rates.yaml``."""
 
@@ -174,6 +186,7 @@ class RateCard(Model):
     valid_days: int = Field(default=60, ge=1, le=365)
     positions: tuple[Position, ...] = Field(min_length=1)
     licence: Licence
+    training: tuple[Material, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -45,7 +45,7 @@ def record_request(case: Case, request: Request | None = None) -> Request:
     Raises:
         Waiting: There is none.
     """
-    kept = _kept(case)
+    kept = recorded(case)
     if request is None and request_file(case).exists():
         request = load_model(request_file(case), Request, next_step="correct the file")
     if request is None:
@@ -61,7 +61,8 @@ def record_request(case: Case, request: Request | None = None) -> Request:
     return request
 
 
-def _kept(case: Case) -> Request | None:
+def recorded(case: Case) -> Request | None:
+    """Return the request as it was recorded, or None when there is none."""
     if case.journal.last("evidence", "request") is None:
         return None
     try:

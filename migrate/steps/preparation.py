@@ -1,0 +1,126 @@
+"""
+Steps before the move: request, assessment, offer, date, sites; and the look at the clock that lets it begin.
+
+Promise: nothing of the tenant's legacy system is changed by any of them.
+"""
+
+from datetime import UTC, datetime
+from typing import cast
+
+from migrate import documents, waivers
+from migrate.assess import Assessment
+from migrate.assess import assess as measure_all
+from migrate.deploy import deploy
+from migrate.errors import MigrationError, Refused, Waiting
+from migrate.offer import write_offer
+from migrate.rates import load_rates
+from migrate.request import Request, record_request
+from migrate.schedule import agreed, check, must_wait
+from migrate.step import Result, StepContext, step
+from provisioning.manifest import Environment
+
+
+@step("record-request")
+def record_the_request(ctx: StepContext) -> Result:
+    """Record who asked for the move, when, and for what."""
+    request = record_request(ctx.case)
+    return {"by": request.by.email, "requested_at": request.requested_at.isoformat()}
+
+
+@step("assess")
+def assess(ctx: StepContext) -> Result:
+    """Measure the legacy system, reading only; a finding that blocks the move stops here."""
+    found = measure_all(ctx.case, ctx.hosts, ctx.progress)
+    blocking = [f for f in found.blockers if not waivers.active(ctx.case, f"assess:{f.id}")]
+    if blocking:
+        listed = "\n".join(f"  {f.id} ({f.subject}): {f.what}; {f.meaning}. {f.remedy}" for f in blocking)
+        raise MigrationError(
+            f"{len(blocking)} findings block the move of {found.tenant}:\n{listed}",
+            state="Nothing was changed; assessing only reads.",
+            next_step=f"after mending them: fab run --tenant {found.tenant}; "
+            f"or fab waive --tenant {found.tenant} --what assess:{blocking[0].id} …",
+        )
+    return {
+        "mode": found.mode,
+        "bytes": found.bytes,
+        "stop_low_seconds": found.estimate.low_seconds,
+        "stop_high_seconds": found.estimate.high_seconds,
+        "findings": len(found.findings),
+        "waived": bool(found.blockers),
+    }
+
+
+@step("write-offer")
+def write_the_offer(ctx: StepContext) -> Result:
+    """Write the offer as a document for the customer to sign."""
+    case = ctx.case
+    offer = write_offer(
+        case,
+        case.read_evidence("assessment", Assessment),
+        case.read_evidence("request", Request),
+        load_rates(case.workspace),
+    )
+    path = documents.write(case, "offer.pdf", "offer", vendor=offer.vendor, offer=offer)
+    ctx.progress.say(f"offer {offer.number}: {offer.currency} {offer.sum.total} in {path}")
+    return {"number": offer.number, "total": f"{offer.currency} {offer.sum.total}", "document": path.name}
+
+
+@step("agree-schedule")
+def agree_schedule(ctx: StepContext) -> Result:
+    """Wait for an agreed date and site name; check them against rules and estimate once more."""
+    tenant, schedule = ctx.manifest.tenant, agreed(ctx.case)
+    again = f"fab schedule --tenant {tenant} --opens … --closes …"
+    if schedule is None:
+        wished = ctx.manifest.window
+        raise Waiting(
+            f"date and site name are not agreed with {ctx.manifest.contacts.responsible.name} yet;"
+            f" wished: {wished.opens_at.astimezone(wished.zone):%A %Y-%m-%d %H:%M}",
+            next_step=f"fab schedule --tenant {tenant}, or with --opens … --closes …",
+        )
+    try:
+        check(ctx.case, schedule, ctx.case.read_evidence("assessment", Assessment))
+    except Refused as refused:
+        raise Waiting(f"what was agreed no longer holds: {refused.what}", next_step=again) from None
+    if schedule.closes_at <= datetime.now(UTC):
+        raise Waiting(f"the agreed window closed at {schedule.closes:%Y-%m-%d %H:%M}", next_step=again)
+    return {
+        "opens_at": schedule.opens_at.isoformat(),
+        "closes_at": schedule.closes_at.isoformat(),
+        "site_name": schedule.site_name,
+    }
+
+
+@step("deploy-site", changes=True)
+def deploy_site(ctx: StepContext) -> Result:
+    """Stand the site up with its door closed, and prove that it matches its program."""
+    environment = ctx.params.get("environment")
+    if environment not in ("test", "prod"):
+        raise MigrationError(
+            f"deploy-site: environment is {environment!r}",
+            next_step="write with: {environment: test} or prod",
+        )
+    schedule = agreed(ctx.case)
+    name = schedule.site_name if schedule else ctx.manifest.site_name
+    site = deploy(ctx.case, cast(Environment, environment), name, ctx.progress)
+    return {"url": site.url, "up_seconds": site.up_seconds, "preview_seconds": site.preview_seconds}
+
+
+@step("check-window")
+def check_window(ctx: StepContext) -> Result:
+    """Go on only within the agreed window, while enough of it is left, or under a waiver of `window`."""
+    schedule = agreed(ctx.case)
+    tenant, now = ctx.manifest.tenant, datetime.now(UTC)
+    if schedule is None:
+        raise Waiting("no window is agreed", next_step=f"fab schedule --tenant {tenant}")
+    reason = must_wait(schedule, now)
+    if reason is None:
+        return {"opens_at": schedule.opens_at.isoformat(), "closes_at": schedule.closes_at.isoformat()}
+    waiver = waivers.active(ctx.case, "window")
+    if waiver is None:
+        raise Waiting(
+            reason,
+            next_step=f"fab run --tenant {tenant} within the window; or begin now: "
+            f"fab waive --tenant {tenant} --what window --by … --reason … --expires … --key …",
+        )
+    ctx.progress.say(f"{reason}; waived by {waiver.by}: {waiver.reason}")
+    return {"waived": True, "by": waiver.by, "reason": waiver.reason, "because": reason}
