@@ -87,9 +87,14 @@ class Machine:
         self.units_before.unlink(missing_ok=True)
 
     def units_present(self) -> set[str]:
-        """Those of our units that the machine has, running or not."""
-        folders = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
-        return {unit for unit in UNITS if any(os.path.lexists(self.root / f / unit) for f in folders)}
+        """
+        Those of our units that somebody has enabled here once, or has made.
+
+        A unit file alone says nothing: it may be of a package that a killed run has only unpacked.
+        """
+        enabled = self.root / "var/lib/systemd/deb-systemd-helper-enabled"
+        own = self.root / "etc/systemd/system"
+        return {u for u in UNITS if (enabled / f"{u}.dsh-also").exists() or os.path.lexists(own / u)}
 
     def disable(self, units: Sequence[str]) -> None:
         """Disable `units`, and stop them where systemd is at work."""
