@@ -121,8 +121,7 @@ def declare(stack: Stack, state: DoorState, reason: str = "") -> None:
         EngineError: The engine failed.
     """
     stack.set_config("bascule:door", state)
-    if reason:
-        stack.set_config("bascule:doorReason", reason)
+    stack.set_config("bascule:doorReason", reason)
     stack.up()
     agrees, said = stack.matches_its_program()
     if not agrees:

@@ -49,7 +49,7 @@ class Substrate:
 
 SUBSTRATES = {
     "local": Substrate(
-        programs=("sshd", "postgres", "nginx", "app"),
+        programs=("sshd", "postgresql", "nginx", "application", "backups"),
         supervisor_configuration="etc/supervisord.conf",
         superusers=("postgres",),
         shares_the_machine=True,
@@ -194,8 +194,12 @@ def ssh_address(site: SiteOutputs) -> Address:
 
 
 @pytest.fixture(scope="session")
-def host(hosts: Hosts, site: SiteOutputs, environment: Environment) -> Iterator[Host]:
-    """The site's host over OpenSSH with its pinned key; one connection that all checks share."""
+def site_host(hosts: Hosts, site: SiteOutputs, environment: Environment) -> Iterator[Host]:
+    """
+    The site's host over OpenSSH with its pinned key; one connection that all checks share.
+
+    Not called `host`: testinfra has a fixture of that name, which would ask this machine instead.
+    """
     config, alias = hosts.site_ssh_config(environment)
     # A Unix socket's path is short: not below a workspace, which may lie deep.
     with tempfile.TemporaryDirectory(prefix="bgl-") as folder:

@@ -12,13 +12,13 @@ from migrate.suite import Address, Database, Substrate
 from provisioning.site import SiteOutputs
 
 
-def test_programs_run(host: Host, substrate: Substrate) -> None:
+def test_programs_run(site_host: Host, substrate: Substrate) -> None:
     """The host's supervisor keeps every program of the site running."""
     down = {
         name: program.status
         for name in substrate.programs
         if not (
-            program := host.supervisor(name, supervisorctl_conf=substrate.supervisor_configuration)
+            program := site_host.supervisor(name, supervisorctl_conf=substrate.supervisor_configuration)
         ).is_running
     }
     assert down == {}
@@ -49,13 +49,13 @@ def test_https_answers(site: SiteOutputs) -> None:
 
 
 def test_only_expected_sockets_listen(
-    host: Host, site: SiteOutputs, ssh_address: Address, substrate: Substrate
+    site_host: Host, site: SiteOutputs, ssh_address: Address, substrate: Substrate
 ) -> None:
     """The host listens for SSH, the database and HTTPS, and for nothing else that others can reach."""
     url = urlsplit(site.url)
     expected = {ssh_address.port, site.database.port, url.port or 443}
     listening = set()
-    for entry in host.socket.get_listening_sockets():
+    for entry in site_host.socket.get_listening_sockets():
         kind, address = entry.split("://", 1)
         if kind == "unix":
             continue
@@ -68,26 +68,26 @@ def test_only_expected_sockets_listen(
     assert listening == {("tcp", port) for port in expected}
 
 
-def test_clock_is_right(host: Host) -> None:
+def test_clock_is_right(site_host: Host) -> None:
     """The host's clock is within 2 seconds of this machine's."""
     from time import time
 
     before = time()
-    theirs = float(host.check_output("date +%s.%N"))
+    theirs = float(site_host.check_output("date +%s.%N"))
     after = time()
     assert before - 2 <= theirs <= after + 2
 
 
-def test_host_key_is_pinned(host: Host, site: SiteOutputs) -> None:
+def test_host_key_is_pinned(site_host: Host, site: SiteOutputs) -> None:
     """The host shows the key that the stack's outputs pin, and OpenSSH refuses any other."""
     assert "StrictHostKeyChecking yes" in site.ssh.config
-    assert host.run("true").succeeded
+    assert site_host.run("true").succeeded
 
 
 @pytest.mark.parametrize("folder", ["files", "backups"])
-def test_disk_has_room(host: Host, site: SiteOutputs, folder: str, least_free_kb: int) -> None:
+def test_disk_has_room(site_host: Host, site: SiteOutputs, folder: str, least_free_kb: int) -> None:
     """There is room for as much again as the folder holds, and the least head-room besides."""
     path = str(getattr(site, folder))
-    free_kb = int(host.check_output("df -Pk %s", path).splitlines()[-1].split()[3])
-    used_kb = int(host.check_output("du -sk %s", path).split()[0])
+    free_kb = int(site_host.check_output("df -Pk %s", path).splitlines()[-1].split()[3])
+    used_kb = int(site_host.check_output("du -sk %s", path).split()[0])
     assert free_kb >= used_kb + least_free_kb
