@@ -51,6 +51,8 @@ class Attempt:
     workflow: str
     desk: Desk
     durably: Durably
+    _in_force: dict[str, Planned] = field(default_factory=dict)
+    """Entries whose effect has to be kept alive, such as a lease, while anything is done."""
     _kept_alive: dict[str, ExitStack] = field(default_factory=dict)
 
     def run(self) -> Result:
@@ -67,7 +69,7 @@ class Attempt:
                         past_return = True
                         self._let_go()
                     elif not past_return:
-                        self._keep_alive(entry)
+                        self._in_force[entry.id] = entry
                     continue
                 undecided = bool(outcome.get("undecided"))
                 if self.plan.protected and begun and not past_return and not undecided:
@@ -102,6 +104,7 @@ class Attempt:
         """Do one entry of the plan and say how it went; failures are results here, for they are recorded."""
         plan, journal, screen = self.plan, self.desk.case.journal, self.desk.screen
         about = {"attempt": plan.attempt, "phase": plan.phase}
+        self._keep_alive()
         screen.say(f"[{plan.phase}] STEP {plan.place_of(entry)}  {entry.id}  {entry.title}")
         journal.append("intent", entry.id, **about, title=entry.title)
         begun_at = time.monotonic()
@@ -151,6 +154,7 @@ class Attempt:
         about = {"attempt": self.plan.attempt, "phase": self.plan.phase}
         undo = self.desk.steps[entry.name].undo
         assert undo is not None  # noqa: S101 - the plan says so
+        self._keep_alive()
         screen.say(f"[{self.plan.phase}] UNDO  {entry.id}")
         journal.append("undoing", entry.id, **about)
         begun_at = time.monotonic()
@@ -203,16 +207,21 @@ class Attempt:
             file.write(f"{datetime.now(UTC).isoformat()}\n{''.join(traceback.format_exception(error))}\n")
         return {"what": f"{type(error).__name__}: {error} (traceback in {path})", "state": "", "next": ""}
 
-    # Kept alive: not recorded, on purpose, since it must begin again whenever the attempt does.
+    def _keep_alive(self) -> None:
+        """
+        Keep alive what is in force; called by what is really done, never while outcomes are only recalled.
 
-    def _keep_alive(self, entry: Planned) -> None:
-        step = self.desk.steps[entry.name] if entry.kind == "step" else None
-        if step and step.keep_alive:
-            stack = self._kept_alive[entry.id] = ExitStack()
-            stack.enter_context(step.keep_alive(self._context(entry)))
+        Not recorded itself, on purpose: it must begin again whenever the attempt does.
+        """
+        for entry in self._in_force.values():
+            step = self.desk.steps[entry.name] if entry.kind == "step" else None
+            if step and step.keep_alive and entry.id not in self._kept_alive:
+                stack = self._kept_alive[entry.id] = ExitStack()
+                stack.enter_context(step.keep_alive(self._context(entry)))
 
     def _let_go(self, only: str | None = None) -> None:
-        for name in [only] if only else list(self._kept_alive):
+        for name in [only] if only else list(self._in_force):
+            self._in_force.pop(name, None)
             if name in self._kept_alive:
                 self._kept_alive.pop(name).close()
 

@@ -120,6 +120,7 @@ class _Run:
         DBOS has resumed it already, unless the cut came between the journal's record and DBOS's own.
         """
         begun = at.begun.data
+        self.desk.screen.say(f"[{phase.name}] {at.attempt} was cut short and goes on")
         if engine_room.is_broken(at.workflow):
             return self._go_on(phase, at)
         if "continues" in begun:
