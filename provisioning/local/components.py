@@ -60,7 +60,7 @@ class Machine(ComponentResource):
         *,
         address: str,
         site_ports: Sequence[int] = (ports.POSTGRESQL, ports.HTTPS),
-        interface_keys: Sequence[str] = (),
+        interface_keys: Sequence[Input[str]] = (),
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("bascule:site:Machine", name, {}, opts)

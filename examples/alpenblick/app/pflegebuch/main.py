@@ -44,7 +44,8 @@ def main() -> None:
 
 
 def _where(settings: Settings) -> dict[str, str]:
-    if "/" not in settings.listen:
+    form, _, path = settings.listen.partition(":")
+    if form != "unix":
         return {"listen": settings.listen}
-    Path(settings.listen).unlink(missing_ok=True)  # left by a process that was killed
-    return {"unix_socket": settings.listen, "unix_socket_perms": "660"}
+    Path(path).unlink(missing_ok=True)  # left by a process that was killed
+    return {"unix_socket": path, "unix_socket_perms": "660"}

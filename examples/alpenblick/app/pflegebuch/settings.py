@@ -20,7 +20,7 @@ class Settings:
     database: str
     """libpq connection string; the password is in the file that PGPASSFILE names."""
     listen: str
-    """Path of a Unix socket, or ``address:port``."""
+    """``unix:<path>`` or ``<address>:<port>``."""
     files: Path
     inbox: Path
     token_file: Path

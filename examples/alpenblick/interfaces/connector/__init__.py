@@ -1,0 +1,1 @@
+"""A connector: takes messages from a partner system and delivers them, whatever happens in between."""

@@ -1,0 +1,106 @@
+"""
+The connector itself: takes messages in and delivers them in order.
+
+Promise: killed at any moment, it loses nothing, doubles nothing and keeps the order: a message is
+repeated until it is acknowledged, and its receiver knows each number.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from .config import Config, ConnectorError
+from .delivery import Delivery, NotDelivered, delivery_to
+from .outbox import Outbox
+from .partner import Partner
+
+IDLE_SECONDS = 0.02
+RETRY_SECONDS = 0.5
+STALE_LINE_SECONDS = 60.0
+
+_log = logging.getLogger("connector")
+
+
+class Sender:
+    """Delivers what waits, one message at a time, as long as the mode says so."""
+
+    def __init__(self, config: Config, outbox: Outbox, stopped: threading.Event) -> None:
+        self._config, self._outbox, self._stopped = config, outbox, stopped
+        self._delivery: Delivery | None = None
+        self._destination: dict[str, object] = {}
+        self._complaint = ""
+
+    def run(self) -> None:
+        """Deliver until told to stop."""
+        pause = IDLE_SECONDS
+        while not self._stopped.wait(pause):
+            try:
+                pause = 0 if self.step() else IDLE_SECONDS
+                self._complaint = ""
+            except (NotDelivered, ConnectorError) as error:
+                self._complain(str(error))
+                self._drop_connection()
+                pause = RETRY_SECONDS
+        self._drop_connection()
+
+    def step(self) -> bool:
+        """Deliver one message if there is one to deliver; return whether there was."""
+        # Cheap looks first: the line is for those who will use it.
+        if self._outbox.is_held() or self._outbox.next() is None:
+            return False
+        with self._config.line(STALE_LINE_SECONDS):
+            # Only what is read while having the line counts: a hold has it, too.
+            message = self._outbox.next()
+            if self._outbox.is_held() or message is None:
+                return False
+            self._connected().send(message, self._is_unwanted)
+            self._outbox.acknowledge(message.sequence)
+        return True
+
+    def _connected(self) -> Delivery:
+        destination = self._outbox.destination
+        if self._delivery is None or destination != self._destination:
+            self._drop_connection()
+            self._delivery, self._destination = delivery_to(self._config, destination), destination
+        return self._delivery
+
+    def _is_unwanted(self) -> bool:
+        return self._stopped.is_set()
+
+    def _drop_connection(self) -> None:
+        if self._delivery is not None:
+            self._delivery.close()
+            self._delivery = None
+
+    def _complain(self, text: str) -> None:
+        """Say each trouble once, not at every attempt."""
+        if text != self._complaint:
+            _log.warning("%s: %s; repeating until it is taken", self._config.name, text)
+            self._complaint = text
+
+
+def main() -> None:
+    """Run the connector whose folder is named."""
+    parser = argparse.ArgumentParser(description="A connector of the legacy host.")
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder.resolve()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        config = Config.read(folder)
+    except ConnectorError as error:
+        sys.exit(str(error))
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    partner = Partner(config, stopped)
+    partner.start()
+    outbox = Outbox(folder)
+    _log.info("%s (%s) runs, %s", config.name, config.kind, outbox.mode)
+    try:
+        Sender(config, outbox, stopped).run()
+    finally:
+        outbox.close()
+        partner.join(timeout=5)

@@ -1,0 +1,1 @@
+"""The legacy system: the server in the cellar, as a Pulumi program."""

@@ -1,0 +1,1 @@
+"""The Pulumi program of the legacy system."""

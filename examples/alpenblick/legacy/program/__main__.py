@@ -1,0 +1,11 @@
+"""What Pulumi runs for the legacy system."""
+
+import sys
+from pathlib import Path
+
+# Pulumi runs this folder as a program, from a workspace that links to it; the link is followed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
+
+from examples.alpenblick.legacy.program.server import declare
+
+declare()

@@ -1,0 +1,1 @@
+"""What keeps writing on the legacy system: this whole folder is what the host gets."""
