@@ -11,7 +11,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,8 +50,10 @@ class Outbox:
 
     def __init__(self, folder: Path) -> None:
         path = folder / "outbox.sqlite"
-        # Before SQLite makes it: it will hold the destination's token.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Before SQLite makes it, since it will hold the destination's token. Never opened again by hand:
+        # a process that closes any handle of a file loses all its locks on it, SQLite's too.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         self._db = sqlite3.connect(path, timeout=20, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")

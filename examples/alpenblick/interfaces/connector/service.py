@@ -95,9 +95,9 @@ def main() -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    outbox = Outbox(folder)
     partner = Partner(config, stopped)
     partner.start()
-    outbox = Outbox(folder)
     _log.info("%s (%s) runs, %s", config.name, config.kind, outbox.mode)
     try:
         Sender(config, outbox, stopped).run()
