@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from migrate import gates
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.errors import ConnectionFailed, Undecided, Waiting
+from migrate.errors import Undecided, Waiting
 from migrate.plan import Plan, Planned
 from migrate.progress import Screen
 from migrate.step import Act, Result, Step, StepContext
@@ -238,10 +238,10 @@ def _is_undecided(entry: Planned, error: Exception) -> bool:
     """
     Whether the failing step may have passed the point of no return all the same.
 
-    Only a step that has looked may say that it has not: an unreachable host and a plain defect cannot.
+    A step that has looked says so with an error of its own; a plain defect has not looked.
     """
-    looked = isinstance(error, BasculeError) and not isinstance(error, (Undecided, ConnectionFailed))
-    return entry.point_of_no_return and not looked
+    has_not = isinstance(error, BasculeError) and not isinstance(error, Undecided)
+    return entry.point_of_no_return and not has_not
 
 
 def _without(said: Result, key: str) -> Result:

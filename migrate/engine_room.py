@@ -55,6 +55,8 @@ def launched(desk: Desk) -> Iterator[None]:
         "application_version": _version(case),
         "executor_id": identity,
         "log_level": "WARNING",
+        # Nobody notifies anybody here; this only lets go of the thread that would listen.
+        "notification_listener_polling_interval_sec": POLL_SECONDS,
     }
     _desk = desk
     try:
