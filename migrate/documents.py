@@ -81,6 +81,10 @@ class Voice:
     def money(self, amount: Decimal) -> str:
         return format_currency(amount, self.currency, locale=self.locale)
 
+    def difference(self, amount: Decimal) -> str:
+        """Money with its sign; a dash for none."""
+        return f"{'+' if amount > 0 else ''}{self.money(amount)}" if amount else "–"
+
     def number(self, number: Decimal | int) -> str:
         return format_decimal(number, locale=self.locale)
 

@@ -109,7 +109,7 @@ def make_offer(
         on_weekend=touches_weekend(manifest.window.opens_at, manifest.window.closes_at, manifest.window.zone),
         training_hours=request.training,
     )
-    every = [(position, _line(position, position.quantity_for(demand))) for position in rates.positions]
+    every = [(position, line_of(position, position.quantity_for(demand))) for position in rates.positions]
     lines = tuple(line for _, line in every if line.quantity)
     options = tuple(
         line.model_copy(update={"quantity": Decimal(1)})
@@ -138,7 +138,8 @@ def make_offer(
     )
 
 
-def _line(position: Position, quantity: Decimal) -> Line:
+def line_of(position: Position, quantity: Decimal) -> Line:
+    """Return a position of the rate card as a line."""
     return Line(
         position=position.id,
         title=position.title,

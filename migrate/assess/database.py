@@ -24,9 +24,12 @@ from migrate.assess.facts import (
 )
 from migrate.databases import Session
 from migrate.databases import query as statement
+from migrate.errors import MigrationError
 from provisioning.manifest import LegacyDatabase
 
 SAMPLE_BYTES = 64 * 1024 * 1024
+OLDEST_SERVER = 120000
+"""PostgreSQL 12, the oldest whose catalogue these queries know."""
 
 _QUIET = """
     SET default_transaction_read_only = on;
@@ -48,7 +51,17 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
     Args:
         database: As in the manifest.
         session: Open to it, in autocommit, so that each reading sees fresh counters.
+
+    Raises:
+        MigrationError: The server is older than `OLDEST_SERVER`.
     """
+    if session.info.server_version < OLDEST_SERVER:
+        raise MigrationError(
+            f"{database.name}: PostgreSQL {session.info.server_version // 10000} is older than"
+            f" {OLDEST_SERVER // 10000}, the oldest that can be moved",
+            state="Nothing was changed; assessing only reads.",
+            next_step="upgrade the legacy server first, then assess again",
+        )
     session.execute(_QUIET)
     before = query(session, "writes")[0]
     tables = tuple(Table.model_validate(row) for row in query(session, "tables"))

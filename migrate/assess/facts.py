@@ -36,7 +36,6 @@ class Server(Facts):
     character_type: str
     bytes: int
     sessions: int
-    may_read_everything: bool
     may_freeze: bool
 
 

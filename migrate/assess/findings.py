@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from migrate.assess.facts import Database, Files, Finding, Host, InterfaceFacts, Severity, Target
 
-OLDEST_SERVER = 100000
-"""PostgreSQL 10, the oldest that pg_dump of the target still reads well in our contract."""
 SHORT_OF_DISK_BYTES = 1_000_000_000
 TARGET_DISK_FACTOR = 2.5
 """Data, indexes, and the dump beside them while it is loaded."""
@@ -53,15 +51,6 @@ def _host(host: Host) -> Iterator[Finding]:
 
 def _server(database: Database) -> Iterator[Finding]:
     server, subject = database.server, database.name
-    if server.version_number < OLDEST_SERVER:
-        yield Finding(
-            id="server-too-old",
-            severity="blocker",
-            subject=subject,
-            what=f"PostgreSQL {server.version}",
-            meaning="older than 10, which is the oldest that can be moved",
-            remedy="upgrade the legacy server first",
-        )
     if server.is_standby:
         yield Finding(
             id="server-is-standby",

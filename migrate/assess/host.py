@@ -7,15 +7,17 @@ Promise: reads only. It needs no more on the host than a POSIX shell with GNU fi
 from shlex import quote
 
 from fabric import Connection
-from invoke.exceptions import UnexpectedExit
 
 from migrate.assess.facts import Files, Host, InterfaceFacts, ReadSample
 from migrate.connector import Connector
-from migrate.errors import ConnectionFailed, MigrationError
+from migrate.errors import MigrationError
+from migrate.remote import attempt, run
 from provisioning.errors import BasculeError
 from provisioning.manifest import Interface, LegacyFiles
 
 SAMPLE_BYTES = 64 * 1024 * 1024
+TIMEOUT_SECONDS = 900
+"""A tree of millions of files on a slow disk takes minutes to walk."""
 
 _HOST = r"""
 . /etc/os-release 2>/dev/null
@@ -35,7 +37,8 @@ find "$tree" ! -readable -printf x 2>/dev/null | wc -c
 _ODD = r"""
 { find "$tree" -print0 2>/dev/null | LC_ALL=C grep -za '[[:cntrl:]]'
   find "$tree" -print0 2>/dev/null | LC_ALL=C.UTF-8 grep -zaxv '.*' | LC_ALL=C grep -zav '[[:cntrl:]]'
-} | LC_ALL=C od -An -v -tx1
+}
+true
 """
 
 _READ = rf"""
@@ -69,7 +72,7 @@ def measure_files(tree: LegacyFiles, connection: Connection) -> Files:
     Raises:
         MigrationError: There is no such folder on the host.
     """
-    if connection.run(f"test -d {quote(tree.path)}", hide=True, warn=True).failed:
+    if attempt(connection, f"test -d {quote(tree.path)}").status != 0:
         raise MigrationError(
             f"{tree.path} is not a folder on {tree.host}",
             state="Nothing was changed; assessing only reads.",
@@ -107,21 +110,14 @@ def measure_interface(interface: Interface, connection: Connection) -> Interface
 
 
 def _lines(connection: Connection, script: str) -> list[str]:
-    try:
-        done = connection.run(f"sh -c {quote(script)}", hide=True)
-    except UnexpectedExit as error:
-        said = error.result.stderr.strip()
-        raise ConnectionFailed(
-            f"{connection.host}: measuring ended with {error.result.return_code}: {said}",
-            state="Nothing was changed; assessing only reads.",
-        ) from error
-    return str(done.stdout).split("\n")[:-1]
+    done = run(connection, script, timeout_seconds=TIMEOUT_SECONDS, doing="measuring")
+    return done.text.split("\n")
 
 
 def _names(connection: Connection, script: str) -> list[bytes]:
-    """Return NUL-separated names, brought over as hex since a terminal's text would mangle them."""
-    raw = bytes.fromhex("".join(_lines(connection, script)).replace(" ", ""))
-    return [name for name in raw.split(b"\0") if name]
+    """Return NUL-separated names."""
+    done = run(connection, script, timeout_seconds=TIMEOUT_SECONDS, doing="looking at file names")
+    return [name for name in done.stdout.split(b"\0") if name]
 
 
 def _shown(name: bytes) -> str:

@@ -15,8 +15,6 @@ SELECT current_setting('server_version') AS version,
        pg_database_size(d.oid) AS bytes,
        (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = d.datname AND a.pid <> pg_backend_pid()
                                                    AND a.backend_type = 'client backend') AS sessions,
-       pg_has_role(current_user, 'pg_read_all_data', 'USAGE')
-           OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS may_read_everything,
        pg_has_role(current_user, d.datdba, 'USAGE') AS may_freeze
   FROM pg_database d
  WHERE d.datname = current_database();

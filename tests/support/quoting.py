@@ -1,6 +1,7 @@
 """A tenant, an assessment, a request and a rate card for tests of offers and documents; nothing is reached."""
 
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def manifest(**changes: Any) -> Manifest:
     )
 
 
+@cache
 def rates() -> RateCard:
     """Return the example's rate card."""
     return load_rates(Workspace(EXAMPLE))
@@ -116,7 +118,6 @@ def database(**changes: Any) -> Database:
         "character_type": "de_CH.UTF-8",
         "bytes": 1_900_000_000,
         "sessions": 3,
-        "may_read_everything": True,
         "may_freeze": True,
     }
     facts = {

@@ -1,0 +1,130 @@
+"""
+The completeness checklist: what the responsible person checks before accepting the site.
+
+Promise: every figure comes from evidence of the move that opened the site; nothing is typed in.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from migrate.deploy import DeployedSite
+from migrate.documents import Voice
+from migrate.interfaces import Interfaces
+from migrate.stop import Stop
+from migrate.verify import GoLive
+from provisioning.manifest import Manifest
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Table(_Kept):
+    """One table, before and after."""
+
+    name: str
+    rows_before: int
+    rows_now: int
+    agrees: bool
+
+
+class Tree(_Kept):
+    """One tree of files."""
+
+    name: str
+    files: int
+    bytes: int
+    differing: int
+
+
+class Item(_Kept):
+    """One line of the checklist. `values` fill the phrase ``acceptance.result.<kind>``."""
+
+    kind: Literal["database", "files", "interface", "module", "golive"]
+    name: str
+    values: Mapping[str, int]
+    agrees: bool
+
+    def figures(self, voice: Voice) -> dict[str, str]:
+        """Return the values as the tenant writes numbers; bytes as a size."""
+        return {
+            name: voice.size(value) if name == "size" else voice.number(value)
+            for name, value in self.values.items()
+        }
+
+
+class Sheet(_Kept):
+    """All that ``acceptance.pdf`` shows."""
+
+    url: str
+    opened_on: date
+    application: str
+    stop_seconds: float
+    items: tuple[Item, ...]
+    tables: tuple[Table, ...]
+
+
+def make_sheet(
+    manifest: Manifest,
+    site: DeployedSite,
+    databases: Mapping[str, Sequence[Table]],
+    trees: Sequence[Tree],
+    interfaces: Interfaces | None,
+    golive: GoLive,
+    stop: Stop,
+) -> Sheet:
+    """Put the checklist together; `databases` are tables by the name of their database."""
+    items = [
+        Item(
+            kind="database",
+            name=name,
+            values={
+                "tables": len(tables),
+                "rows": sum(table.rows_now for table in tables),
+                "differing": sum(not table.agrees for table in tables),
+            },
+            agrees=all(table.agrees for table in tables),
+        )
+        for name, tables in databases.items()
+    ]
+    items += [
+        Item(
+            kind="files",
+            name=tree.name,
+            values={"files": tree.files, "size": tree.bytes, "differing": tree.differing},
+            agrees=tree.differing == 0,
+        )
+        for tree in trees
+    ]
+    for one in interfaces.interfaces if interfaces else ():
+        lost, twice = one.lost or 0, one.duplicates or 0
+        items.append(
+            Item(
+                kind="interface",
+                name=one.name,
+                values={"lost": lost, "duplicates": twice},
+                agrees=not lost and not twice,
+            )
+        )
+    items += [Item(kind="module", name=name, values={}, agrees=True) for name in manifest.modules]
+    outcomes = [check.outcome for check in golive.checks]
+    passed, waived = outcomes.count("passed"), outcomes.count("waived")
+    items.append(
+        Item(
+            kind="golive",
+            name="",
+            values={"passed": passed, "waived": waived, "failed": len(outcomes) - passed - waived},
+            agrees=golive.passed,
+        )
+    )
+    return Sheet(
+        url=site.url,
+        opened_on=stop.opened_at.astimezone(manifest.window.zone).date(),
+        application=f"{site.application_name} {site.application_version}",
+        stop_seconds=stop.actual_seconds,
+        items=tuple(items),
+        tables=tuple(table for tables in databases.values() for table in tables),
+    )
