@@ -68,6 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
+@pytest.hookimpl(trylast=True)  # below the coverage table: this is what must not be overlooked
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was not run, and with which engine the rest was."""
     for marker, (why, names) in config.stash[NOT_RUN].items():
