@@ -251,7 +251,7 @@ def _check(test: ElementTree.Element) -> Check:
     # A test whose tear-down fails after it passed has an <error> too: the worst one counts.
     for tag, meaning in (("skipped", "skipped"), ("failure", "failed"), ("error", "error")):
         if (found := test.find(tag)) is not None:
-            outcome, detail = meaning, found.get("message", "")  # type: ignore[assignment]
+            outcome, detail = meaning, found.get("message", "")  # type: ignore[assignment] # one of three
     proves = next(
         (
             each.get("value", "")

@@ -8,6 +8,6 @@ from pathlib import Path
 _HERE = Path(__file__).resolve().parent
 sys.path[:] = [str(_HERE.parent), *(entry for entry in sys.path if Path(entry).resolve() != _HERE)]
 
-from provisioning.program import main  # noqa: E402
+from provisioning.program import main  # noqa: E402 - only now can it be found
 
 main()

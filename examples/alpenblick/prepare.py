@@ -153,7 +153,7 @@ def _key(workspace: Workspace, email: str) -> Path:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.unlink(missing_ok=True)
         subprocess.run(  # noqa: S603 - OpenSSH, our own words
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", email, "-f", str(path)],  # noqa: S607
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", email, "-f", str(path)],  # noqa: S607 - as on PATH
             check=True,
         )
     return path

@@ -64,7 +64,8 @@ def _listening_sockets(port: int) -> dict[str, str]:
 
 def holder(address: str, port: int) -> str:
     """Name the process that listens there, such as ``nginx (pid 812)``, as far as it can be known."""
-    inodes = {i for i, at in _listening_sockets(port).items() if at in (address, "0.0.0.0")}  # noqa: S104
+    listening = _listening_sockets(port).items()
+    inodes = {i for i, at in listening if at in (address, "0.0.0.0")}  # noqa: S104 - read, never bound
     targets = {f"socket:[{inode}]" for inode in inodes}
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
