@@ -79,7 +79,9 @@ class Voice:
         return words.in_(self.language)
 
     def money(self, amount: Decimal) -> str:
-        return format_currency(amount, self.currency, locale=self.locale)
+        # English alone would write CHF2,400.00.
+        spaced = "¤\u00a0#,##0.00" if self.language == "en" else None
+        return format_currency(amount, self.currency, format=spaced, locale=self.locale)
 
     def difference(self, amount: Decimal) -> str:
         """Money with its sign; a dash for none."""

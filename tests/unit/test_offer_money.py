@@ -153,7 +153,7 @@ def test_faults_of_a_rate_card_are_told_together(tmp_path: Path) -> None:
     with pytest.raises(ManifestError) as told:
         load_rates(Workspace(tmp_path))
     assert "3 to correct, nothing was touched" in told.value.what
-    assert "valid_day (line 18): unknown key; did you mean valid_days?" in told.value.what
+    assert "valid_day (line 14): unknown key; did you mean valid_days?" in told.value.what
     assert "positions/2/price" in told.value.what
     assert "is missing; add it" in told.value.what
 
