@@ -148,8 +148,9 @@ class Database:
                 f"{self.name}: no connection as {end.user} to {end.dbname} at {end.host}:{end.port}: {said}",
                 next_step="fab status, once the database answers",
             ) from error
-        for name, value in PINNED.items():
-            session.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+        settings = [pair for setting in PINNED.items() for pair in setting]
+        pin = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))
+        session.execute(sql.SQL("SELECT {}").format(sql.SQL(pin)), settings)
         return session
 
 

@@ -6,10 +6,13 @@ that no odd file name is lost; safe to use from several threads on one connectio
 `run` serves text that a person reads; its stdin is too slow for files.
 """
 
+import io
+import tarfile
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from shlex import quote
-from time import monotonic
+from time import monotonic, time
 
 import paramiko
 from fabric import Connection
@@ -46,7 +49,7 @@ def attempt(connection: Connection, script: str, *, stdin: bytes = b"", timeout_
     """
     deadline = monotonic() + timeout_seconds
     try:
-        channel = _transport(connection).open_session(timeout=timeout_seconds)
+        channel = transport_of(connection).open_session(timeout=timeout_seconds)
         channel.settimeout(timeout_seconds)
         try:
             channel.exec_command(f"exec sh -c {quote(script)}")
@@ -99,20 +102,44 @@ def write_file(connection: Connection, path: str, content: bytes, *, mode: str =
     run(connection, script, stdin=content, doing=f"writing {path}")
 
 
+def write_folder(
+    connection: Connection, folder: str, contents: Mapping[str, bytes], *, then: str = "", doing: str
+) -> None:
+    """
+    Make a folder anew with these files, all of it for its user only, and go on with `then`, in one command.
+
+    Args:
+        then: A script that runs in the login folder when everything is written.
+
+    Raises:
+        MigrationError: Something of it failed.
+    """
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode, entry.mtime = len(content), 0o600, int(time())
+            tar.addfile(entry, io.BytesIO(content))
+    here = quote(folder)
+    unpack = f"umask 077; rm -rf {here} && mkdir -p {here} && tar -xof - -C {here} || exit 1\n"
+    run(connection, unpack + then, stdin=packed.getvalue(), doing=doing)
+
+
 def read_file(connection: Connection, path: str, *, timeout_seconds: float = 600) -> bytes:
     """Return a file's content."""
     done = run(connection, f"cat {quote(path)}", timeout_seconds=timeout_seconds, doing=f"reading {path}")
     return done.stdout
 
 
-def login_folder(connection: Connection) -> str:
-    """Absolute path of where relative paths on this host begin."""
-    return run(connection, "pwd", doing="pwd").text
-
-
-def _transport(connection: Connection) -> paramiko.Transport:
+def transport_of(connection: Connection) -> paramiko.Transport:
+    """Return the live transport of a connection, opening it anew where it was dropped."""
     transport: paramiko.Transport | None = connection.transport
     if transport is None or not transport.is_active():
+        # Dropped since: opened again the way `connect` did, with the same pinned host key.
+        connection.close()
+        connection.open()
+        transport = connection.transport
+    if transport is None:
         raise paramiko.SSHException("the connection is closed")
     return transport
 

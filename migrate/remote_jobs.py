@@ -45,21 +45,24 @@ _RUNNER = (
 )
 
 _START = f"""
-cd {{folder}}.new || exit 1
-[ ! -e ../{{name}} ] || {{{{ echo "this job exists already" >&2; exit 1; }}}}
-cd .. && mv {{name}}.new {{name}} && cd {{name}} || exit 1
+[ ! -e {{folder}} ] || {{{{ echo "this job exists already" >&2; exit 1; }}}}
+mv {{folder}}.new {{folder}} && cd {{folder}} || exit 1
 setsid sh -c {quote(_RUNNER)} < /dev/null > /dev/null 2>&1 &
 n=0; while [ $n -lt 100 ] && ! [ -e pid ]; do sleep 0.05; n=$((n + 1)); done
 [ -e pid ]
 """
 
 _CANCEL = """
-cd {folder} 2>/dev/null || exit 0
-flock -n lock true && exit 0
+gone() {{
+    rm -rf {folder} {new}
+    exit
+}}
+[ -e {folder}/lock ] || gone
+flock -n {folder}/lock true && gone
 for signal in TERM KILL; do
-    kill -s $signal -- "-$(cat pid)" 2>/dev/null
+    kill -s $signal -- "-$(cat {folder}/pid)" 2>/dev/null
     n=0; while [ $n -lt 100 ]; do
-        flock -n lock true && exit 0
+        flock -n {folder}/lock true && gone
         sleep 0.05; n=$((n + 1))
     done
 done
@@ -129,16 +132,11 @@ class Job:
             spec: One line: what this run is for. Whoever attaches later compares it.
             script: POSIX shell, run in the job's folder with `files` beside it (mode 0600).
         """
-        new = f"{self.folder}.new"
-        remote.run(
-            self.connection,
-            f"umask 077; rm -rf {quote(new)} && mkdir -p {quote(new)}",
-            doing=f"preparing {self.name}",
+        contents = {**(files or {}), "script": script.encode(), "spec": spec.encode()}
+        starting = _START.format(folder=quote(self.folder))
+        remote.write_folder(
+            self.connection, f"{self.folder}.new", contents, then=starting, doing=f"starting {self.name}"
         )
-        for name, content in {**(files or {}), "script": script.encode(), "spec": spec.encode()}.items():
-            remote.write_file(self.connection, f"{new}/{name}", content)
-        starting = _START.format(folder=quote(self.folder), name=quote(self.name))
-        remote.run(self.connection, starting, doing=f"starting {self.name}")
 
     def ensure(self, *, spec: str, script: str, files: Mapping[str, bytes] | None = None) -> bool:
         """
@@ -150,7 +148,8 @@ class Job:
         seen = self.look()
         if seen.state in ("running", "finished") and seen.spec == spec:
             return False
-        self.discard()
+        if seen.state != "absent":
+            self.discard()
         self.start(spec=spec, script=script, files=files)
         return True
 
@@ -178,7 +177,5 @@ class Job:
 
     def discard(self) -> None:
         """End it if it runs, and remove its folder with everything in it."""
-        cancel = _CANCEL.format(folder=quote(self.folder))
-        remote.run(self.connection, cancel, doing=f"ending {self.name}")
-        gone = f"rm -rf {quote(self.folder)} {quote(self.folder + '.new')}"
-        remote.run(self.connection, gone, timeout_seconds=600, doing=f"removing {self.name}")
+        script = _CANCEL.format(folder=quote(self.folder), new=quote(f"{self.folder}.new"))
+        remote.run(self.connection, script, timeout_seconds=600, doing=f"ending {self.name}")

@@ -14,6 +14,8 @@ from typing import Self
 import paramiko
 from fabric import Connection
 
+from migrate.remote import transport_of
+
 _PIECE = 1 << 16
 
 End = socket.socket | paramiko.Channel
@@ -66,10 +68,8 @@ class Tunnel:
                 near, peer = self._listener.accept()
             except OSError:
                 return  # closed
-            transport = self._connection.transport
             try:
-                if transport is None:
-                    raise EOFError
+                transport = transport_of(self._connection)
                 channel = transport.open_channel("direct-tcpip", self._far, peer, timeout=10)
             except (paramiko.SSHException, EOFError, OSError):
                 near.close()  # the client sees a refused connection and says what it wanted
