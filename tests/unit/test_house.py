@@ -37,10 +37,18 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Path and syntax tree of every Python module."""
+    """Path and syntax tree of every Python module; one that cannot be read fails a test of its own."""
     for name, text in texts():
-        if name.endswith(".py"):
-            yield name, ast.parse(text, name)
+        if name.endswith(".py") and (tree := parsed(name, text)):
+            yield name, tree
+
+
+def parsed(name: str, text: str) -> ast.Module | None:
+    """Syntax tree, or None for a module that this Python cannot read."""
+    try:
+        return ast.parse(text, name)
+    except SyntaxError:
+        return None
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -58,6 +66,11 @@ def test_there_are_files_to_look_at() -> None:
     names = [name for name, _ in modules()]
 
     assert {name.split("/")[0] for name in names} >= {"provisioning", "migrate", "scripts", "tools", "tests"}
+
+
+def test_every_module_can_be_read() -> None:
+    """Each module is Python as this version understands it."""
+    assert [name for name, text in texts() if name.endswith(".py") and parsed(name, text) is None] == []
 
 
 def test_no_file_is_too_long() -> None:
