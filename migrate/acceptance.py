@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from migrate.compare.verdict import Comparison
 from migrate.deploy import DeployedSite
 from migrate.documents import Voice
 from migrate.interfaces import Interfaces
@@ -70,25 +71,25 @@ class Sheet(_Kept):
 def make_sheet(
     manifest: Manifest,
     site: DeployedSite,
-    databases: Mapping[str, Sequence[Table]],
+    comparison: Comparison,
     trees: Sequence[Tree],
     interfaces: Interfaces | None,
     golive: GoLive,
     stop: Stop,
 ) -> Sheet:
-    """Put the checklist together; `databases` are tables by the name of their database."""
+    """Put the checklist together."""
     items = [
         Item(
             kind="database",
-            name=name,
+            name=database.name,
             values={
-                "tables": len(tables),
-                "rows": sum(table.rows_now for table in tables),
-                "differing": sum(not table.agrees for table in tables),
+                "tables": len(database.tables),
+                "rows": database.rows,
+                "differing": len(database.differing_tables) + len(database.differences),
             },
-            agrees=all(table.agrees for table in tables),
+            agrees=database.agrees,
         )
-        for name, tables in databases.items()
+        for database in comparison.databases
     ]
     items += [
         Item(
@@ -126,5 +127,14 @@ def make_sheet(
         application=f"{site.application_name} {site.application_version}",
         stop_seconds=stop.actual_seconds,
         items=tuple(items),
-        tables=tuple(table for tables in databases.values() for table in tables),
+        tables=tuple(
+            Table(
+                name=table.name,
+                rows_before=table.source_rows or 0,
+                rows_now=table.target_rows or 0,
+                agrees=table.agrees,
+            )
+            for database in comparison.databases
+            for table in database.tables
+        ),
     )
