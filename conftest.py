@@ -9,6 +9,7 @@ above pytest's closing line. Nothing is left out in silence.
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,23 @@ def _why_no_browser() -> str | None:
     return None if any(map(shutil.which, BROWSERS)) else f"none of {', '.join(BROWSERS)} is on PATH"
 
 
+def _own_temporary_folder(config: pytest.Config) -> None:
+    """
+    Give this run a folder of its own that servers run by another user may walk through.
+
+    pytest's default is one folder a user, closed anew (0700) by every pytest that starts: a suite run
+    inside a test, or a second checkout, would lock the database servers of this run out of their files.
+    """
+    if config.option.basetemp is None:
+        folder = tempfile.mkdtemp(prefix="bascule-tests-")
+        Path(folder).chmod(0o711)
+        config.option.basetemp = f"{folder}/run"
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the engine for the whole run, before any fixture can ask for it."""
+    _own_temporary_folder(config)
     config.stash[NOT_RUN] = {}
     for marker, why in (("engine", _why_no_engine()), ("browser", _why_no_browser())):
         if why:

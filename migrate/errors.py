@@ -10,7 +10,8 @@ The migration's branch of the error tree (`provisioning.errors` draws the root).
     ├── Undecided            it cannot be told whether the point of no return was passed
     ├── FreezeError          legacy could not be frozen or unfrozen, or its lease ran out
     ├── TransferError        data or files could not be moved
-    ├── ComparisonError      the comparison could not be made (a difference is a result, not this)
+    ├── ComparisonError      the comparison could not be made
+    ├── DifferenceError      it was made, and source and target differ
     ├── InterfaceError       an interface could not be held, repointed or released
     ├── VerificationError    the go-live suite did not pass, so the door stays closed
     └── EvidenceError        evidence or the dossier was changed, or is missing or stale
@@ -57,6 +58,9 @@ class TransferError(MigrationError): ...
 
 
 class ComparisonError(MigrationError): ...
+
+
+class DifferenceError(MigrationError): ...
 
 
 class InterfaceError(MigrationError): ...

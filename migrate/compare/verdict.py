@@ -1,0 +1,120 @@
+"""
+The verdict of a comparison: what was compared, and everything in which the two sides differ.
+
+Promise: equal means that every row, sequence, large object and definition was compared and agrees;
+nothing in scope is no agreement but an error, and what cannot be compared is listed.
+"""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+
+class _Evidence(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RowDifference(_Evidence):
+    """One row that one side lacks or holds otherwise. `key` is the primary key, or the row's digest."""
+
+    key: str
+    kind: Literal["missing", "extra", "changed"]
+    """missing: only the source has it; extra: only the target."""
+
+
+class TableResult(_Evidence):
+    """One table on both sides; a side without the table has None."""
+
+    name: str
+    source_rows: int | None
+    target_rows: int | None
+    source_digest: str | None
+    target_digest: str | None
+    differing: tuple[RowDifference, ...] = ()
+    """The first rows that differ, at most `narrow.SHOWN`."""
+
+    @property
+    def agrees(self) -> bool:
+        return self.source_rows is not None and (self.source_rows, self.source_digest) == (
+            self.target_rows,
+            self.target_digest,
+        )
+
+
+class Difference(_Evidence):
+    """Something other than a row in which the sides differ; None where a side has nothing."""
+
+    kind: str
+    """Such as ``index``, ``sequence value``, ``large object``."""
+    name: str
+    source: str | None
+    target: str | None
+
+
+class DatabaseComparison(_Evidence):
+    """One database, compared at one moment on each side."""
+
+    name: str
+    source_position: str
+    """The source's WAL position at the snapshot that was read."""
+    target_position: str
+    tables: tuple[TableResult, ...]
+    definitions: int
+    """How many definitions were compared."""
+    sequences: int
+    large_objects: int
+    differences: tuple[Difference, ...]
+    not_compared: tuple[str, ...]
+    """What holds no rows here, such as foreign tables, each with the reason."""
+    seconds: float
+
+    @property
+    def rows(self) -> int:
+        return sum(table.source_rows or 0 for table in self.tables)
+
+    @property
+    def differing_tables(self) -> tuple[TableResult, ...]:
+        return tuple(table for table in self.tables if not table.agrees)
+
+    @property
+    def agrees(self) -> bool:
+        return bool(self.tables) and not self.differing_tables and not self.differences
+
+
+class Comparison(_Evidence):
+    """All databases of one tenant: evidence ``comparison``."""
+
+    attempt: str
+    """Empty when it was made by hand, outside a move."""
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    databases: tuple[DatabaseComparison, ...]
+
+    @property
+    def agrees(self) -> bool:
+        return bool(self.databases) and all(database.agrees for database in self.databases)
+
+    @property
+    def rows(self) -> int:
+        return sum(database.rows for database in self.databases)
+
+    @property
+    def differing_rows(self) -> int:
+        """At least how many rows differ: those found one by one, and at least one a differing table."""
+        tables = [table for database in self.databases for table in database.differing_tables]
+        return sum(max(len(table.differing), _apart(table), 1) for table in tables)
+
+    @property
+    def summary(self) -> str:
+        """Such as ``412 331 rows in 61 tables agree``."""
+        tables = sum(len(database.tables) for database in self.databases)
+        if self.agrees:
+            return f"{self.rows:,} rows in {tables} tables agree".replace(",", " ")
+        bad = [t.name for d in self.databases for t in d.differing_tables]
+        others = sum(len(d.differences) for d in self.databases)
+        named = f": {', '.join(bad[:5])}" if bad else ""
+        return f"{len(bad)} of {tables} tables differ{named}; {others} other differences"
+
+
+def _apart(table: TableResult) -> int:
+    return abs((table.source_rows or 0) - (table.target_rows or 0))

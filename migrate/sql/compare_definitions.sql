@@ -1,0 +1,100 @@
+-- What the database is made of, one line an object: kind, name, definition.
+-- What an extension owns is told by the extension's own line. Owners and grants differ by design: the
+-- site has roles of its own.
+WITH spaces AS (
+  SELECT oid, nspname FROM pg_namespace
+   WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\_%'
+), owned_by_extension AS (
+  SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+), relations AS (
+  SELECT c.oid, c.relkind, c.relpersistence, c.relrowsecurity, c.relreplident, c.relispartition, c.relpartbound,
+         format('%I.%I', s.nspname, c.relname) AS name
+    FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+   WHERE (('pg_class'::regclass)::oid, c.oid) NOT IN (SELECT classid, objid FROM owned_by_extension)
+)
+SELECT 'schema' AS kind, quote_ident(nspname) AS name, '' AS definition
+  FROM spaces WHERE nspname <> 'public'
+UNION ALL
+SELECT 'extension', extname, extversion FROM pg_extension WHERE extname <> 'plpgsql'
+UNION ALL
+SELECT 'table', name, concat_ws(' ', CASE relkind WHEN 'p' THEN 'partitioned by ' || pg_get_partkeydef(oid)
+         WHEN 'f' THEN 'foreign' ELSE 'plain' END,
+         CASE relpersistence WHEN 'u' THEN 'unlogged' END, CASE WHEN relrowsecurity THEN 'row security' END,
+         CASE WHEN relispartition THEN pg_get_expr(relpartbound, oid) END)
+  FROM relations WHERE relkind IN ('r', 'p', 'f')
+UNION ALL
+SELECT 'column', r.name || '.' || quote_ident(a.attname),
+       concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
+         CASE WHEN a.attcollation <> t.typcollation THEN 'collate ' || a.attcollation::regcollation END,
+         'identity ' || nullif(a.attidentity::text, ''), 'generated ' || nullif(a.attgenerated::text, ''),
+         'default ' || pg_get_expr(d.adbin, d.adrelid))
+  FROM relations r
+  JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE r.relkind IN ('r', 'p', 'f', 'm', 'c')
+UNION ALL
+SELECT 'constraint', coalesce(r.name, t.typnamespace::regnamespace || '.' || quote_ident(t.typname))
+         || ' ' || quote_ident(k.conname),
+       pg_get_constraintdef(k.oid) || CASE WHEN k.convalidated THEN '' ELSE ' (not validated)' END
+  FROM pg_constraint k
+  JOIN spaces s ON s.oid = k.connamespace
+  LEFT JOIN relations r ON r.oid = k.conrelid
+  LEFT JOIN pg_type t ON t.oid = k.contypid
+ WHERE r.oid IS NOT NULL OR t.oid IS NOT NULL
+UNION ALL
+SELECT 'index', r.name || ' ' || quote_ident(c.relname),
+       pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid THEN '' ELSE ' (not valid)' END
+  FROM pg_index i JOIN relations r ON r.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid
+UNION ALL
+SELECT 'trigger', r.name || ' ' || quote_ident(g.tgname), pg_get_triggerdef(g.oid) || ' enabled ' || g.tgenabled::text
+  FROM pg_trigger g JOIN relations r ON r.oid = g.tgrelid WHERE NOT g.tgisinternal
+UNION ALL
+SELECT 'rule', r.name || ' ' || quote_ident(w.rulename), pg_get_ruledef(w.oid)
+  FROM pg_rewrite w JOIN relations r ON r.oid = w.ev_class WHERE w.rulename <> '_RETURN'
+UNION ALL
+SELECT 'policy', r.name || ' ' || quote_ident(p.polname),
+       concat_ws(' ', p.polcmd::text, p.polpermissive, pg_get_expr(p.polqual, p.polrelid),
+                 pg_get_expr(p.polwithcheck, p.polrelid))
+  FROM pg_policy p JOIN relations r ON r.oid = p.polrelid
+UNION ALL
+SELECT CASE relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, name, pg_get_viewdef(oid)
+  FROM relations WHERE relkind IN ('v', 'm')
+UNION ALL
+SELECT 'sequence', r.name, concat_ws(' ', format_type(q.seqtypid, NULL), 'start', q.seqstart, 'by', q.seqincrement,
+         'from', q.seqmin, 'to', q.seqmax, 'cache', q.seqcache, CASE WHEN q.seqcycle THEN 'cycle' END)
+  FROM pg_sequence q JOIN relations r ON r.oid = q.seqrelid
+UNION ALL
+SELECT CASE p.prokind WHEN 'a' THEN 'aggregate' WHEN 'p' THEN 'procedure' ELSE 'function' END,
+       format('%I.%I(%s)', s.nspname, p.proname, pg_get_function_identity_arguments(p.oid)),
+       CASE WHEN p.prokind IN ('f', 'p', 'w') THEN pg_get_functiondef(p.oid)
+            ELSE (SELECT concat_ws(' ', g.aggtransfn, g.aggfinalfn, g.aggtranstype::regtype, g.agginitval)
+                    FROM pg_aggregate g WHERE g.aggfnoid = p.oid) END
+  FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace
+ WHERE (('pg_proc'::regclass)::oid, p.oid) NOT IN (SELECT classid, objid FROM owned_by_extension)
+UNION ALL
+SELECT 'type', format('%I.%I', s.nspname, t.typname),
+       CASE t.typtype
+         WHEN 'e' THEN (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+                          FROM pg_enum e WHERE e.enumtypid = t.oid)
+         WHEN 'd' THEN concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
+                                 CASE WHEN t.typnotnull THEN 'not null' END, 'default ' || t.typdefault)
+         WHEN 'r' THEN (SELECT format_type(g.rngsubtype, NULL) FROM pg_range g WHERE g.rngtypid = t.oid)
+         ELSE 'composite' END
+  FROM pg_type t
+  JOIN spaces s ON s.oid = t.typnamespace
+  LEFT JOIN pg_class c ON c.oid = t.typrelid
+ WHERE (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND c.relkind = 'c'))
+   AND (('pg_type'::regclass)::oid, t.oid) NOT IN (SELECT classid, objid FROM owned_by_extension)
+UNION ALL
+SELECT 'comment', concat_ws(' ', o.type, o.identity), d.description
+  FROM pg_description d
+ CROSS JOIN LATERAL pg_identify_object(d.classoid, d.objoid, d.objsubid) o
+ WHERE d.classoid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_namespace'::regclass,
+                      'pg_constraint'::regclass, 'pg_trigger'::regclass)
+   AND (d.classoid, d.objoid) NOT IN (SELECT classid, objid FROM owned_by_extension)
+   AND (o.schema IN (SELECT quote_ident(nspname) FROM spaces)
+        OR (o.type = 'schema' AND o.identity IN (SELECT quote_ident(nspname) FROM spaces WHERE nspname <> 'public'))
+        OR (d.classoid IN ('pg_constraint'::regclass, 'pg_trigger'::regclass)
+            AND o.identity !~ ' on (pg_catalog|information_schema)\.'))
+ ORDER BY 1, 2, 3;
