@@ -164,7 +164,12 @@ class PythonHost(language_pb2_grpc.LanguageRuntimeServicer):
         env = dict(entry.split("=", 1) for entry in request.env)
         process = python.start(*words, folder=request.pwd, env=env or None, capture=True)
         for name, piece in output_of(process, context):
-            yield language_pb2.RunPluginResponse(**{name: piece})
+            out = name == "stdout"
+            yield (
+                language_pb2.RunPluginResponse(stdout=piece)
+                if out
+                else language_pb2.RunPluginResponse(stderr=piece)
+            )
         yield language_pb2.RunPluginResponse(exitcode=process.wait())
 
 

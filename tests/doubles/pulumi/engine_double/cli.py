@@ -10,14 +10,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine_double import VERSION, DoubleError, NotToldOfError
 from engine_double.display import to_stderr
 from engine_double.project import Project
 from engine_double.state import Backend, Checkpoint
-from engine_double.update import Update
 from engine_double.values import masked, without_secrets
+
+if TYPE_CHECKING:
+    from engine_double.update import Update
 
 
 def main(argv: list[str]) -> int:
@@ -236,7 +238,9 @@ def _config_rm(options: argparse.Namespace) -> None:
 # --- updates -------------------------------------------------------------------------------------------
 
 
-def _update(options: argparse.Namespace) -> Update:
+def _update(options: argparse.Namespace) -> "Update":
+    from engine_double.update import Update  # loads the whole SDK, which the other commands do without
+
     project, backend = _opened(options)
     return Update(
         project,

@@ -123,6 +123,12 @@ class Deployment:
         self.refusal = self.refusal or refusal
         self.stopped.set()
 
+    def interrupt(self, by: str) -> None:
+        """End in order: steps at work are waited for, providers asked to hurry, no other step is begun."""
+        self.interrupted.set()
+        self.fail(f"interrupted by {by}; the steps at work are waited for")
+        self.cancel_providers()
+
     # --- providers -----------------------------------------------------------------------------------
 
     def provider(self, reference: str, type_: str) -> tuple[str, Provider]:

@@ -120,9 +120,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     # --- how -----------------------------------------------------------------------------------------
 
     def _register(self, request: Any) -> Any:
-        used = [field.name for field, _ in request.ListFields() if field.name in _NOT_DONE]
-        if used and (used != ["hooks"] or request.hooks.ListFields()):
-            raise NotToldOfError(f"{', '.join(used)} of a resource ({request.type} {request.name})")
+        used = {field.name for field, _ in request.ListFields()} & _NOT_DONE
+        if not request.hooks.ListFields():
+            used.discard("hooks")  # the SDK sends an empty one with every resource
+        if used:
+            raise NotToldOfError(f"{', '.join(sorted(used))} of a resource ({request.type} {request.name})")
         resource = Resource(
             urn=self._new_urn(request),
             type=request.type,

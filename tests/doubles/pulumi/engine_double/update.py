@@ -6,6 +6,7 @@ deleted is protected.
 """
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -168,9 +169,8 @@ def _interruptible(deployment: Deployment) -> Iterator[None]:
     """Stop in an orderly way on SIGINT and SIGTERM: steps at work end, no other is begun."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        deployment.interrupted.set()
-        deployment.fail(f"interrupted by {signal.Signals(number).name}; the steps at work are waited for")
-        deployment.cancel_providers()
+        # In a thread of its own: the code that the signal interrupts may hold the very locks this takes.
+        threading.Thread(target=deployment.interrupt, args=(signal.Signals(number).name,)).start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -2,13 +2,14 @@
 A provider of files, just large enough to try the double of the engine on.
 
 ``tiny:index:File`` has ``path``, ``content`` and the output ``size``; a new path is a replacement.
-The content "refuse" is refused when it is written; "half" is written and then fails; an empty one
-is refused by Check.
+The content "refuse" is refused when it is written; "half" is written and then fails; "wait" is
+written, but its answer waits for a file ``<path>.go``; an empty one is refused by Check.
 
 Promise: it says no more than a provider must: no secrets taken, no preview of its own values.
 """
 
 import sys
+import time
 from concurrent import futures
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,8 @@ def _write(inputs: struct_pb2.Struct, context: grpc.ServicerContext) -> struct_p
     file.write_text(content)
     outputs = _file(file)
     outputs["size"] = len(content)
+    while content == "wait" and context.is_active() and not file.with_suffix(".go").exists():
+        time.sleep(0.05)
     if content == "half":
         failed = provider_pb2.ErrorResourceInitFailed(id=str(file), properties=outputs, reasons=["only half"])
         detail = any_pb2.Any()
