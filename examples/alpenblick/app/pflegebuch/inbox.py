@@ -5,7 +5,8 @@ A message is ``<interface>-<sequence, 12 digits>.json``; it is whole as soon as 
 file goes once it is stored, which is how its sender knows. ``<interface>.receipt`` tells what is stored.
 
 Promise: files are taken in order and exactly once, whenever the process ends; while the database
-takes no writes they stay where they are. What can never be stored is put aside, in ``refused/``.
+takes no writes they stay where they are. What can never be stored stays, too, and stops its interface:
+a message is never passed over.
 """
 
 import json
@@ -21,6 +22,7 @@ LOOK_SECONDS = 0.1
 BACK_OFF_SECONDS = 1.0
 
 _NAME = re.compile(r"(?P<interface>[a-z][a-z0-9-]*)-(?P<sequence>\d{12})\.json")
+_PROBE = re.compile(r"(?P<interface>[a-z][a-z0-9-]*?)-[0-9a-f]{8}-[0-9a-f-]{27}\.probe")
 _log = logging.getLogger(__name__)
 
 
@@ -31,7 +33,8 @@ class Importer(threading.Thread):
         super().__init__(name="inbox", daemon=True)
         self._database, self._inbox = database, inbox
         self._stopped = threading.Event()
-        self._gaps: set[str] = set()
+        self._told: set[str] = set()
+        """What was complained of already: files, and interfaces that wait for a number."""
 
     def run(self) -> None:
         pause = LOOK_SECONDS
@@ -51,15 +54,14 @@ class Importer(threading.Thread):
 
     def look(self) -> int:
         """Take in what lies there now; return how many messages were stored."""
-        stored, told = 0, set()
+        stored = 0
         for path in sorted(self._inbox.iterdir()):
-            if path.suffix == ".probe" and not path.name.startswith("."):
-                self._check_probe(path)
+            if probe := _PROBE.fullmatch(path.name):
+                # Asks whether importer and database live; a site may be read-only until it opens.
+                self._write_receipt(probe["interface"])
+                path.unlink(missing_ok=True)
             elif match := _NAME.fullmatch(path.name):
                 stored += self._take(path, match["interface"], int(match["sequence"]))
-                told.add(match["interface"])
-        for interface in told:
-            self._write_receipt(interface)
         return stored
 
     def _take(self, path: Path, interface: str, sequence: int) -> int:
@@ -75,29 +77,23 @@ class Importer(threading.Thread):
             return 0
         outcome, last = store(self._database, message)
         if outcome is Outcome.GAP:
-            if interface not in self._gaps:
+            if interface not in self._told:
                 _log.warning("%s waits for %s %s", path.name, interface, last + 1)
-            self._gaps.add(interface)
+            self._told.add(interface)
             return 0
         if outcome is Outcome.CONFLICT:
             self._refuse(path, "its number belongs to another message")
             return 0
-        self._gaps.discard(interface)
+        self._told.discard(interface)
         # Before the file goes: its sender reads the receipt as soon as it is gone.
         self._write_receipt(interface)
         path.unlink(missing_ok=True)
         return int(outcome is Outcome.STORED)
 
-    def _check_probe(self, path: Path) -> None:
-        """A probe asks whether this importer lives and could store: it goes only when both are true."""
-        if not self._database.is_read_only():
-            path.unlink(missing_ok=True)
-
     def _refuse(self, path: Path, why: str) -> None:
-        _log.error("%s refused: %s", path.name, why)
-        folder = self._inbox / "refused"
-        folder.mkdir(exist_ok=True)
-        path.rename(folder / path.name)
+        if path.name not in self._told:
+            _log.error("%s cannot be stored: %s", path.name, why)
+            self._told.add(path.name)
 
     def _write_receipt(self, interface: str) -> None:
         text = json.dumps(state(self._database, interface))

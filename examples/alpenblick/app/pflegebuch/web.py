@@ -50,9 +50,8 @@ def create_app(settings: Settings, database: Database) -> Flask:
             return jsonify(error="a valid bearer token is needed"), HTTPStatus.UNAUTHORIZED
         body = request.get_json(silent=True)
         if isinstance(body, dict) and body.get("probe") is True:
-            if database.is_read_only():
-                raise ReadOnly
-            return jsonify(probe="accepted"), HTTPStatus.ACCEPTED
+            frozen = database.is_read_only()  # asked for its answer: a site may be read-only until it opens
+            return jsonify(probe="accepted", writable=not frozen), HTTPStatus.ACCEPTED
         try:
             message = Message.parse(name, body)
         except ValueError as error:

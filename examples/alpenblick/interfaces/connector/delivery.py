@@ -1,11 +1,11 @@
 """
 What a way to deliver must be able to do; `https` and `sftp` are the two there are.
 
-Promise: `send` returns only after the receiver has the message; anything else raises `NotDelivered`,
-and the same message may then be sent again without harm.
+Promise: `send` acknowledges a message only after the receiver has it, and in order; anything else
+raises `NotDelivered`, and the same messages may then be sent again without harm.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from .config import Config
@@ -19,8 +19,17 @@ class NotDelivered(Exception):  # noqa: N818 - what happened, in plain words
 class Delivery(Protocol):
     """A way to one destination. Not shared between threads."""
 
-    def send(self, message: Message, give_up: Callable[[], bool]) -> None:
-        """Deliver one message; `give_up` tells whether to stop waiting for a slow acknowledgement."""
+    at_once: int
+    """How many messages are worth sending together."""
+
+    def send(
+        self, messages: Sequence[Message], acknowledge: Callable[[int], None], give_up: Callable[[], bool]
+    ) -> None:
+        """
+        Deliver messages in order, calling `acknowledge` with each number up to which all have arrived.
+
+        `give_up` tells whether to stop waiting for a slow receiver.
+        """
 
     def probe(self, verification: dict[str, Any]) -> str:
         """Send a test message, through the closed door; return what the receiver said."""

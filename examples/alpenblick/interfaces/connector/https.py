@@ -9,7 +9,7 @@ import http.client
 import json
 import ssl
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ TIMEOUT_SECONDS = 8.0
 
 class HttpsDelivery:
     """To one URL, ``https://…/interfaces/<name>/messages``."""
+
+    at_once = 1
 
     def __init__(self, config: Config, destination: Mapping[str, Any]) -> None:
         url = urlsplit(destination["url"])
@@ -40,10 +42,14 @@ class HttpsDelivery:
             context=ssl.create_default_context(cadata=destination["ca"]),
         )
 
-    def send(self, message: Message, give_up: Callable[[], bool]) -> None:
-        status, said = self._ask("POST", self._path, message.body)
-        if status not in (200, 201):
-            raise NotDelivered(f"number {message.sequence}: {status} {said[:200]}")
+    def send(
+        self, messages: Sequence[Message], acknowledge: Callable[[int], None], give_up: Callable[[], bool]
+    ) -> None:
+        for message in messages:
+            status, said = self._ask("POST", self._path, message.body)
+            if status not in (200, 201):
+                raise NotDelivered(f"number {message.sequence}: {status} {said[:200].strip()}")
+            acknowledge(message.sequence)
 
     def probe(self, verification: dict[str, Any]) -> str:
         body = json.dumps({"probe": True, "id": str(uuid.uuid4()), "payload": {}}).encode()

@@ -82,19 +82,16 @@ class Outbox:
             )
         return int(last) + 1
 
-    def next(self) -> Message | None:
-        """Return the oldest message that was not acknowledged yet."""
-        row = self._db.execute(
-            "SELECT sequence, id, payload FROM message WHERE delivered = 0 ORDER BY sequence LIMIT 1"
-        ).fetchone()
-        return Message(row[0], row[1], json.loads(row[2])) if row else None
-
-    def acknowledge(self, sequence: int) -> None:
-        with self._changing() as db:
-            db.execute("UPDATE message SET delivered = 1 WHERE sequence = ?", (sequence,))
+    def waiting(self, at_most: int) -> list[Message]:
+        """Return the oldest messages that were not acknowledged yet, in order."""
+        rows = self._db.execute(
+            "SELECT sequence, id, payload FROM message WHERE delivered = 0 ORDER BY sequence LIMIT ?",
+            (at_most,),
+        ).fetchall()
+        return [Message(sequence, ident, json.loads(payload)) for sequence, ident, payload in rows]
 
     def acknowledge_up_to(self, sequence: int) -> None:
-        """Count as delivered what the receiver says it has: an acknowledgement may have been lost."""
+        """Count as delivered what the receiver has: this number, and so all before it."""
         with self._changing() as db:
             db.execute("UPDATE message SET delivered = 1 WHERE delivered = 0 AND sequence <= ?", (sequence,))
 

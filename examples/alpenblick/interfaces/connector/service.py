@@ -47,18 +47,19 @@ class Sender:
         self._drop_connection()
 
     def step(self) -> bool:
-        """Deliver one message if there is one to deliver; return whether there was."""
+        """Deliver what waits, or the first of it; return whether anything waited."""
         # Cheap looks first: the line is for those who will use it.
-        if self._outbox.is_held() or self._outbox.next() is None:
+        if self._outbox.is_held() or not self._outbox.waiting(1):
             return False
         with self._config.line(STALE_LINE_SECONDS):
             # Only what is read while having the line counts: a hold has it, too.
-            message = self._outbox.next()
-            if self._outbox.is_held() or message is None:
+            if self._outbox.is_held():
                 return False
-            self._connected().send(message, self._is_unwanted)
-            self._outbox.acknowledge(message.sequence)
-        return True
+            delivery = self._connected()
+            messages = self._outbox.waiting(delivery.at_once)
+            if messages:
+                delivery.send(messages, self._outbox.acknowledge_up_to, self._is_unwanted)
+        return bool(messages)
 
     def _connected(self) -> Delivery:
         destination = self._outbox.destination

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ LOOK_SECONDS = 0.1
 
 class SftpDelivery:
     """To one inbox on one server, over a session that is kept open (OpenSSH's ControlMaster)."""
+
+    at_once = 25
 
     def __init__(self, config: Config, destination: Mapping[str, Any]) -> None:
         self._name = config.name
@@ -58,20 +60,25 @@ class SftpDelivery:
         ]
         self._target = f"{destination['user']}@{destination['host']}"
 
-    def send(self, message: Message, give_up: Callable[[], bool]) -> None:
-        name = f"{self._name}-{message.sequence:012}.json"
-        self._drop(name, message.body)
+    def send(
+        self, messages: Sequence[Message], acknowledge: Callable[[int], None], give_up: Callable[[], bool]
+    ) -> None:
+        numbers = {f"{self._name}-{message.sequence:012}.json": message.sequence for message in messages}
+        self._drop({name: message.body for name, message in zip(numbers, messages, strict=True)})
         deadline = time.monotonic() + TAKEN_WITHIN_SECONDS
-        while not self._is_taken(name):
+        while there := self._lying(numbers):
+            if there[0] != next(iter(numbers)):
+                acknowledge(numbers[there[0]] - 1)  # those before the oldest that lies there were taken
             if give_up() or time.monotonic() > deadline:
-                raise NotDelivered(f"{name} lies in the inbox, and nobody takes it")
+                raise NotDelivered(f"{there[0]} lies in the inbox, and nobody takes it")
             time.sleep(LOOK_SECONDS)
+        acknowledge(messages[-1].sequence)
 
     def probe(self, verification: dict[str, Any]) -> str:
         name = f"{self._name}-{uuid.uuid4()}.probe"
-        self._drop(name, json.dumps({"probe": True}).encode())
+        self._drop({name: json.dumps({"probe": True}).encode()})
         deadline = time.monotonic() + TAKEN_WITHIN_SECONDS
-        while not self._is_taken(name):
+        while self._lying([name]):
             if time.monotonic() > deadline:
                 self._run(f"-rm {_quoted(f'{self._inbox}/{name}')}")
                 raise NotDelivered("the file arrived, and nobody takes it")
@@ -95,15 +102,21 @@ class SftpDelivery:
             )
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _drop(self, name: str, content: bytes) -> None:
-        local = self._folder / "message"
-        local.write_bytes(content)
-        fresh, final = f"{self._inbox}/.{name}", f"{self._inbox}/{name}"
-        self._run(f"put {_quoted(str(local))} {_quoted(fresh)}", f"rename {_quoted(fresh)} {_quoted(final)}")
+    def _drop(self, files: Mapping[str, bytes]) -> None:
+        """Write files whole and in order, in one session."""
+        commands = []
+        for number, (name, content) in enumerate(files.items()):
+            local = self._folder / f"message-{number}"
+            local.write_bytes(content)
+            fresh, final = _quoted(f"{self._inbox}/.{name}"), _quoted(f"{self._inbox}/{name}")
+            commands += [f"put {_quoted(str(local))} {fresh}", f"rename {fresh} {final}"]
+        self._run(*commands)
 
-    def _is_taken(self, name: str) -> bool:
-        shown = self._run(f"ls -1 {_quoted(self._inbox)}")
-        return not any(line.rstrip().rpartition("/")[2] == name for line in shown.splitlines())
+    def _lying(self, names: Iterable[str]) -> list[str]:
+        """Return which of the names still lie in the inbox, in the order given."""
+        shown = self._run(f"ls -1 {_quoted(self._inbox)}").splitlines()
+        there = {line.rstrip().rpartition("/")[2] for line in shown}
+        return [name for name in names if name in there]
 
     def _run(self, *commands: str) -> str:
         try:
