@@ -133,7 +133,9 @@ def offer(case: Case) -> Section | None:
     if asked is not None:
         facts.insert(0, ("Asked for by", Cell(f"{asked.by.name}, {asked.requested_at:%Y-%m-%d}")))
     heads = columns("Position", "#Quantity", "Unit", "#Price", f"#{offered.currency}")
-    return Section("offer", "What was offered", facts=tuple(facts), tables=(Table("Positions", heads, tuple(rows)),))
+    return Section(
+        "offer", "What was offered", facts=tuple(facts), tables=(Table("Positions", heads, tuple(rows)),)
+    )
 
 
 def window(case: Case) -> Section | None:
@@ -141,7 +143,9 @@ def window(case: Case) -> Section | None:
     agreed = evidence(case, "schedule", Schedule)
     if agreed is None:
         return None
-    opens, closes = (moment.astimezone(case.manifest.window.zone) for moment in (agreed.opens_at, agreed.closes_at))
+    opens, closes = (
+        moment.astimezone(case.manifest.window.zone) for moment in (agreed.opens_at, agreed.closes_at)
+    )
     return Section(
         "window",
         "What was agreed",

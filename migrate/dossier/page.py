@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 
 from migrate.case import Case, write_whole
-from migrate.dossier import before, proof, record
+from migrate.dossier import after, before, content, proof, record
 from migrate.dossier.parts import Figure, Section, Verdict
 from migrate.dossier.seal import chain_of, seal_facts, seal_page
 
@@ -21,8 +21,8 @@ _TEMPLATES = Path(__file__).parents[1] / "templates"
 
 _SECTIONS: tuple[Callable[[Case], Section | None], ...] = (
     proof.stop,
-    proof.comparison,
-    proof.files,
+    content.comparison,
+    content.files,
     proof.golive,
     proof.interfaces,
     record.timeline,
@@ -30,7 +30,7 @@ _SECTIONS: tuple[Callable[[Case], Section | None], ...] = (
     before.assessment,
     before.offer,
     before.window,
-    proof.settlement,
+    after.settlement,
     record.journal,
 )
 

@@ -49,7 +49,9 @@ def timeline(case: Case) -> Section | None:
         for span in ran
     ]
     heads = columns("Attempt", "Step", "Began (UTC)", "#Took", "Outcome")
-    table = Table(f"All {len(rows)} steps, those that waited for a person too", heads, tuple(rows), folded=True)
+    table = Table(
+        f"All {len(rows)} steps, those that waited for a person too", heads, tuple(rows), folded=True
+    )
     lead = "Each phase attempt has its own scale. Times are UTC."
     return Section("timeline", "What happened, step by step", lead, picture=draw(shown), tables=(table,))
 
@@ -83,7 +85,9 @@ def decisions(case: Case) -> Section | None:
             )
             for waiver in waived
         ]
-        tables.append(Table("Waivers: let be, not passed", columns("What", "By", "Reason", "Until"), tuple(rows)))
+        tables.append(
+            Table("Waivers: let be, not passed", columns("What", "By", "Reason", "Until"), tuple(rows))
+        )
     return Section("decisions", "What was decided, and by whom", tables=tuple(tables))
 
 
