@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -148,29 +148,43 @@ class Place:
 
     # -- processes ---------------------------------------------------------------------------
 
-    def strays(self) -> Iterator[int]:
+    def strays(self) -> set[int]:
         """
-        Yield the processes of this host, by id: those that carry its mark in their environment, and
-        those without terminal that work in its folder (nginx overwrites its environment).
+        Return the ids of this host's processes and of all that they started.
+
+        A process is the host's when its environment carries the host's mark; when it has no terminal
+        and works in the host's folder (nginx overwrites its environment); or when it stands in one of
+        the host's pid files and its command line names the folder (sshd does both, and leaves the folder).
         """
-        mark = f"BASCULE_HOST={self.folder}".encode()
+        parents: dict[int, int] = {}
+        found = set()
+        listed = {_number(file) for file in self.path("run").glob("*.pid")}
         for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
-            try:
-                marked = mark in (entry / "environ").read_bytes().split(b"\0")
-                inside = (entry / "cwd").readlink().is_relative_to(self.folder)
-                terminal = (entry / "stat").read_text().rpartition(") ")[2].split()[4] != "0"
-            except (OSError, IndexError):
-                continue  # ended meanwhile, or not ours to look at
-            if marked or (inside and not terminal):
-                yield int(entry.name)
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(") ")[2].split()
+                    parents[int(entry.name)] = int(fields[1])
+                    if fields[0] != "Z" and self._owns(entry, fields[4] != "0", int(entry.name) in listed):
+                        found.add(int(entry.name))
+                except (OSError, IndexError):
+                    continue  # ended meanwhile, or not ours to look at
+        while more := {child for child, parent in parents.items() if parent in found} - found:
+            found |= more
+        return found
+
+    def _owns(self, process: Path, terminal: bool, listed: bool) -> bool:
+        folder = str(self.folder).encode()
+        if listed and folder in (process / "cmdline").read_bytes():
+            return True
+        if not terminal and (process / "cwd").readlink().is_relative_to(self.folder):
+            return True
+        return b"BASCULE_HOST=" + folder in (process / "environ").read_bytes().split(b"\0")
 
     def end_processes(self, patience_seconds: float = 10) -> None:
         """End every process of this host: first by SIGINT (a fast shutdown for PostgreSQL and nginx)."""
 
         def send(what: signal.Signals) -> bool:
-            found = list(self.strays())
+            found = self.strays()
             for process in found:
                 try:
                     os.kill(process, what)
@@ -181,8 +195,15 @@ class Place:
         if send(signal.SIGINT):
             return
         send(signal.SIGTERM)
-        if not eventually(lambda: not list(self.strays()), patience_seconds):
+        if not eventually(lambda: not self.strays(), patience_seconds):
             eventually(lambda: send(signal.SIGKILL), 5)
+
+
+def _number(file: Path) -> int:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def eventually(ask: Callable[[], T], patience_seconds: float, every_seconds: float = 0.05) -> T:

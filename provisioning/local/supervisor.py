@@ -143,7 +143,9 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, host: object) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path)
+        connection = _UnixConnection(self._path)
+        self._connection = host, connection  # which is what closing the transport closes
+        return connection
 
 
 class Supervisor:
@@ -151,13 +153,16 @@ class Supervisor:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        proxy = xmlrpc.client.ServerProxy("http://host/RPC2", _UnixTransport(place.path(SOCKET)))
-        self._ask: Any = proxy.supervisor
+
+    def _ask(self, what: str, *words: object) -> Any:
+        """Call one of supervisord's methods, such as ``getState``."""
+        with xmlrpc.client.ServerProxy("http://host/RPC2", _UnixTransport(self.place.path(SOCKET))) as proxy:
+            return getattr(proxy.supervisor, what)(*words)
 
     @property
     def is_up(self) -> bool:
         try:
-            return bool(self._ask.getState()["statename"] == "RUNNING")
+            return bool(self._ask("getState")["statename"] == "RUNNING")
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
@@ -192,14 +197,14 @@ class Supervisor:
         """Stop supervisord and all that it keeps up."""
         with self.place.lock:
             if self.is_up:
-                self._ask.shutdown()
-                eventually(lambda: not self.is_up and not list(self.place.strays()), 30)
+                self._ask("shutdown")
+                eventually(lambda: not self.is_up and not self.place.strays(), 30)
             self.place.end_processes()
 
     def state(self, name: str) -> str:
         """Return supervisord's word for a service, in lower case; ``absent`` when it knows none."""
         try:
-            return str(self._ask.getProcessInfo(name)["statename"]).lower()
+            return str(self._ask("getProcessInfo", name)["statename"]).lower()
         except xmlrpc.client.Fault:
             return "absent"
         except (OSError, http.client.HTTPException):
@@ -227,13 +232,13 @@ class Supervisor:
         with self.place.lock:
             self.start()
             changed = self.place.write(service.files(self.place))
-            known = {process["group"] for process in self._ask.getAllProcessInfo()}
-            self._ask.reloadConfig()
+            known = {process["group"] for process in self._ask("getAllProcessInfo")}
+            self._ask("reloadConfig")
             if service.name in known and (changed or restart):
                 self._forget(service.name)
                 known.discard(service.name)
             if service.name not in known:
-                self._ask.addProcessGroup(service.name)
+                self._ask("addProcessGroup", service.name)
             self._start(service.name)
         wanted = ("running", "starting") if service.ready else ("running",)
 
@@ -257,19 +262,19 @@ class Supervisor:
         if self.state(name) in ("running", "starting"):
             return
         try:
-            self._ask.startProcess(name, False)
+            self._ask("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise SiteError(f"the supervisor of {self.place.folder.name}: {fault.faultString}") from fault
 
     def _forget(self, name: str) -> None:
-        self._ask.stopProcessGroup(name)
-        self._ask.removeProcessGroup(name)
+        self._ask("stopProcessGroup", name)
+        self._ask("removeProcessGroup", name)
 
     def remove(self, name: str) -> None:
         """Stop a service and take its files away."""
         with self.place.lock:
             self.place.remove(f"etc/supervisor.d/{name}.conf", f"etc/services/{name}")
             if self.is_up and self.state(name) != "absent":
-                self._ask.reloadConfig()
+                self._ask("reloadConfig")
                 self._forget(name)

@@ -70,6 +70,8 @@ http {{
         location @closed {{
             root {folder}/run/door/now;
             default_type text/html;
+            add_header Strict-Transport-Security "max-age=31536000" always;
+            add_header X-Content-Type-Options nosniff always;
             add_header Retry-After 600 always;
             add_header Cache-Control no-store always;
             rewrite ^ /page.html break;
