@@ -15,17 +15,17 @@ TODAY = date(2026, 6, 30)
 
 _THEMES = ("Nacht", "Mobilisation", "Ernährung", "Stimmung", "Besuch", "Körperpflege", "Médecin", "Schmerz")
 _SENTENCES = (
-    "{n} hat gut geschlafen und ist ohne Hilfe aufgestanden.",
-    "{n} a bien mangé à midi, mais a refusé le goûter.",
-    "Beim Transfer vom Bett in den Rollstuhl brauchte {n} zwei Personen.",
-    "Die Tochter war zu Besuch; {n} wirkte danach gelöst und erzählte viel vom Oberland.",
+    "Bew. hat gut geschlafen und ist ohne Hilfe aufgestanden.",
+    "Rés. a bien mangé à midi, mais a refusé le goûter.",
+    "Beim Transfer vom Bett in den Rollstuhl brauchte Bew. zwei Personen.",
+    "Die Tochter war zu Besuch; Bew. wirkte danach gelöst und erzählte viel vom Oberland.",
     "Visite du médecin : la dose est réduite de moitié dès demain, à réévaluer vendredi.",
-    "{n} klagt über Schmerzen im linken Knie (VAS 4/10), Coolpack gegeben.",
+    "Bew. klagt über Schmerzen im linken Knie (VAS 4/10), Coolpack gegeben.",
     "Hat heute 1½ l getrunken. Gewicht stabil.",
-    "{n} s’est promenée au jardin avec l’équipe d’animation, très bonne humeur.",
+    "Rés. s’est promenée au jardin avec l’équipe d’animation, très bonne humeur.",
     "Wunde an der Ferse: Rötung rückläufig, Verband gewechselt, Foto abgelegt.",
     "Nachts zweimal gerufen, fand das Zimmer nicht. Nachtlicht bleibt an.",
-    "{n} möchte am Jass-Nachmittag teilnehmen und wurde angemeldet.",
+    "Bew. möchte am Jass-Nachmittag teilnehmen und wurde angemeldet.",
     "Blutdruck etwas hoch, nach Ruhe normal. Keine Massnahmen.",
     "La famille demande un entretien avec la responsable RAI la semaine prochaine.",
     "Appetit vermindert, Lieblingsspeise (Älplermagronen) angeboten und gern genommen.",
@@ -69,9 +69,8 @@ class Pools:
     def _note(self) -> tuple[str, str]:
         if self.random.random() < 0.01:
             return "Übernahme", self.random.choice(_ODD)
-        name = self.random.choice(("Frau ", "Herr ", "Madame ", "Monsieur ")) + self.random.choice(self.last)
         sentences = self.random.sample(_SENTENCES, self.random.randint(1, 4))
-        return self.random.choice(_THEMES), " ".join(sentences).replace("{n}", name)
+        return self.random.choice(_THEMES), " ".join(sentences)
 
     def day(self, back: int) -> date:
         """A day within the last `back` days before `TODAY`."""

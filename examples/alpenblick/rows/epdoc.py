@@ -173,12 +173,14 @@ def _measurements(pools: Pools, counts: Counts) -> Iterator[str]:
     )
     for number in range(counts.measurements):
         kind, low, high = kinds[number % len(kinds)]
-        value = (
-            _UNUSUAL[number // 997 % len(_UNUSUAL)] if number % 997 == 0 else f"{r.uniform(low, high):.15g}"
-        )
+        resident = 1 + number % counts.residents
+        # Everybody varies a little around a value of their own.
+        middle = low + (high - low) * (resident * 37 % 100) / 100
+        value = f"{r.gauss(middle, (high - low) / 60):.15g}"
+        if number % 997 == 0:
+            value = _UNUSUAL[number // 997 % len(_UNUSUAL)]
         day, hour = TODAY - timedelta(days=number // 2000), number % 2000 // 84
         at = f"{day} {hour:02}:{number % 60:02}:{number % 59:02}.5+02"
-        resident = 1 + number % counts.residents
         device = "\\N" if number % 3 else f"08:00:2b:01:02:{number % 100:02}"
         second = "80.5" if kind == "Blutdruck" else "\\N"
         yield f"{resident}\t{kind}\t{at}\t{value}\t{second}\t{device}\n"

@@ -88,7 +88,7 @@ class Workload:
         number = self._pending or 1
         with session.transaction():
             session.execute(_EVENT, (number, _resident(), "Ruf"))
-            if number % 5 == 0:
+            if number % 20 == 0:
                 session.execute(_ASSESSMENT, (_resident(),))
                 session.execute(
                     _NOTE, (_resident(), f"Rundgang Nr. {number}, alles ruhig – rien à signaler.")

@@ -15,9 +15,16 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 WAIT_SECONDS = 3.0
 
+# A new site has an empty database until the tenant's is moved.
+_NOT_MOVED_YET = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.UndefinedFunction,
+)
+
 
 class Unavailable(Exception):  # noqa: N818 - a state, not a fault
-    """No connection to the database can be had at the moment."""
+    """No connection to the database can be had at the moment, or nothing is in it yet."""
 
 
 class ReadOnly(Exception):  # noqa: N818 - a state, not a fault
@@ -54,7 +61,7 @@ class Database:
                 yield connection
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise ReadOnly from error
-        except (PoolTimeout, psycopg.OperationalError) as error:
+        except (PoolTimeout, psycopg.OperationalError, *_NOT_MOVED_YET) as error:
             raise Unavailable(type(error).__name__) from error
 
     def rows(

@@ -28,6 +28,11 @@ def moment(value: datetime | None) -> str:
     return local.strftime("%d.%m.%Y, %H:%M")
 
 
+def clock(value: datetime | None) -> str:
+    """17:05:09.123, for what comes several times a second."""
+    return value.astimezone(ZONE).strftime("%H:%M:%S.%f")[:-3] if value else NOTHING
+
+
 def number(value: float | Decimal | None, digits: int = 0) -> str:
     """12’345.6"""
     if value is None or not math.isfinite(value):
@@ -47,4 +52,10 @@ def size(value: int | None) -> str:
     return f"{amount:.1f} GB"
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {"day": day, "moment": moment, "number": number, "size": size}
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "day": day,
+    "moment": moment,
+    "clock": clock,
+    "number": number,
+    "size": size,
+}

@@ -71,7 +71,7 @@ def create_app(settings: Settings, database: Database) -> Flask:
 
     @app.errorhandler(Unavailable)
     def unavailable(_: Unavailable) -> Response:
-        return _retry_later("unavailable", "Die Datenbank antwortet gerade nicht.")
+        return _retry_later("unavailable", "Die Daten sind gerade nicht erreichbar.")
 
     @app.errorhandler(HTTPException)
     def problem(error: HTTPException) -> tuple[str, int] | tuple[Response, int]:
