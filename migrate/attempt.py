@@ -216,8 +216,13 @@ class Attempt:
         for entry in self._in_force.values():
             step = self.desk.steps[entry.name] if entry.kind == "step" else None
             if step and step.keep_alive and entry.id not in self._kept_alive:
-                stack = self._kept_alive[entry.id] = ExitStack()
-                stack.enter_context(step.keep_alive(self._context(entry)))
+                stack = ExitStack()
+                try:
+                    stack.enter_context(step.keep_alive(self._context(entry)))
+                except Exception as error:  # tried again with the next step; whether it is lost, steps see
+                    self.desk.screen.say(f"  {entry.id} is not kept alive: {self._said(error)['what']}")
+                else:
+                    self._kept_alive[entry.id] = stack
 
     def _let_go(self, only: str | None = None) -> None:
         for name in [only] if only else list(self._in_force):

@@ -114,3 +114,13 @@ def test_a_door_that_cannot_tell_is_not_fallen_back_from(tiny: Tiny) -> None:
     with pytest.raises(RunStopped, match="open-door failed as it was told"):
         tiny.run()
     assert tiny.trace()[-4:] == ["undo copy-databases", *THAWED]
+
+
+def test_a_lease_that_cannot_be_renewed_is_tried_again(
+    tiny: Tiny, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unreachable legacy host does not end the run by itself: each next step tries, and says so."""
+    tiny.order(lease=["fail"])
+    tiny.run(only="realisation")
+    assert "freeze-legacy is not kept alive: the legacy host does not answer" in capsys.readouterr().out
+    assert tiny.trace()[3:5] == ["copy-databases", "lease kept"]

@@ -217,6 +217,8 @@ def _register() -> None:
 @contextmanager
 def _lease(ctx: StepContext) -> Iterator[None]:
     tiny = Tiny(ctx.case.workspace.root)
+    if tiny.next_order("lease"):
+        raise TransferError("the legacy host does not answer")
     tiny.note("lease kept")
     yield
     tiny.note("lease let go")
