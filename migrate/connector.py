@@ -174,7 +174,8 @@ class Connector:
         )
 
     def _say(self, kind: type[A], verb: str, stdin: Mapping[str, Any] | None = None) -> A:
-        command = f"{quote(self.interface.control)} {verb}"
+        # Below the login folder, never looked up in PATH.
+        command = f"{quote(f'./{self.interface.control}')} {verb}"
         try:
             done = self.connection.run(
                 command,

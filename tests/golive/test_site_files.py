@@ -7,7 +7,7 @@ from testinfra.host import Host
 
 from provisioning.site import SiteOutputs
 
-PRIVATE = ("*.key", "*_key", "*.pgpass", ".pgpass", "*.env", "*token*", "*password*", "*passwd*")
+PRIVATE = ("*.key", "*_key", "*pgpass*", "*.env", "*token*", "*password*", "*passwd*")
 """What a file that holds a secret is called, in the login folder of a host."""
 NEWEST_BACKUP = timedelta(hours=26)
 """A daily one, with room for how long it takes."""

@@ -28,12 +28,12 @@ INTERFACE = "interface-token-of-a-test"
 _PATH = "/.bascule/verify/"
 
 
-def self_signed(*, days: int = 90) -> tuple[bytes, bytes]:
-    """Return certificate and key (PEM) of a server on 127.0.0.1 that is its own authority."""
+def self_signed(address: str = "127.0.0.1", *, days: int = 90) -> tuple[bytes, bytes]:
+    """Return certificate and key (PEM) of a server on `address` that is its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tiny site")])
     now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -36,7 +36,7 @@ def status(**changed: Any) -> str:
 def connector(**answers: str | Result) -> tuple[Connector, Any]:
     """A connector whose control command knows only these verbs (``back`` is ``repoint --back``)."""
     verbs = {"back": "repoint --back"}
-    context = MockContext(run={f"bin/meds-push {verbs.get(v, v)}": answer for v, answer in answers.items()})
+    context = MockContext(run={f"./bin/meds-push {verbs.get(v, v)}": answer for v, answer in answers.items()})
     return Connector(context, PUSH), context
 
 
@@ -68,7 +68,7 @@ def test_an_answer_that_breaks_the_protocol_is_refused(changed: dict[str, Any], 
 def test_a_failing_command_tells_its_last_line() -> None:
     """What the control command said last on stderr reaches the person, with its exit status."""
     one, _ = connector(hold=Result(stderr="Traceback …\nthe outbox is locked", exited=4))
-    with pytest.raises(InterfaceError, match="`bin/meds-push hold` ended with 4: the outbox is locked"):
+    with pytest.raises(InterfaceError, match="`./bin/meds-push hold` ended with 4: the outbox is locked"):
         one.hold()
 
 
@@ -88,7 +88,7 @@ def test_secrets_go_by_stdin_only(tmp_path: Path) -> None:
         one.repoint(site)
         assert one.probe(site) == "202"
     repointed, probed = context.run.call_args_list
-    assert (repointed.args, probed.args) == (("bin/meds-push repoint",), ("bin/meds-push probe",))
+    assert (repointed.args, probed.args) == (("./bin/meds-push repoint",), ("./bin/meds-push probe",))
     given = json.loads(repointed.kwargs["in_stream"].getvalue())
     assert given == {**there, "token": INTERFACE, "ca": site.ca}
     assert json.loads(probed.kwargs["in_stream"].getvalue()) == {

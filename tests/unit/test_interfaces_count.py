@@ -42,7 +42,7 @@ def connector(name: str, **answers: Any) -> tuple[Connector, Any]:
     verbs = {"back": "repoint --back"}
     # Each answer once and in order, so that one call too many fails the test.
     listed = {
-        f"bin/{name} {verbs.get(v, v)}": answer if isinstance(answer, list) else [answer]
+        f"./bin/{name} {verbs.get(v, v)}": answer if isinstance(answer, list) else [answer]
         for v, answer in answers.items()
     }
     context = MockContext(run=listed, repeat=False)
@@ -85,7 +85,7 @@ def test_one_that_cannot_be_held_releases_the_others() -> None:
         interfaces.hold_all([one, two, three])
     assert (words(first), words(second), words(third)) == (["hold", "release"], ["hold", "release"], [])
     assert str(error.value) == (
-        "interface two on server: `bin/two hold` ended with 1: no room left\n"
+        "interface two on server: `./bin/two hold` ended with 1: no room left\n"
         "All interfaces transmit to legacy again. Nothing else was touched.\n"
         "Next: on server: bin/two status"
     )
