@@ -122,6 +122,7 @@ def _lay_out(workspace: Workspace, legacy: Workspace) -> None:
         _link(space.root / "provisioning", REPOSITORY / "provisioning")
         space.prepare()
     _link(legacy.root / "program", HERE / "legacy" / "program")
+    _link(workspace.root / "fabfile.py", REPOSITORY / "fabfile.py")
     for space, folder in ((workspace, HERE / "stacks"), (legacy, HERE / "legacy" / "stacks")):
         for source in folder.glob("*.yaml"):
             if not (space.stacks / source.name).exists():
@@ -139,7 +140,7 @@ def _lay_out(workspace: Workspace, legacy: Workspace) -> None:
 
 def _link(link: Path, target: Path) -> None:
     if not link.is_symlink():
-        link.symlink_to(target, target_is_directory=True)
+        link.symlink_to(target)
 
 
 def _key_file(workspace: Workspace, email: str) -> Path:

@@ -22,7 +22,6 @@ _TEMPLATES = Path(__file__).parents[1] / "templates"
 _SECTIONS: tuple[Callable[[Case], Section | None], ...] = (
     proof.stop,
     content.comparison,
-    content.files,
     proof.golive,
     proof.interfaces,
     record.timeline,
@@ -59,7 +58,7 @@ def write(case: Case) -> Dossier:
     chain = chain_of(case)
     sections = [section for build in _SECTIONS if (section := build(case)) is not None]
     verdict, figures = proof.verdict(case), proof.figures(case)
-    facts = {
+    facts: dict[str, object] = {
         "tenant": case.manifest.tenant,
         "display_name": case.manifest.display_name,
         "site_name": case.manifest.site_name,

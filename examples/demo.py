@@ -1,0 +1,185 @@
+"""
+The demo: one tenant, from the offer to an open, verified site, on this machine.
+
+    make demo                    python -m examples.demo --playbook besa --scale 1
+
+Promise: does by `fab` what people do by `fab`, and shows each command; what the customer and the
+vendor's staff would decide is decided here and said. Killed at any point and started again, it goes
+on. After a finished demo it begins anew. The site stays open for looking at, until `make clean`.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from examples.alpenblick.prepare import RESPONSIBLE, TENANT, VENDOR_PERSON, Prepared, prepare, remove
+from migrate import status
+from migrate.case import Case, write_whole
+from migrate.compare.verdict import Comparison
+from migrate.dossier import page
+from migrate.interfaces import Interfaces
+from migrate.journal import Record
+from migrate.schedule import Schedule
+from migrate.stop import Stop
+from provisioning.engine import Stack
+from provisioning.errors import BasculeError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TENANTS = {"besa": TENANT}
+"""Which demo tenant shows which playbook."""
+WAITING = 3
+ROUNDS = 12
+"""A person is asked five times; more rounds than these mean that nothing moves."""
+
+
+def main() -> None:
+    """Carry the demo tenant through its playbook and print what came of it."""
+    parser = argparse.ArgumentParser(description="One whole migration on this machine.")
+    parser.add_argument("--playbook", default="besa", choices=sorted(TENANTS))
+    parser.add_argument("--scale", type=float, default=float(os.environ.get("SCALE", "1")))
+    parser.add_argument("--folder", type=Path, default=REPOSITORY / "demo")
+    words = parser.parse_args()
+    try:
+        Demo(words.folder, words.scale).run()
+    except BasculeError as error:
+        sys.exit(f"demo: {error}")
+
+
+class Demo:
+    """One run of the demo in one folder."""
+
+    def __init__(self, folder: Path, scale: float) -> None:
+        self.folder, self.scale = folder, scale
+        self.began_at = time.monotonic()
+
+    def run(self) -> None:
+        """Prepare, carry on until nothing is left to do, and print the figures."""
+        finished = self.folder / ".state" / "demo-finished.json"
+        if finished.exists():
+            say("A finished demo stands here; it is taken away, and a new one begins.")
+            remove(self.folder)
+        say(f"Legacy: PostgreSQL, an application, two interfaces and a workload, scale {self.scale:g}")
+        prepared = prepare(self.folder, self.scale)
+        say(f"Legacy answers at {prepared.url}")
+        case = Case.of(prepared.workspace, TENANT)
+        for _ in range(ROUNDS):
+            code = fab(prepared, "run", "--tenant", TENANT)
+            if code == WAITING:
+                self._do_what_a_person_would(prepared, case, code)
+            elif code != 0:
+                sys.exit(f"demo: fab run ended with {code}; its last words above say what to do")
+            elif all(phase.state == "finished" for phase in status.of(case).phases):
+                break
+        else:
+            sys.exit(f"demo: still not finished after {ROUNDS} rounds; fab status --tenant {TENANT} says why")
+        self._show(prepared, case)
+        write_whole(finished, b"{}\n")
+
+    def _do_what_a_person_would(self, prepared: Prepared, case: Case, code: int) -> None:
+        """Act on what the run waits for, as the responsible person or the vendor's staff would."""
+        waiting = case.journal.last("waiting")
+        about = waiting.about if waiting else f"exit status {code}"
+        match about:
+            case "confirm-offer" | "accept-site":
+                say(f"The responsible person reads the document and signs: {about}")
+                key = str(prepared.keys[RESPONSIBLE])
+                fab_or_stop(
+                    prepared, "sign", "--tenant", TENANT, "--gate", about, "--as", RESPONSIBLE, "--key", key
+                )
+            case "agree-schedule":
+                say("Customer and vendor agree on the wished window")
+                fab_or_stop(prepared, "schedule", "--tenant", TENANT)
+            case "check-window":
+                say("The window is months away; the vendor waives it, signed, for the next hour")
+                expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+                reason = "Demonstration: the move is shown now, outside the agreed window."
+                key = str(prepared.keys[VENDOR_PERSON])
+                words = ["--what", "window", "--by", VENDOR_PERSON, "--reason", reason]
+                fab_or_stop(prepared, "waive", "--tenant", TENANT, *words, "--expires", expires, "--key", key)
+            case "write-settlement":
+                say("The vendor's staff record the hours they worked")
+                for position, hours, note in _hours(waiting):
+                    words = ["--position", position, "--hours", hours, "--note", note]
+                    fab_or_stop(prepared, "hours", "--tenant", TENANT, *words)
+            case _:
+                sys.exit(f"demo: the run waits for {about}, which this demo does not know")
+
+    def _show(self, prepared: Prepared, case: Case) -> None:
+        """Print the figures that the demo is about, and where to look."""
+        stop = case.read_evidence("stop", Stop)
+        comparison = case.read_evidence("comparison", Comparison)
+        interfaces = case.read_evidence("interfaces", Interfaces)
+        stood_up = [r for r in case.journal if r.kind == "done" and r.about.startswith("deploy-site")]
+        began_at = time.monotonic()
+        matches, _ = Stack(prepared.workspace, f"{TENANT}-prod").matches_its_program()
+        preview_seconds = time.monotonic() - began_at
+        workload = json.loads((prepared.folder / "run" / "workload.json").read_text())
+        agreed = case.read_evidence("schedule", Schedule)
+        lines = {
+            "site": f"{prepared_url(prepared)} (open; agreed name {agreed.site_name})",
+            "stop": f"{stop.actual_seconds:.1f} s, offered at most {stop.predicted_high_seconds or 0:.0f} s",
+            "messages lost": f"{interfaces.lost} ({interfaces.duplicates} duplicated)",
+            "rows differing": f"{comparison.differing_rows} of {comparison.rows} compared by content",
+            "legacy since": f"read-only; {workload['writes_acknowledged']} writes until then, "
+            f"{workload['reads']} reads and counting",
+            "sites stood up": " and ".join(f"{r.data['seconds']:.1f} s ({r.about})" for r in stood_up),
+            "no-change preview": f"{preview_seconds:.1f} s" + ("" if matches else " (and it found drift)"),
+            "dossier": str(page.paths(case).page),
+            "whole demo": f"{time.monotonic() - self.began_at:.0f} s in this run",
+        }
+        print()
+        for name, value in lines.items():
+            print(f"  {name:18} {value}")
+        print(f"\nLook further: cd {prepared.workspace.root} && fab status --tenant {TENANT}", flush=True)
+        if interfaces.lost or interfaces.duplicates or not comparison.agrees or not matches:
+            sys.exit("demo: the figures above are not what they must be")
+
+
+def prepared_url(prepared: Prepared) -> str:
+    """Where the new site answers."""
+    return Stack(prepared.workspace, f"{TENANT}-prod").outputs().url
+
+
+def _hours(waiting: Record | None) -> list[tuple[str, str, str]]:
+    """Return hours for every position that the settlement asks for."""
+    asked = str(waiting.data["what"]) if waiting else ""
+    known = {
+        "project": ("6.5", "Coordination with the home and its pharmacy"),
+        "migration": ("7.5", "Evening of the move"),
+    }
+    return [(position, *worked) for position, worked in known.items() if position in asked]
+
+
+def fab(prepared: Prepared, *words: str) -> int:
+    """Run one fab command in the workspace, shown as a person would type it; return its exit status."""
+    shown = [
+        str(Path(word).relative_to(prepared.workspace.root)) if _inside(word, prepared) else word
+        for word in words
+    ]
+    print(f"\n$ fab {shlex.join(shown)}", flush=True)
+    command = [str(Path(sys.prefix) / "bin" / "fab"), *words]
+    return subprocess.run(command, cwd=prepared.workspace.root, check=False).returncode  # noqa: S603 - our own commands
+
+
+def fab_or_stop(prepared: Prepared, *words: str) -> None:
+    code = fab(prepared, *words)
+    if code != 0:
+        sys.exit(f"demo: fab {words[0]} ended with {code}; its last words above say what to do")
+
+
+def _inside(word: str, prepared: Prepared) -> bool:
+    return word.startswith(str(prepared.workspace.root))
+
+
+def say(line: str) -> None:
+    print(f"\n== {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
