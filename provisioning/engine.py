@@ -58,9 +58,14 @@ class Stack:
     workspace: Workspace
     name: str
 
-    def run(self, *words: str, check: bool = True, capture: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, check: bool = True, capture: bool = True, apart: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         """
         Run ``pulumi <words> --stack <name> --non-interactive``.
+
+        Args:
+            apart: Keep standard error out of `stdout`: the engine warns there, also beside JSON.
 
         Raises:
             EngineError: It ended with a failure and `check` is set; its last lines are in the text.
@@ -72,11 +77,11 @@ class Stack:
             env=environment(self.workspace),
             text=True,
             stdout=subprocess.PIPE if capture else None,
-            stderr=subprocess.STDOUT if capture else None,
+            stderr=(subprocess.PIPE if apart else subprocess.STDOUT) if capture else None,
             check=False,
         )
         if check and done.returncode != 0:
-            tail = "\n".join((done.stdout or "").strip().splitlines()[-25:])
+            tail = "\n".join(((done.stdout or "") + (done.stderr or "")).strip().splitlines()[-25:])
             raise EngineError(
                 f"pulumi {words[0]} of {self.name} ended with {done.returncode}:\n{tail}",
                 state="What was already changed is in the stack's state; a repeat goes on from there.",
@@ -127,7 +132,7 @@ class Stack:
 
     def destroy(self) -> str:
         self.break_dead_lock()
-        return self.run("destroy", "--yes").stdout
+        return self.run("destroy", "--yes", "--skip-preview").stdout
 
     def matches_its_program(self) -> tuple[bool, str]:
         """Tell whether real servers, state and program agree, and what the CLI said about it."""
@@ -136,7 +141,7 @@ class Stack:
 
     def raw_outputs(self) -> dict[str, Any]:
         """Return all stack outputs with secrets in clear; never print or store the result."""
-        done = self.run("stack", "output", "--json", "--show-secrets")
+        done = self.run("stack", "output", "--json", "--show-secrets", apart=True)
         outputs: dict[str, Any] = json.loads(done.stdout)
         return outputs
 
