@@ -55,8 +55,7 @@ def deploy(case: Case, environment: Environment, site_name: str, progress: Progr
     stack = Stack(case.workspace, case.manifest.stack(environment))
     progress.start(f"deploy {stack.name}", None, "steps")
     stack.ensure()
-    if environment == "prod" and site_name != case.manifest.site_name:
-        stack.set_config("bascule:siteName", site_name)
+    _name(stack, site_name, case.manifest.site_name)
     started = monotonic()
     stack.up()
     up_seconds = monotonic() - started
@@ -74,6 +73,14 @@ def deploy(case: Case, environment: Environment, site_name: str, progress: Progr
     deployed = _without_secrets(stack.name, stack.outputs(), up_seconds, preview_seconds)
     case.write_evidence(f"site-{environment}", deployed)
     return deployed
+
+
+def _name(stack: Stack, agreed: str, otherwise: str) -> None:
+    """Write the agreed name into the stack, unless it is what the stack would have anyway."""
+    configured = stack.run("config", "get", "bascule:siteName", check=False)
+    present = configured.stdout.strip() if configured.returncode == 0 else otherwise
+    if present != agreed:
+        stack.set_config("bascule:siteName", agreed)
 
 
 def _without_secrets(

@@ -8,10 +8,11 @@ configuration ends the program before any resource is declared, with its text al
 from typing import get_args
 
 import pulumi
+from pydantic import TypeAdapter, ValidationError
 
 from provisioning.errors import BasculeError, ManifestError, WorkspaceError
 from provisioning.local.site import Site, SiteArgs
-from provisioning.manifest import Environment
+from provisioning.manifest import Environment, HostName, Manifest
 from provisioning.manifest_file import load_manifest
 from provisioning.site import DoorState
 from provisioning.workspace import Workspace
@@ -51,11 +52,31 @@ def door_of(config: pulumi.Config) -> DoorState:
     )
 
 
+def named_as_agreed(manifest: Manifest, config: pulumi.Config) -> Manifest:
+    """
+    Return the manifest with the site name that was agreed with the customer, where the stack has one.
+
+    Raises:
+        WorkspaceError: It is no host name.
+    """
+    agreed = config.get("siteName")
+    if agreed is None:
+        return manifest
+    try:
+        name = TypeAdapter(HostName).validate_python(agreed)
+    except ValidationError as error:
+        raise WorkspaceError(
+            f"bascule:siteName is {agreed!r}: {error.errors()[0]['msg']}",
+            next_step=f"pulumi config set bascule:siteName {manifest.site_name}",
+        ) from None
+    return manifest.model_copy(update={"site_name": name})
+
+
 def declare() -> None:
     """Declare the site of the stack that runs, and export the site contract."""
     tenant, environment = environment_of(pulumi.get_stack())
-    manifest = load_manifest(Workspace.find(), tenant)
     config = pulumi.Config("bascule")
+    manifest = named_as_agreed(load_manifest(Workspace.find(), tenant), config)
     if manifest.substrate != "local":
         raise ManifestError(
             f"{tenant}: there is no substrate {manifest.substrate!r} yet", next_step="use substrate: local"

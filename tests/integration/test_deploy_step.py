@@ -1,0 +1,54 @@
+"""Deploying a real local site as the playbook's step does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from migrate.case import Case
+from migrate.connections import Hosts
+from migrate.deploy import DeployedSite, deploy
+from migrate.step import StepContext
+from migrate.steps.preparation import deploy_site
+from provisioning.engine import Stack
+from tests.support.local_sites import destroyed, local_workspace
+from tests.support.moves import Told
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    workspace = local_workspace(tmp_path_factory.mktemp("deploy"), "deploying")
+    with destroyed(Stack(workspace, "deploying-prod")):
+        yield Case.of(workspace, "deploying")
+
+
+def test_site_stands_under_the_agreed_name(case: Case) -> None:
+    """Deployed under another name than the manifest's, the site has it; back to that one, too."""
+    told = Told()
+    first = deploy(case, "prod", "agreed.care.example", told)
+    assert first.site_name == "agreed.care.example"
+    assert first.door == "closed"
+    assert first.host_key.startswith("SHA256:")
+    assert any("matches its program" in line for line in told.lines)
+    again = deploy(case, "prod", "agreed.care.example", told)
+    moments = ("deployed_at", "up_seconds", "preview_seconds")
+    assert again.model_dump(exclude=set(moments)) == first.model_dump(exclude=set(moments))
+    assert deploy(case, "prod", case.manifest.site_name, told).site_name == case.manifest.site_name
+
+
+def test_evidence_holds_no_secret(case: Case) -> None:
+    """What is kept of a site are its outputs without passwords, tokens and keys."""
+    with Hosts(case.workspace, case.manifest) as hosts:
+        result = deploy_site(StepContext(case, hosts, Told(), "preparation-1", {"environment": "prod"}))
+        site = hosts.site("prod")
+    kept = (case.folder / "evidence" / "site-prod.json").read_text()
+    assert result["url"] == case.read_evidence("site-prod", DeployedSite).url
+    secrets = [
+        site.verification_token,
+        site.interface_token,
+        site.database.owner.password,
+        site.database.application.password,
+        site.database.migration.password,
+        site.ssh.identity,
+    ]
+    for secret in secrets:
+        assert secret.get_secret_value() not in kept + case.journal.path.read_text()
