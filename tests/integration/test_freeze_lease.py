@@ -249,7 +249,7 @@ def test_reconnecting_writers_leave_no_late_row(move: Move, hosts: Hosts) -> Non
             return int(str(row[0]))
 
     try:
-        for number in range(3):
+        for number in range(2):
             assert wait_until(_grows(count), deadline_seconds=20)
             context = move.context(hosts, attempt=f"race-{number}")
             freeze(context)

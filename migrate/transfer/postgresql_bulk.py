@@ -1,0 +1,280 @@
+"""
+Bulk transfer of PostgreSQL: pg_dump and pg_restore in parallel, beside the target.
+
+Promise: both tools run on the target's host as jobs that go on without this process; the target is
+emptied before a restore begins, so a half copy is never added to; everything ends up owned by the
+site's owner role, and the application's role may read and write rows, large objects included.
+Passwords are in files that only the job's user reads, removed with the job.
+
+Source: directory format without compression and two jobs is the fastest complete way measured on two
+cores; pgcopydb is not used since it ended with success where rows were missing.
+"""
+
+import re
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from migrate import remote
+from migrate.databases import Database, Session, query, value
+from migrate.errors import TransferError
+from migrate.remote_jobs import Job
+from migrate.step import Progress
+from migrate.transfer.contract import Copied, Estimate, Task
+from migrate.transfer.tools import require_success, without_extensions
+
+HEADROOM_BYTES = 256 * 1024 * 1024
+"""Left free on the target's disk for write-ahead log and logs."""
+_STATE = "The target is closed to users and holds a half copy; legacy is as it was."
+
+_DUMP = """
+export PGPASSFILE=./pgpass PGCLIENTENCODING=UTF8
+rm -rf data
+pg_dump --format=directory --compress=0 --jobs={workers} --file=data --no-publications --no-subscriptions \\
+    --no-tablespaces --no-security-labels --dbname="$(cat source)"
+status=$?
+rm -f pgpass
+exit $status
+"""
+
+_RESTORE = """
+export PGPASSFILE=./pgpass
+pg_restore --dbname="$(cat target)" --role="$(cat owner)" --jobs={workers} --no-owner --no-privileges \\
+    --no-tablespaces --use-list=contents {dump}/data
+status=$?
+rm -f pgpass
+exit $status
+"""
+
+
+class PostgresqlBulk:
+    """Freeze, copy, open: for databases that are small enough, or cannot be replicated."""
+
+    def estimate(self, task: Task) -> Estimate:
+        """Measure size and disk; the dump lies beside the restored database while both exist."""
+        size = _size(task.source)
+        free = remote.run(
+            task.target.through, "df -PB1 . | awk 'NR == 2 {print $4}'", raising=TransferError, doing="df"
+        )
+        return Estimate(
+            bytes=size["database_bytes"],
+            needs_free_bytes=size["database_bytes"] + size["data_bytes"] + HEADROOM_BYTES,
+            free_bytes=int(free.text),
+        )
+
+    def copy(self, task: Task, progress: Progress) -> Copied:
+        """Dump, restore, grant and analyse; what this attempt has finished already is not done again."""
+        begun, stages = monotonic(), dict[str, float]()
+        size = _size(task.source)
+        self._check(task, size)
+
+        def stage(name: str, work: Callable[[], None]) -> None:
+            started = monotonic()
+            work()
+            stages[name] = round(monotonic() - started, 3)
+
+        stage("dump", lambda: self._dump(task, progress, size["data_bytes"]))
+        stage("restore", lambda: self._restore(task, progress, size["database_bytes"]))
+        with task.target.opened(role=task.owner) as session:
+            try:
+                stage("grants", lambda: _grant(session, task.application))
+                stage("statistics", lambda: _analyse(session))
+            except psycopg.Error as error:
+                raise TransferError(
+                    f"{task.target.name}: {error.diag.message_primary or error}",
+                    state=_STATE,
+                    next_step="fab run",
+                ) from error
+            arrived = _size_of(session)
+        self._jobs(task)["dump"].discard()
+        return Copied(
+            name=task.name,
+            mode="bulk",
+            engine="postgresql",
+            bytes=arrived["database_bytes"],
+            tables=arrived["tables"],
+            large_objects=arrived["large_objects"],
+            seconds=round(monotonic() - begun, 3),
+            stages=stages,
+        )
+
+    def empty(self, task: Task) -> None:
+        """End both jobs, and drop what the owner role owns in the target database."""
+        for job in self._jobs(task).values():
+            job.discard()
+        empty_database(task.target, task.owner)
+
+    def _jobs(self, task: Task) -> dict[str, Job]:
+        return {name: Job(task.target.through, f"copy-{task.name}-{name}") for name in ("dump", "restore")}
+
+    def _check(self, task: Task, size: dict[str, Any]) -> None:
+        host = task.target.through.host
+        version = remote.run(
+            task.target.through, "pg_dump --version", raising=TransferError, doing="pg_dump --version"
+        ).text
+        major = int(re.sub(r"^.*\) (\d+).*$", r"\1", version, flags=re.S))
+        if major < size["major"]:
+            raise TransferError(
+                f"{host}: pg_dump is version {major}, {task.source.name} is {size['major']}",
+                state="Nothing was copied.",
+                next_step=f"install PostgreSQL {size['major']}'s client tools, or newer ones, on {host}",
+            )
+        with task.source.opened() as source, task.target.opened() as target:
+            wanted = dict(source.execute(query("transfer_extensions")).fetchall())
+            present = dict(target.execute(query("transfer_extensions")).fetchall())
+            rows = target.execute("SELECT name FROM pg_catalog.pg_available_extensions").fetchall()
+        if missing := sorted(set(wanted) - set(present) - {name for (name,) in rows}):
+            raise TransferError(
+                f"{task.target.name} has no extension {', '.join(missing)}, which {task.source.name} uses",
+                state="Nothing was copied.",
+                next_step="install its package on the target's host, then fab run",
+            )
+        if self._jobs(task)["dump"].look().state == "absent" and not (needed := self.estimate(task)).fits:
+            raise TransferError(
+                f"{host} has {_mib(needed.free_bytes)} MiB free, the copy of {task.source.name} needs "
+                f"{_mib(needed.needs_free_bytes)} MiB",
+                state="Nothing was copied.",
+                next_step=f"free {_mib(needed.needs_free_bytes - needed.free_bytes)} MiB there, then fab run",
+            )
+
+    def _dump(self, task: Task, progress: Progress, data_bytes: int) -> None:
+        jobs = self._jobs(task)
+        restore = jobs["restore"].look()
+        if restore.state in ("running", "finished") and restore.spec == task.attempt:
+            return
+        source = task.source.endpoint
+        started = jobs["dump"].ensure(
+            spec=task.attempt,
+            script=_DUMP.format(workers=task.workers),
+            files={
+                "pgpass": source.pgpass,
+                "ca.pem": source.ca.encode(),
+                "source": source.conninfo(ca_file="ca.pem", application="bascule copy").encode(),
+            },
+        )
+        progress.start(f"{task.name}: dump{'' if started else ' (attached)'}", data_bytes, "B")
+        ended = jobs["dump"].wait(
+            measure="du -sk data 2>/dev/null | cut -f1",
+            tell=lambda kib: progress.advance_to(min(int(kib or 0) * 1024, data_bytes)),
+        )
+        try:
+            require_success(
+                f"pg_dump of {task.source.name}",
+                ended,
+                state="Nothing reached the target; legacy is as it was.",
+                next_step="mend the cause, then fab run",
+            )
+        except TransferError:
+            jobs["dump"].discard()  # a repeat dumps anew instead of reading this failure again
+            raise
+
+    def _restore(self, task: Task, progress: Progress, database_bytes: int) -> None:
+        jobs = self._jobs(task)
+        seen = jobs["restore"].look()
+        attach = seen.state in ("running", "finished") and seen.spec == task.attempt
+        if not attach:
+            jobs["restore"].discard()
+            empty_database(task.target, task.owner)
+            self._start_restore(task, jobs)
+        progress.start(f"{task.name}: restore{' (attached)' if attach else ''}", database_bytes, "B")
+        with task.target.opened() as session:
+
+            def tell(_: str) -> None:
+                size = value(session, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
+                progress.advance_to(min(int(size), database_bytes))
+
+            ended = jobs["restore"].wait(tell=tell)
+        try:
+            require_success(
+                f"pg_restore into {task.target.name}",
+                ended,
+                state=_STATE,
+                next_step="mend the cause, then fab run: it empties the target and restores again",
+            )
+        except TransferError:
+            jobs["restore"].discard()
+            raise
+
+    def _start_restore(self, task: Task, jobs: dict[str, Job]) -> None:
+        target, dump = task.target.endpoint, jobs["dump"]
+        toc = remote.run(
+            task.target.through,
+            f"pg_restore --list {dump.folder}/data",
+            raising=TransferError,
+            doing="reading the dump's contents",
+        ).stdout.decode()
+        with task.target.opened() as session:
+            present = {name for name, _ in session.execute(query("transfer_extensions")).fetchall()}
+        jobs["restore"].start(
+            spec=task.attempt,
+            script=_RESTORE.format(workers=task.workers, dump=f"../{dump.name}"),
+            files={
+                "pgpass": target.pgpass,
+                "ca.pem": target.ca.encode(),
+                "target": target.conninfo(ca_file="ca.pem", application="bascule copy").encode(),
+                "owner": task.owner.encode(),
+                "contents": without_extensions(toc, present).encode(),
+            },
+        )
+
+
+def empty_database(target: Database, owner: str) -> None:
+    """
+    Drop everything that `owner` owns in a database, large objects too; extensions stay.
+
+    Raises:
+        TransferError: Something could not be dropped.
+    """
+    with target.opened(role=owner) as session:
+        try:
+            for _ in range(2):  # what a first pass frees, such as a type that a cast needed, the second finds
+                for _, statement in session.execute(query("transfer_leftovers")).fetchall():
+                    session.execute(statement)
+        except psycopg.Error as error:
+            raise TransferError(
+                f"{target.name} could not be emptied: {error.diag.message_primary or error}",
+                state=_STATE,
+                next_step="drop it by hand as that role, then fab run",
+            ) from error
+
+
+def _grant(session: Session, application: str) -> None:
+    session.execute("SELECT pg_catalog.set_config('bascule.application', %s, false)", (application,))
+    _run_all(session, "transfer_grants")
+
+
+def _run_all(session: Session, name: str) -> None:
+    """Run the statements that a query makes, in one transaction."""
+    with session.transaction():
+        for _, statement in session.execute(query(name)).fetchall():
+            session.execute(statement)
+
+
+def _analyse(session: Session) -> None:
+    """Gather statistics of all tables: a restored database has none, and plans badly until it has."""
+    rows = session.execute(
+        "SELECT schemaname, tablename FROM pg_catalog.pg_tables WHERE tableowner = current_user "
+        "UNION ALL SELECT schemaname, matviewname FROM pg_catalog.pg_matviews "
+        "WHERE matviewowner = current_user AND ispopulated"
+    ).fetchall()
+    for schema, table in rows:
+        session.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
+
+
+def _size(database: Database) -> dict[str, Any]:
+    with database.opened() as session:
+        return _size_of(session)
+
+
+def _size_of(session: Session) -> dict[str, Any]:
+    with session.cursor(row_factory=dict_row) as cursor:
+        (row,) = cursor.execute(query("transfer_source")).fetchall()
+    return row
+
+
+def _mib(count: int) -> str:
+    return f"{max(count, 0) / 1024 / 1024:.0f}"
