@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from provisioning.errors import SiteError
-from provisioning.local.operator import SYSTEM_USER, Operator, operator
+from provisioning.local.operator import SYSTEM_HOME, SYSTEM_USER, Operator, operator
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PYTHON = "/usr/bin/python3"
@@ -30,10 +30,10 @@ def path() -> Path:
     Raises:
         SiteError: Set-up has not made it.
     """
-    link = _link(operator())
-    if not link.exists():
+    made = _made(operator())
+    if made is None:
         raise SiteError("the host image of this version is not made yet", next_step="make setup")
-    return link.resolve()
+    return made
 
 
 def ensure() -> Path:
@@ -46,9 +46,9 @@ def ensure() -> Path:
     if os.geteuid() == 0:
         _ensure_user()
     account = operator()
-    link = _link(account)
-    if link.exists():
-        return link.resolve()
+    made, link = _made(account), _link(account.images)
+    if made is not None:
+        return made
     _run(*account.switch, "mkdir", "-p", str(account.home / "hosts"))
     link.parent.mkdir(parents=True, exist_ok=True)
     with (account.images / ".making").open("w") as guard:
@@ -64,10 +64,18 @@ def ensure() -> Path:
     return image
 
 
-def _link(account: Operator) -> Path:
+def _link(images: Path) -> Path:
     """Which image a lock file asks for is remembered per lock file, so that looking it up costs no uv."""
     lock = hashlib.sha256((_ROOT / "uv.lock").read_bytes()).hexdigest()[:12]
-    return account.images / "of-lock" / lock
+    return images / "of-lock" / lock
+
+
+def _made(account: Operator) -> Path | None:
+    """Return the image that the lock file asks for: the account's, or the one that root made for all."""
+    for images in (account.images, SYSTEM_HOME / "image"):
+        if (_link(images) / "complete").exists():
+            return _link(images).resolve()
+    return None
 
 
 def _uv(verb: str, *options: str) -> list[str]:
@@ -100,10 +108,9 @@ def _ensure_user() -> None:
     try:
         pwd.getpwnam(SYSTEM_USER)
     except KeyError:
-        home = f"/var/lib/{SYSTEM_USER}"
         # '*' is no password, yet not "locked": sshd without PAM refuses locked accounts.
         _run(
-            *("useradd", "--system", "--user-group", "--create-home", "--home-dir", home),
+            *("useradd", "--system", "--user-group", "--create-home", "--home-dir", str(SYSTEM_HOME)),
             *("--shell", "/bin/bash", "--password", "*", SYSTEM_USER),
         )
 

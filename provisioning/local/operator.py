@@ -14,6 +14,7 @@ from pathlib import Path
 from provisioning.errors import SiteError
 
 SYSTEM_USER = "bascule"
+SYSTEM_HOME = Path("/var/lib/bascule")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ Promise: reached over TLS with scram passwords, or over the local socket as its 
 host's account; what `SHOW` says of every setting named here is compared with what was declared.
 """
 
+import os
+
 from pydantic import Field
 
 from provisioning.local import ports, postgres
@@ -106,8 +108,9 @@ class ClusterKind(Hosted[ClusterInputs]):
     def create(self, inputs: ClusterInputs) -> tuple[str, State]:
         place = inputs.place
         if not place.path(f"{DATA}/PG_VERSION").exists():
-            fresh = f"{DATA}.new"  # half a cluster is never taken for one
-            place.remove(fresh, DATA)
+            # Half a cluster is never taken for one, and two attempts never work on the same half.
+            fresh = f"{DATA}.new-{os.getpid()}"
+            place.remove(DATA, *(left.name for left in place.folder.glob(f"{DATA}.new-*")))
             place.run(
                 *(
                     postgres.programs() / "initdb",

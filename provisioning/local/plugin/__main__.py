@@ -1,6 +1,8 @@
 """
 The plugin's process: ``python -m provisioning.local.plugin <engine address>``.
 
+The engine may put options of its own logging before the address.
+
 Promise: the port is the first line on stdout and the only one; nothing that this process starts
 holds its sockets or ends with it.
 """
@@ -11,4 +13,4 @@ from provisioning.local.kinds import KINDS
 from provisioning.local.plugin.glue import serve
 
 if __name__ == "__main__":
-    serve("bascule", "0.1.0", KINDS, sys.argv[1] if len(sys.argv) > 1 else None)
+    serve("bascule", "0.1.0", KINDS, sys.argv[-1] if len(sys.argv) > 1 else None)
