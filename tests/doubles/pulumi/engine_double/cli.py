@@ -44,12 +44,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = _Parser(add_help=False)
-    common.add_argument("--stack", "-s")
-    common.add_argument("--non-interactive", action="store_true")
-    common.add_argument("--color", choices=["never", "always", "auto", "raw"])
-    common.add_argument("--cwd", "-C")
-    top = _Parser(prog="pulumi", allow_abbrev=False, add_help=False, parents=[common])
+    top = _Parser(prog="pulumi", allow_abbrev=False, add_help=False, parents=[_common(None)])
     commands = top.add_subparsers(dest="command", required=True, parser_class=_Parser)
     flag: dict[str, Any] = {"action": "store_true"}
 
@@ -60,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         *aliases: str,
     ) -> _Parser:
         parser = of.add_parser(
-            name, aliases=aliases, parents=[_overriding(common)], allow_abbrev=False, add_help=False
+            name, aliases=aliases, parents=[_common(argparse.SUPPRESS)], allow_abbrev=False, add_help=False
         )
         parser.set_defaults(run=run)
         return parser
@@ -82,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument("--yes", "-y", **flag)
 
     def group(name: str) -> "argparse._SubParsersAction[_Parser]":
-        parser = commands.add_parser(name, parents=[_overriding(common)], allow_abbrev=False, add_help=False)
+        parser = commands.add_parser(
+            name, parents=[_common(argparse.SUPPRESS)], allow_abbrev=False, add_help=False
+        )
         return parser.add_subparsers(dest="what", required=True, parser_class=_Parser)
 
     stack = group("stack")
@@ -115,16 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     return top
 
 
-def _overriding(common: _Parser) -> _Parser:
-    """Return the common flags for a subcommand, where an absent one does not undo what stood before it."""
-    again = _Parser(add_help=False)
-    for action in common._actions:
-        copied = again._add_action(action.__class__(**{
-            k: v for k, v in vars(action).items()
-            if k in ("option_strings", "dest", "choices") and not (k == "choices" and v is None)
-        }))  # fmt: skip
-        copied.default = argparse.SUPPRESS
-    return again
+def _common(default: str | None) -> _Parser:
+    """Return the flags of every command; after a command, an absent one must not undo an earlier one."""
+    common = _Parser(add_help=False, argument_default=default)
+    common.add_argument("--stack", "-s")
+    common.add_argument("--non-interactive", action="store_true")
+    common.add_argument("--color", choices=["never", "always", "auto", "raw"])
+    common.add_argument("--cwd", "-C")
+    return common
 
 
 # --- stacks --------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from typing import Any
 from engine_double import NotToldOfError
 from engine_double.crypto import Crypter
 from engine_double.display import Display
-from engine_double.plugin import PluginProcess, Provider
+from engine_double.plugin import Provider
+from engine_double.process import PluginProcess
 from engine_double.project import Project
 from engine_double.state import Backend, Checkpoint, Resource
 from engine_double.values import Properties, secret

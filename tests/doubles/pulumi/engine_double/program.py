@@ -18,7 +18,7 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 from engine_double import DoubleError
 from engine_double.deployment import Deployment
 from engine_double.display import Display
-from engine_double.plugin import PluginProcess
+from engine_double.process import PluginProcess
 
 _BESIDE = Path(__file__).resolve().parent.parent / "bin" / "pulumi-language-python"
 
