@@ -302,12 +302,12 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_l
 
 def serve(name: str, version: str, kinds: Iterable[Kind[Any]], engine: str | None) -> NoReturn:
     """Serve until the engine that started this process is gone. Prints the port, as the engine expects."""
+    parent = os.getppid()  # before the port is told: the engine may end as soon as it knows it
     server = grpc.server(ThreadPoolExecutor(max_workers=16), options=_UNLIMITED)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(name, version, kinds, engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(0.2)
     # An engine killed with -9 could not tell us to go. At once, so that nothing half done here meets
