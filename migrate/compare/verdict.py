@@ -81,18 +81,49 @@ class DatabaseComparison(_Evidence):
         return bool(self.tables) and not self.differing_tables and not self.differences
 
 
+class FileDifference(_Evidence):
+    """One name in which two trees differ, and in what: the weightiest where there are several."""
+
+    path: str
+    """Relative to the tree; odd bytes and line ends escaped."""
+    kind: Literal["missing", "extra", "kind", "content", "link", "mode", "time"]
+
+
+class TreeComparison(_Evidence):
+    """One tree of files on both sides."""
+
+    name: str
+    files: int
+    """At the source, with links."""
+    folders: int
+    bytes: int
+    differing: int
+    shown: tuple[FileDifference, ...]
+    """The first of those that differ."""
+
+    @property
+    def agrees(self) -> bool:
+        return self.differing == 0
+
+
 class Comparison(_Evidence):
-    """All databases of one tenant: evidence ``comparison``."""
+    """All databases and trees of one tenant: evidence ``comparison``."""
 
     attempt: str
     """Empty when it was made by hand, outside a move."""
     started_at: AwareDatetime
     ended_at: AwareDatetime
     databases: tuple[DatabaseComparison, ...]
+    trees: tuple[TreeComparison, ...] = ()
 
     @property
     def agrees(self) -> bool:
-        return bool(self.databases) and all(database.agrees for database in self.databases)
+        rows_agree = bool(self.databases) and all(database.agrees for database in self.databases)
+        return rows_agree and all(tree.agrees for tree in self.trees)
+
+    @property
+    def differing_files(self) -> int:
+        return sum(tree.differing for tree in self.trees)
 
     @property
     def rows(self) -> int:
@@ -106,14 +137,19 @@ class Comparison(_Evidence):
 
     @property
     def summary(self) -> str:
-        """Such as ``412 331 rows in 61 tables agree``."""
+        """Such as ``412 331 rows in 61 tables and 1 204 files agree``."""
         tables = sum(len(database.tables) for database in self.databases)
         if self.agrees:
-            return f"{self.rows:,} rows in {tables} tables agree".replace(",", " ")
-        bad = [t.name for d in self.databases for t in d.differing_tables]
-        others = sum(len(d.differences) for d in self.databases)
+            files = sum(tree.files for tree in self.trees)
+            with_files = f" and {files:,} files" if self.trees else ""
+            return f"{self.rows:,} rows in {tables} tables{with_files} agree".replace(",", " ")
+        bad = [table.name for database in self.databases for table in database.differing_tables]
+        others = sum(len(database.differences) for database in self.databases)
         named = f": {', '.join(bad[:5])}" if bad else ""
-        return f"{len(bad)} of {tables} tables differ{named}; {others} other differences"
+        return (
+            f"{len(bad)} of {tables} tables differ{named}; {others} other differences;"
+            f" {self.differing_files} files differ"
+        )
 
 
 def _apart(table: TableResult) -> int:

@@ -6,7 +6,7 @@ Promise: what is shown is the verdict as it was kept, with nothing left out of i
 
 from migrate.case import Case
 from migrate.compare.verdict import Comparison, DatabaseComparison, TableResult
-from migrate.dossier.parts import Cell, Figure, Section, Table, columns, evidence, number
+from migrate.dossier.parts import Cell, Figure, Section, Table, columns, evidence, number, shown_bytes
 from migrate.dossier.timeline import shown_seconds
 
 
@@ -15,9 +15,11 @@ def figures(case: Case) -> list[Figure]:
     found = evidence(case, "comparison", Comparison)
     if found is None:
         return [Figure("Rows differing", "not yet")]
-    differing = found.differing_rows + sum(len(d.differences) for d in found.databases)
+    others = sum(len(database.differences) for database in found.databases) + found.differing_files
     note = f"of {number(found.rows).text} compared by content"
-    return [Figure("Rows differing", str(differing), note, "good" if found.agrees else "bad")]
+    if others:
+        note += f"; {others} other differences"
+    return [Figure("Rows differing", str(found.differing_rows), note, "good" if found.agrees else "bad")]
 
 
 def comparison(case: Case) -> Section | None:
@@ -26,6 +28,7 @@ def comparison(case: Case) -> Section | None:
     if found is None:
         return None
     tables = [table for database in found.databases for table in (_tables(database), _differences(database))]
+    tables.append(_trees(found))
     facts = [("Verdict", Cell(found.summary, "good" if found.agrees else "bad"))]
     for database in found.databases:
         others = (
@@ -39,7 +42,7 @@ def comparison(case: Case) -> Section | None:
         "comparison",
         "Whether everything arrived",
         lead="Every row of every table was digested on both sides, after legacy had become read-only; "
-        "definitions, sequence values and large objects were compared as well.",
+        "definitions, sequence values, large objects and files were compared as well.",
         facts=tuple(facts),
         tables=tuple(tables),
     )
@@ -67,6 +70,22 @@ def _row(table: TableResult) -> tuple[Cell, ...]:
         count(table.target_rows),
         verdict,
         Cell(named, "digest"),
+    )
+
+
+def _trees(found: Comparison) -> Table:
+    rows = [
+        (
+            Cell(tree.name),
+            number(tree.files),
+            Cell(shown_bytes(tree.bytes), "n"),
+            Cell("agrees", "good") if tree.agrees else Cell(f"{tree.differing} differ", "bad"),
+            Cell(", ".join(f"{one.path} ({one.kind})" for one in tree.shown), "digest"),
+        )
+        for tree in found.trees
+    ]
+    return Table(
+        "Trees of files", columns("Tree", "#Files", "#Size", "Verdict", "Files that differ"), tuple(rows)
     )
 
 

@@ -1,0 +1,27 @@
+"""
+The step that freezes legacy.
+
+Promise: the freeze is a lease from the first moment on, renewed while the run lives, and lifted by its
+undo, or by legacy itself when nobody comes back.
+"""
+
+from migrate import freeze as freezing
+from migrate.step import Result, StepContext, step
+
+
+def _unfreeze(ctx: StepContext) -> Result:
+    """Make legacy writable again, as it was before."""
+    lifted = freezing.unfreeze(ctx, f"{ctx.attempt} was called off")
+    return {"lifted": {host: look.moment for host, look in lifted.items()}}
+
+
+@step("freeze-legacy", undo=_unfreeze, keep_alive=freezing.keep_alive)
+def freeze_legacy(ctx: StepContext) -> Result:
+    """Make legacy read-only for everybody; it stays readable."""
+    frozen = freezing.freeze(ctx)
+    return {
+        "frozen_at": frozen.frozen_at.isoformat(),
+        "lease_seconds": frozen.lease_seconds,
+        "ended_sessions": sum(len(database.ended) for database in frozen.databases),
+        "seconds": sum(database.seconds for database in frozen.databases),
+    }
