@@ -8,6 +8,8 @@ evening. A rehearsal replaces this by a measured figure.
 
 from collections.abc import Sequence
 
+from rich.filesize import decimal
+
 from migrate.assess.facts import Database, Files, Mode, Part, ReadSample, StopEstimate
 
 _MIB = 1024 * 1024
@@ -32,8 +34,8 @@ def choose_mode(databases: Sequence[Database]) -> tuple[Mode, str]:
     """Return the transfer mode and why; there is only one so far."""
     size = sum(database.content_bytes for database in databases)
     return "bulk", (
-        f"freeze, copy, compare, open: {size / 1e9:.2f} GB fit the window, and nothing has to be "
-        "changed on the legacy server (no wal_level, no slots, no superuser)"
+        f"freeze, copy, compare, open; {decimal(size)} of rows are few enough for a window, and nothing has "
+        "to be changed on the legacy server (no wal_level, no slots, no superuser)"
     )
 
 
@@ -46,11 +48,9 @@ def _rate(sample: ReadSample | None) -> float:
 
 def _rests_on(volume: int, what: str, sample: ReadSample | None) -> str:
     if sample is None or sample.bytes < _MIB:
-        return f"{volume / 1e6:.0f} MB of {what}; too little to time, so {UNMEASURED_RATE / _MIB:.0f} MiB/s"
+        return f"{decimal(volume)} of {what}; too little to time, so {UNMEASURED_RATE / _MIB:.0f} MiB/s"
     rate = sample.bytes_per_second / _MIB
-    return (
-        f"{volume / 1e6:.0f} MB of {what}; {rate:.0f} MiB/s read here ({sample.what}, {sample.seconds:.1f} s)"
-    )
+    return f"{decimal(volume)} of {what}; {rate:.0f} MiB/s read here ({sample.what}, {sample.seconds:.1f} s)"
 
 
 def estimate_stop(databases: Sequence[Database], files: Sequence[Files], interfaces: int) -> StopEstimate:
@@ -70,7 +70,7 @@ def estimate_stop(databases: Sequence[Database], files: Sequence[Files], interfa
                 + index_seconds * INDEX_FACTOR[1]
                 + tables * SECONDS_PER_TABLE[1],
                 rests_on=_rests_on(database.content_bytes, "rows", database.read)
-                + f"; {database.index_bytes / 1e6:.0f} MB of indexes are built anew"
+                + f"; {decimal(database.index_bytes)} of indexes are built anew"
                 + f"; {tables} tables",
             )
         )

@@ -7,6 +7,8 @@ One function a subject; nothing is measured here.
 
 from collections.abc import Iterator, Sequence
 
+from rich.filesize import decimal
+
 from migrate.assess.facts import Database, Files, Finding, Host, InterfaceFacts, Severity, Target
 
 SHORT_OF_DISK_BYTES = 1_000_000_000
@@ -43,7 +45,7 @@ def _host(host: Host) -> Iterator[Finding]:
             id="legacy-disk-low",
             severity="warning",
             subject=host.name,
-            what=f"{host.disk_free_bytes / 1e9:.1f} GB free",
+            what=f"{decimal(host.disk_free_bytes)} free",
             meaning="interfaces buffer on this disk during the stop; a full one would lose messages",
             remedy="free at least 1 GB on it before the window",
         )
@@ -107,7 +109,7 @@ def _content(database: Database) -> Iterator[Finding]:
             id="table-unreadable",
             severity="blocker",
             subject=subject,
-            what=f"{len(unreadable)} tables that the user may not read: {_listed(unreadable)}",
+            what=f"tables that the user may not read ({len(unreadable)}): {_listed(unreadable)}",
             meaning="they could neither be moved nor compared",
             remedy="GRANT pg_read_all_data to the user of the manifest",
         )
@@ -117,7 +119,7 @@ def _content(database: Database) -> Iterator[Finding]:
             id="row-security",
             severity="warning",
             subject=subject,
-            what=f"{len(secured)} tables with row security: {_listed(secured)}",
+            what=f"tables with row security ({len(secured)}): {_listed(secured)}",
             meaning="a user that is subject to it sees only some of the rows; pg_dump then refuses to run",
             remedy="let the user of the manifest have BYPASSRLS",
         )
@@ -127,7 +129,7 @@ def _content(database: Database) -> Iterator[Finding]:
             id="foreign-table",
             severity="warning",
             subject=subject,
-            what=f"{len(foreign)} foreign tables: {_listed(foreign)}",
+            what=f"foreign tables ({len(foreign)}): {_listed(foreign)}",
             meaning="their rows live in another system and are not moved",
             remedy="decide with the customer what the site reads instead",
         )
@@ -137,7 +139,7 @@ def _content(database: Database) -> Iterator[Finding]:
             id="table-without-key",
             severity="info",
             subject=subject,
-            what=f"{len(keyless)} tables without a primary key: {_listed(keyless)}",
+            what=f"tables without a primary key ({len(keyless)}): {_listed(keyless)}",
             meaning="moved like any other in bulk mode; compared as whole rows",
             remedy="nothing to do for this mode",
         )
@@ -147,7 +149,7 @@ def _content(database: Database) -> Iterator[Finding]:
             id="unlogged-table",
             severity="info",
             subject=subject,
-            what=f"{len(unlogged)} unlogged tables: {_listed(unlogged)}",
+            what=f"unlogged tables ({len(unlogged)}): {_listed(unlogged)}",
             meaning="moved with their rows; they are empty after a crash, on the site as on legacy",
             remedy="ask whether their rows matter",
         )
@@ -156,7 +158,7 @@ def _content(database: Database) -> Iterator[Finding]:
             id="large-objects",
             severity="info",
             subject=subject,
-            what=f"{counts.large_objects} large objects, {counts.large_object_bytes / 1e6:.0f} MB",
+            what=f"large objects: {counts.large_objects}, {decimal(counts.large_object_bytes)}",
             meaning="moved and compared one by one",
             remedy="nothing to do",
         )
@@ -165,7 +167,7 @@ def _content(database: Database) -> Iterator[Finding]:
             id="materialized-views",
             severity="info",
             subject=subject,
-            what=f"{counts.materialized_views} materialised views",
+            what=f"materialised views: {counts.materialized_views}",
             meaning="filled anew on the site from the moved rows, which is part of the stop",
             remedy="nothing to do",
         )
@@ -174,7 +176,7 @@ def _content(database: Database) -> Iterator[Finding]:
             id="event-triggers",
             severity="warning",
             subject=subject,
-            what=f"{counts.event_triggers} event triggers",
+            what=f"event triggers: {counts.event_triggers}",
             meaning="only a superuser can make them, and the owner on the site is none",
             remedy="ask what they guard; leave them out with a waiver, or have them made on the site",
         )
@@ -186,7 +188,7 @@ def _files(tree: Files) -> Iterator[Finding]:
             id="files-unreadable",
             severity="blocker",
             subject=tree.name,
-            what=f"{tree.unreadable_count} files or folders that the login may not read",
+            what=f"files or folders that the login may not read: {tree.unreadable_count}",
             meaning="they would be missing on the site",
             remedy="give the login of the manifest the right to read them",
         )
@@ -195,7 +197,7 @@ def _files(tree: Files) -> Iterator[Finding]:
             id="odd-file-names",
             severity="warning",
             subject=tree.name,
-            what=f"{tree.odd_name_count} names with control characters or bytes that are no UTF-8: "
+            what=f"names with control characters or bytes that are no UTF-8 ({tree.odd_name_count}): "
             + _listed(tree.odd_names, 3),
             meaning="moved as they are; a browser or a Windows client may not open them",
             remedy="rename them on legacy, with the customer's consent",
@@ -205,7 +207,7 @@ def _files(tree: Files) -> Iterator[Finding]:
             id="files-not-regular",
             severity="info",
             subject=tree.name,
-            what=f"{tree.others} symbolic links or special files",
+            what=f"symbolic links or special files: {tree.others}",
             meaning="links are moved as links; sockets and devices are left out",
             remedy="nothing to do, unless a link points outside its tree",
         )
@@ -243,7 +245,7 @@ def _target(databases: Sequence[Database], files: Sequence[Files], target: Targe
                 id="target-disk-low",
                 severity="blocker",
                 subject="prod site",
-                what=f"{target.free_bytes / 1e9:.1f} GB free, {needed / 1e9:.1f} GB needed",
+                what=f"{decimal(target.free_bytes)} free, {decimal(int(needed))} needed",
                 meaning="the copy would fill the disk half-way",
                 remedy="give the site a larger disk in sizing, then pulumi up",
             )

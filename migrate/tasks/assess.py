@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from fabric import task
 from invoke.context import Context
 from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
+from rich.filesize import decimal
 
 from migrate.assess import Assessment
 from migrate.assess import assess as measure_all
@@ -37,22 +36,24 @@ def assess(_: Context, tenant: str, json: bool = False) -> None:
 
 
 def _show(found: Assessment) -> None:
-    console = Console()
     for database in found.databases:
-        console.print(
-            f"{database.name}: PostgreSQL {database.server.version}, {database.server.bytes / 1e6:.0f} MB,"
-            f" {len(database.tables)} tables, {database.writes.rows_per_second:.0f} rows written a second"
+        print(
+            f"{database.name}: PostgreSQL {database.server.version}, {decimal(database.server.bytes)},"
+            f" tables: {len(database.tables)}, rows written a second: {database.writes.rows_per_second:.0f}"
         )
     for tree in found.files:
-        console.print(f"{tree.name}: {tree.count} files, {tree.bytes / 1e6:.0f} MB")
-    table = Table("severity", "finding", "where", "what it is, what it means, what to do", box=None)
+        print(f"{tree.name}: files: {tree.count}, {decimal(tree.bytes)}")
+    for interface in found.interfaces:
+        print(f"{interface.name}: {interface.detail}")
     for finding in found.findings:
-        says = f"{finding.what}; {finding.meaning}. {finding.remedy}"
-        table.add_row(finding.severity, finding.id, finding.subject, says)
-    console.print(table)
-    stop = found.estimate
-    console.print(f"{found.mode}: {found.mode_because}")
-    console.print(f"estimated stop: {stop.low_seconds:.0f} to {stop.high_seconds:.0f} s", highlight=False)
+        print(f"\n{finding.severity:8} {finding.id} ({finding.subject}): {finding.what}")
+        print(f"{'':8} {finding.meaning}\n{'':8} to do: {finding.remedy}")
+    print(f"\n{found.mode}: {found.mode_because}")
+    print(
+        f"estimated stop: {found.estimate.low_seconds:.0f} to {found.estimate.high_seconds:.0f} s, of which"
+    )
+    for part in found.estimate.parts:
+        print(f"  {part.low_seconds:5.0f} to {part.high_seconds:5.0f} s  {part.name}: {part.rests_on}")
 
 
 @task(
@@ -92,7 +93,13 @@ def request(
         try:
             recorded = record_request(case, Request.model_validate(asked))
         except ValidationError as error:
-            faults = "\n".join(f"  --{'-'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
+            faults = "\n".join(f"  --{_flag(fault['loc'])}: {fault['msg']}" for fault in error.errors())
             raise Refused(f"no request was recorded:\n{faults}") from None
     print(f"{tenant}: asked for by {recorded.by.name}, {recorded.requested_at:%F}")
     print(f"Next: fab run --tenant {tenant}")
+
+
+def _flag(path: tuple[int | str, ...]) -> str:
+    """Return the flag that a faulty value came from."""
+    name = str(path[1] if path[0] == "by" else path[0])
+    return "at" if name == "requested_at" else name

@@ -71,7 +71,7 @@ def test_findings_name_what_matters(found: Assessment) -> None:
     """Tables without a key, unlogged ones, large objects and odd names are findings; none of them blocks."""
     by_id = {finding.id: finding for finding in found.findings}
     assert {"table-without-key", "unlogged-table", "large-objects", "odd-file-names"} <= set(by_id)
-    assert by_id["table-without-key"].what == "1 tables without a primary key: rai.protokoll"
+    assert by_id["table-without-key"].what == "tables without a primary key (1): rai.protokoll"
     assert not found.blockers
 
 
