@@ -96,11 +96,13 @@ def remove(folder: Path) -> None:
     workspace, legacy = Workspace(folder.resolve()), Workspace(folder.resolve() / "legacy")
     if not folder.exists():
         return
-    if not (workspace.root / "Pulumi.yaml").exists() or not legacy.root.exists():
+    ours = (workspace.root / "Pulumi.yaml").exists() and not (workspace.root / ".git").exists()
+    if not ours or (workspace.root / "provisioning").resolve() == workspace.root / "provisioning":
         raise WorkspaceError(f"{folder} is no workspace that prepare made, so it is left alone")
     for space, name in ((workspace, f"{TENANT}-prod"), (workspace, f"{TENANT}-test"), (legacy, LEGACY)):
         if any((space.state / "pulumi").rglob(f"stacks/**/{name}.json")):
             stack = Stack(space, name)
+            stack.break_dead_lock()
             stack.run("state", "unprotect", "--all", "--yes", check=False)
             stack.destroy()
     shutil.rmtree(workspace.root)
@@ -117,8 +119,9 @@ def _lay_out(workspace: Workspace, legacy: Workspace) -> None:
     if foreign and not (workspace.root / "Pulumi.yaml").exists():
         raise WorkspaceError(f"{workspace.root} holds something else", next_step="name an empty folder")
     for space, source in ((workspace, REPOSITORY), (legacy, HERE / "legacy")):
-        space.stacks.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / "Pulumi.yaml", space.root / "Pulumi.yaml")
+        space.root.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / "Pulumi.yaml", space.root / "Pulumi.yaml")  # first: the folder's mark
+        space.stacks.mkdir(exist_ok=True)
         _link(space.root / "provisioning", REPOSITORY / "provisioning")
         space.prepare()
     _link(legacy.root / "program", HERE / "legacy" / "program")
