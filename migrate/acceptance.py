@@ -15,7 +15,6 @@ from migrate.compare.verdict import Comparison
 from migrate.deploy import DeployedSite
 from migrate.documents import Voice
 from migrate.errors import EvidenceError
-from migrate.files import FilesCopied
 from migrate.interfaces import Interfaces
 from migrate.stop import Stop
 from migrate.verify import GoLive
@@ -69,16 +68,13 @@ def sheet_of(case: Case) -> Sheet:
     Raises:
         EvidenceError: Some of it is missing, was changed, or is of another attempt than the one that opened.
     """
-    legacy = case.manifest.legacy
     comparison = case.read_evidence("comparison", Comparison)
     golive = case.read_evidence("golive", GoLive)
     stop = case.read_evidence("stop", Stop)
-    files = case.read_evidence("files", FilesCopied) if legacy.files else None
     interfaces = case.read_evidence("interfaces", Interfaces) if case.manifest.interfaces else None
     for name, evidence in (
         ("comparison", comparison),
         ("golive", golive),
-        ("files", files),
         ("interfaces", interfaces),
     ):
         if evidence is not None and evidence.attempt != stop.attempt:
@@ -88,14 +84,13 @@ def sheet_of(case: Case) -> Sheet:
                 next_step=f"fab dossier --tenant {case.manifest.tenant} --check",
             )
     site = case.read_evidence("site-prod", DeployedSite)
-    return make_sheet(case.manifest, site, comparison, files, interfaces, golive, stop)
+    return make_sheet(case.manifest, site, comparison, interfaces, golive, stop)
 
 
 def make_sheet(
     manifest: Manifest,
     site: DeployedSite,
     comparison: Comparison,
-    files: FilesCopied | None,
     interfaces: Interfaces | None,
     golive: GoLive,
     stop: Stop,
@@ -118,11 +113,10 @@ def make_sheet(
         Item(
             kind="files",
             name=tree.name,
-            # A tree with a file that differs by checksum never gets as far as this.
-            values={"files": tree.files, "size": tree.bytes},
-            agrees=True,
+            values={"files": tree.files, "size": tree.bytes, "differing": tree.differing},
+            agrees=tree.agrees,
         )
-        for tree in (files.trees if files else ())
+        for tree in comparison.trees
     ]
     for one in interfaces.interfaces if interfaces else ():
         lost, twice = one.lost or 0, one.duplicates or 0

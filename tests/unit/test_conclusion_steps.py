@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from migrate.case import Case, digest_of
-from migrate.compare.verdict import Comparison, DatabaseComparison, TableResult
+from migrate.compare.verdict import Comparison, DatabaseComparison, TableResult, TreeComparison
 from migrate.connections import Hosts
 from migrate.deploy import DeployedSite
 from migrate.errors import EvidenceError, Waiting
-from migrate.files import FilesCopied, TreeCopied
 from migrate.interfaces import Count, InterfaceCount, Interfaces
 from migrate.offer import Offer, make_offer
 from migrate.settlement import record
@@ -48,7 +47,6 @@ def case(tmp_path: Path) -> Case:
     case.write_evidence("assessment", quoting.assessment())
     case.write_evidence("site-prod", site())
     case.write_evidence("comparison", comparison())
-    case.write_evidence("files", files())
     case.write_evidence("interfaces", interfaces())
     case.write_evidence("golive", golive())
     case.write_evidence("stop", stop())
@@ -92,12 +90,8 @@ def comparison(attempt: str = ATTEMPT) -> Comparison:
         not_compared=(),
         seconds=1.0,
     )
-    return Comparison(attempt=attempt, started_at=NOW, ended_at=NOW, databases=(database,))
-
-
-def files() -> FilesCopied:
-    tree = TreeCopied(name="dokumente", source="a", target="b", files=24, bytes=3_100_000, seconds=1.0)
-    return FilesCopied(attempt=ATTEMPT, trees=(tree,))
+    tree = TreeComparison(name="dokumente", files=24, folders=3, bytes=3_100_000, differing=0, shown=())
+    return Comparison(attempt=attempt, started_at=NOW, ended_at=NOW, databases=(database,), trees=(tree,))
 
 
 def interfaces() -> Interfaces:
