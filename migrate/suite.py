@@ -112,6 +112,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tenant", help="Whose site.")
     group.addoption("--environment", choices=("test", "prod"), help="Which of its sites.")
     group.addoption("--attempt", default="", help="The move that this is part of, such as realisation-1.")
+    group.addoption(
+        "--checklist", type=Path, help="Where to write what will be checked, before any of it is."
+    )
     group.addoption("--least-free-mb", type=int, default=1024, help="Head-room that every folder needs.")
 
 
@@ -142,6 +145,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (left_out if needless else chosen).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = chosen
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave the list by which a run that broke off is known to be one, whatever its exit status."""
+    if path := session.config.getoption("--checklist"):
+        path.write_text("".join(f"{Path(item.path).stem} {item.name}\n" for item in session.items))
 
 
 @pytest.fixture(scope="session")

@@ -130,15 +130,16 @@ def verify(case: Case, environment: Environment, *, attempt: str = "", suite: Pa
     """
     folder, started_at = suite or suite_folder(), datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="bascule-golive-") as scratch:
-        report = Path(scratch) / "report.xml"
-        ended = _run(case, environment, attempt, folder, report)
+        report, checklist = Path(scratch) / "report.xml", Path(scratch) / "checklist"
+        ended = _run(case, environment, attempt, folder, report, checklist)
         checks, fault = read_report(report), ""
+        listed = checklist.read_text().splitlines() if checklist.exists() else []
     if ended.returncode not in (0, 1):
         # 2 broken off, 3 internal error, 4 wrong usage, 5 nothing collected: not the whole suite.
         tail = "\n".join(ended.stdout.strip().splitlines()[-15:])
         fault = f"the suite ended with {ended.returncode}, so it is not complete:\n{tail}"
-    elif not checks:
-        fault = "no check ran"
+    elif not checks or sorted(check.id for check in checks) != sorted(_listed(line) for line in listed):
+        fault = f"{len(checks)} results for {len(listed)} checks, so it is not complete"
     return GoLive(
         tenant=case.manifest.tenant,
         environment=environment,
@@ -217,10 +218,11 @@ def require(found: GoLive) -> None:
 
 
 def _run(
-    case: Case, environment: Environment, attempt: str, folder: Path, report: Path
+    case: Case, environment: Environment, attempt: str, folder: Path, report: Path, checklist: Path
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", str(folder), "-c", str(folder / "pytest.ini")]
     command += ["--tenant", case.manifest.tenant, "--environment", environment, "--junit-xml", str(report)]
+    command += ["--checklist", str(checklist)]
     if attempt:
         command += ["--attempt", attempt]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -243,6 +245,11 @@ def _run(
             state="The door stays closed.",
             next_step=f"fab verify --tenant {case.manifest.tenant} --environment {environment}",
         ) from error
+
+
+def _listed(line: str) -> str:
+    file, _, test = line.partition(" ")
+    return check_id(file, test)
 
 
 def _check(test: ElementTree.Element) -> Check:

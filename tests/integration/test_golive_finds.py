@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -210,6 +211,28 @@ def open_door(site: GoLiveSite) -> Iterator[None]:
         site.place.run(site.place.path("bin/door"), "closed")
 
 
+def evidence(**odd: Any) -> Break:
+    """What the steps before left is not of this attempt, or tells of a difference."""
+
+    @contextmanager
+    def breaks(site: GoLiveSite) -> Iterator[None]:
+        site.write_evidence(**odd)
+        try:
+            yield
+        finally:
+            site.write_evidence()
+
+    return breaks
+
+
+@contextmanager
+def edited_evidence(site: GoLiveSite) -> Iterator[None]:
+    """Somebody made the comparison look better."""
+    with kept(site.case.folder / "evidence" / "comparison.json") as file:
+        file.write_text(file.read_text().replace('"source_rows": 3', '"source_rows": 4'))
+        yield
+
+
 @contextmanager
 def another_version_asked(site: GoLiveSite) -> Iterator[None]:
     """The manifest asks for another version than the one that runs."""
@@ -372,6 +395,22 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
             "site-goes-on-where-legacy-stopped[meds]",
         },
     ),
+    "rows that differ": ("data", [evidence(target_rows=2)], {"rows-agree"}),
+    "a verdict of another attempt": (
+        "data",
+        [evidence(attempt="realisation-0")],
+        {"rows-agree", "comparison-is-of-this-freeze"},
+    ),
+    "a comparison from before the freeze": (
+        "data",
+        [evidence(hours_late=1)],
+        {"comparison-is-of-this-freeze"},
+    ),
+    "a verdict that was edited": (
+        "data",
+        [edited_evidence],
+        {"rows-agree", "comparison-is-of-this-freeze"},
+    ),
     "a door opened by hand": (
         "door",
         [open_door],
@@ -396,7 +435,7 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
 
 def test_a_sound_site_passes(site: GoLiveSite) -> None:
     """As it was stood up, filled and converted, a site passes every check."""
-    checks = site.checks("services", "tls", "files", "database", "application", "interfaces", "door")
+    checks = site.checks("services", "tls", "files", "database", "application", "interfaces", "door", "data")
     assert {check.id: check.detail for check in checks.values() if check.outcome != "passed"} == {}
     named = {f"{area}.{id}" for area, _, ids in FAILURES.values() for id in ids}
     assert named <= set(checks)

@@ -14,14 +14,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from migrate.case import Case
+from migrate.compare.verdict import Comparison, DatabaseComparison, TableResult
 from migrate.connections import Hosts
 from migrate.connector import Connector
+from migrate.freeze import Freeze
+from migrate.read_only import FrozenDatabase
 from migrate.step import StepContext
 from migrate.verify import Check, read_report, suite_folder
 from provisioning.engine import Stack
@@ -167,6 +171,42 @@ class GoLiveSite:
         path.write_text(json.dumps({f"/{key}".replace("__", "/"): value for key, value in answers.items()}))
         path.chmod(0o644)
 
+    def write_evidence(self, *, attempt: str = ATTEMPT, target_rows: int = 3, hours_late: int = 0) -> None:
+        """Leave what the steps before the suite leave: a freeze, and a comparison that began after it."""
+        now = datetime.now(UTC)
+        frozen = FrozenDatabase(
+            name="main",
+            dbname="care",
+            frozen_at=now + timedelta(hours=hours_late),
+            seconds=0.1,
+            ended=(),
+            rows_written=0,
+        )
+        freeze = Freeze(attempt=attempt, lease_seconds=60, hosts=("old",), databases=(frozen,))
+        table = TableResult(
+            name="public.t", source_rows=3, target_rows=target_rows, source_digest="d", target_digest="d"
+        )
+        database = DatabaseComparison(
+            name="main",
+            source_position="0/1",
+            target_position="0/1",
+            tables=(table,),
+            definitions=1,
+            sequences=0,
+            large_objects=0,
+            differences=(),
+            not_compared=(),
+            seconds=0.1,
+        )
+        comparison = Comparison(
+            attempt=attempt,
+            started_at=now + timedelta(seconds=1),
+            ended_at=now + timedelta(seconds=2),
+            databases=(database,),
+        )
+        self.case.write_evidence("freeze", freeze)
+        self.case.write_evidence("comparison", comparison)
+
     def tell(self, *words: str) -> None:
         """Say something to the host's supervisor."""
         supervisorctl = image.path() / "bin" / "supervisorctl"
@@ -221,6 +261,7 @@ def golive_site(folder: Path) -> Iterator[GoLiveSite]:
             connector = site.connector(ctx.hosts)
             connector.hold()
             connector.repoint(ctx.hosts.site())
+        site.write_evidence()
         yield site
 
 
