@@ -22,7 +22,7 @@ from provisioning.local import ports
 from provisioning.local.place import Place
 from provisioning.local.supervisor import Supervisor
 from provisioning.site import DatabaseRole, SiteOutputs
-from tests.support.local_sites import destroyed, local_workspace, place_of
+from tests.support.local_sites import destroyed, final_backups, local_workspace, place_of
 
 STAND_UP_SECONDS = 30
 INTERFACE = "labs"
@@ -492,16 +492,10 @@ def test_two_environments_stand_side_by_side_and_prod_is_guarded(standing: Stand
         prod.set_config("bascule:protect", "false")
         prod.up()
         told = prod.destroy()
-        kept = sorted((place.folder.parents[2] / "final-backups").glob("birke-prod-*.dump"))
-        assert kept, told
-        try:
-            assert str(kept[-1]) in told
-            listed = subprocess.run(
-                ["pg_restore", "--list", kept[-1]], capture_output=True, text=True, check=True
-            )
-            assert "dbname: care" in listed.stdout
-        finally:
-            place.run("rm", "-f", *kept)
+        kept = final_backups(prod)[-1]
+        assert str(kept) in told
+        listed = subprocess.run(["pg_restore", "--list", kept], capture_output=True, text=True, check=True)
+        assert "dbname: care" in listed.stdout
         assert not place.exists
         assert list(place.strays()) == []
         assert not any(

@@ -126,14 +126,23 @@ def place_of(workspace: Workspace, stack: str) -> Place:
 def destroyed(stack: Stack) -> Iterator[Stack]:
     """Give a stack that exists; afterwards destroy it, and see that its host is gone even if that fails."""
     stack.ensure()
+    place = place_of(stack.workspace, stack.name)
+    kept = set(final_backups(stack))
     try:
         yield stack
     finally:
-        place = place_of(stack.workspace, stack.name)
         try:
-            stack.set_config("bascule:protect", "false")
-            stack.run("up", "--yes", check=False)
+            if place.exists and stack.name.endswith("-prod"):
+                stack.set_config("bascule:protect", "false")
+                stack.run("up", "--yes", check=False)
             stack.destroy()
         finally:
             Supervisor(place).stop()
             place.remove_all()
+            if left := set(final_backups(stack)) - kept:
+                place.run("rm", "-f", "--", *left)
+
+
+def final_backups(stack: Stack) -> list[Path]:
+    """The dumps that destroying this stack left, oldest first."""
+    return sorted((operator().home / "final-backups").glob(f"{stack.name}-*.dump"))
