@@ -54,12 +54,12 @@ def is_stood_up(stack: Stack) -> bool:
     Raises:
         EngineError: It could not be looked at.
     """
-    done = stack.run("stack", "output", "--json", check=False)
+    done = stack.run("stack", "output", "--json", check=False, apart=True)
     if done.returncode == 0:
         return bool(json.loads(done.stdout))
-    if _NO_STACK in done.stdout:
+    if _NO_STACK in done.stderr:
         return False
-    raise _unseen(stack, done.stdout)
+    raise _unseen(stack, done.stderr)
 
 
 def look(stack: Stack) -> Drift:
