@@ -1,4 +1,4 @@
-"""A tenant, an assessment, a request and a rate card for tests of offers and documents; nothing is reached."""
+"""A tenant, an assessment, a request and a rate card for tests; nothing is reached."""
 
 from datetime import UTC, datetime
 from functools import cache
