@@ -11,11 +11,11 @@ import pulumi
 from pydantic import TypeAdapter, ValidationError
 
 from provisioning.errors import BasculeError, ManifestError, WorkspaceError
+from provisioning.local.components import running_workspace
 from provisioning.local.site import Site, SiteArgs
 from provisioning.manifest import Environment, HostName, Manifest
 from provisioning.manifest_file import load_manifest
 from provisioning.site import DoorState
-from provisioning.workspace import Workspace
 
 
 def environment_of(stack: str) -> tuple[str, Environment]:
@@ -76,7 +76,7 @@ def declare() -> None:
     """Declare the site of the stack that runs, and export the site contract."""
     tenant, environment = environment_of(pulumi.get_stack())
     config = pulumi.Config("bascule")
-    manifest = named_as_agreed(load_manifest(Workspace.find(), tenant), config)
+    manifest = named_as_agreed(load_manifest(running_workspace(), tenant), config)
     if manifest.substrate != "local":
         raise ManifestError(
             f"{tenant}: there is no substrate {manifest.substrate!r} yet", next_step="use substrate: local"

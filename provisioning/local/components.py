@@ -6,9 +6,11 @@ Promise: whoever composes a `Machine` and a `DatabaseServer` gets keys, certific
 keys with them, and never has to invent a port.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from pulumi import ComponentResource, Input, Output, ResourceOptions, get_stack
+from pulumi import ComponentResource, Input, Output, ResourceOptions, get_root_directory, get_stack
 
 from provisioning.local import ports
 from provisioning.local.operator import operator
@@ -38,10 +40,20 @@ Host {alias}
 """
 
 
+def running_workspace() -> Workspace:
+    """
+    Return the workspace of the running program.
+
+    Not found from the current folder: where the workspace links to this package, that is elsewhere.
+    """
+    if "BASCULE_WORKSPACE" in os.environ:
+        return Workspace.find()
+    return Workspace(Path(get_root_directory()).resolve())
+
+
 def address_of_stack(chosen: str | None = None) -> str:
     """Return the address of the running program's stack: the `chosen` one, else its own."""
-    workspace = Workspace.find()
-    return chosen or ports.address_of(workspace.root, get_stack())
+    return chosen or ports.address_of(running_workspace().root, get_stack())
 
 
 class Machine(ComponentResource):
@@ -66,7 +78,7 @@ class Machine(ComponentResource):
         super().__init__("bascule:site:Machine", name, {}, opts)
         child = ResourceOptions(parent=self)
         stack = get_stack()
-        folder = operator().host_folder(Workspace.find().identity, stack)
+        folder = operator().host_folder(running_workspace().identity, stack)
         host_key = SshKey(f"{name}-host-key", comment=stack, opts=child)
         login_key = SshKey(f"{name}-login-key", comment=f"operator@{stack}", opts=child)
         host = Host(

@@ -7,10 +7,10 @@ Promise: its `outputs` are those of `SiteOutputs`, with every secret in them mar
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi import ComponentResource, Input, Output, ResourceOptions, get_stack
+from pulumi import ComponentResource, Input, Output, ResourceOptions
 
 from provisioning.local import ports
-from provisioning.local.components import DatabaseServer, Machine
+from provisioning.local.components import DatabaseServer, Machine, address_of_stack, running_workspace
 from provisioning.local.kinds.web import VERIFICATION_PATH
 from provisioning.local.resources import (
     BackupSchedule,
@@ -25,7 +25,6 @@ from provisioning.local.resources import (
 )
 from provisioning.manifest import Environment, Manifest
 from provisioning.site import DoorState
-from provisioning.workspace import Workspace
 
 _APPLICATION_SOCKET = "run/app.sock"
 
@@ -53,7 +52,7 @@ class Site(ComponentResource):
         self._child = ResourceOptions(parent=self)
         self._args, self._name = args, name
         manifest, sizing = args.manifest, args.manifest.sizing_of(args.environment)
-        address = args.address or ports.address_of(Workspace.find().root, get_stack())
+        address = address_of_stack(args.address)
 
         machine = Machine(
             name,
@@ -162,7 +161,7 @@ class Site(ComponentResource):
         artifact = Folder(
             f"{self._name}-artifact",
             host=machine.folder,
-            source=str(Workspace.find().root / application.artifact),
+            source=str(running_workspace().root / application.artifact),
             path=f"app/{application.version}",
             opts=self._child,
         )
