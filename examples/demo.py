@@ -150,8 +150,8 @@ def _hours(waiting: Record | None) -> list[tuple[str, str, str]]:
     """Return hours for every position that the settlement asks for."""
     asked = str(waiting.data["what"]) if waiting else ""
     known = {
-        "project": ("6.5", "Coordination with the home and its pharmacy"),
-        "migration": ("7.5", "Evening of the move"),
+        "conversion": ("7.5", "Preparation, the evening of the move, and the pharmacy's interface"),
+        "training-online": ("2", "One session with the night shift"),
     }
     return [(position, *worked) for position, worked in known.items() if position in asked]
 

@@ -30,7 +30,7 @@ df -PB1 . | awk 'NR == 2 {print $4}'
 _COUNTS = r"""
 find "$tree" -printf '%y %s\n' 2>/dev/null | awk '
     $1 == "f" {n++; b += $2} $1 == "d" {d++} $1 !~ /[fd]/ {o++} END {printf "%d %.0f %d %d\n", n, b, d, o}'
-find "$tree" ! -readable -printf x 2>/dev/null | wc -c
+find "$tree" ! -type l ! -readable -printf x 2>/dev/null | wc -c
 """
 
 # A name is odd when it holds control characters, or bytes that are no UTF-8.

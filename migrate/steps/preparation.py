@@ -35,7 +35,7 @@ def assess(ctx: StepContext) -> Result:
     if blocking:
         listed = "\n".join(f"  {f.id} ({f.subject}): {f.what}; {f.meaning}. {f.remedy}" for f in blocking)
         raise MigrationError(
-            f"{len(blocking)} findings block the move of {found.tenant}:\n{listed}",
+            f"{_counted(len(blocking))} the move of {found.tenant}:\n{listed}",
             state="Nothing was changed; assessing only reads.",
             next_step=f"after mending them: fab run --tenant {found.tenant}; "
             f"or fab waive --tenant {found.tenant} --what assess:{blocking[0].id} …",
@@ -48,6 +48,10 @@ def assess(ctx: StepContext) -> Result:
         "findings": len(found.findings),
         "waived": bool(found.blockers),
     }
+
+
+def _counted(blocking: int) -> str:
+    return "1 finding blocks" if blocking == 1 else f"{blocking} findings block"
 
 
 @step("write-offer")
