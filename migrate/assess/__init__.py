@@ -92,8 +92,9 @@ def _target(hosts: Hosts, progress: Progress) -> Target | None:
         with site_database(hosts, "prod").opened() as session:
             version = session.info.server_version
             names = session.execute("SELECT name FROM pg_catalog.pg_available_extensions").fetchall()
-    except BasculeError as error:
-        progress.say(f"target not measured: {error.what.splitlines()[0]}")
+    except BasculeError:
+        stack = hosts.manifest.stack("prod")
+        progress.say(f"target: {stack} does not stand yet, or does not answer; not measured")
         return None
     return Target(
         free_bytes=free, version_number=version, available_extensions=tuple(sorted(n for (n,) in names))

@@ -5,7 +5,7 @@ Promise: reads only, in a session that cannot write, waits for no lock longer th
 reads no more than about `SAMPLE_BYTES` against the clock; it may run on a busy working day.
 """
 
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from psycopg import sql
@@ -28,6 +28,8 @@ from migrate.errors import MigrationError
 from provisioning.manifest import LegacyDatabase
 
 SAMPLE_BYTES = 64 * 1024 * 1024
+RATE_SECONDS = 3.0
+"""How long the write rate is looked at, at least."""
 OLDEST_SERVER = 120000
 """PostgreSQL 12, the oldest whose catalogue these queries know."""
 
@@ -63,6 +65,7 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
             next_step="upgrade the legacy server first, then assess again",
         )
     session.execute(_QUIET)
+    began_at = monotonic()
     before = query(session, "writes")[0]
     tables = tuple(Table.model_validate(row) for row in query(session, "tables"))
     facts = {
@@ -79,6 +82,8 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
         "schema_digest": query(session, "fingerprint")[0]["digest"],
         "read": _timed_read(session, tables),
     }
+    # Servers report what they wrote once a second, so a shorter look would often see nothing.
+    sleep(max(0.0, RATE_SECONDS - (monotonic() - began_at)))
     after = query(session, "writes")[0]
     return Database.model_validate({**facts, "writes": _rate(before, after)})
 
