@@ -120,13 +120,14 @@ def golive(case: Case) -> Section | None:
         )
         for check in found.checks
     ]
+    heads = columns("What holds", "Outcome", "Detail", "Id")
     seconds = (found.ended_at - found.started_at).total_seconds()
     return Section(
         "golive",
         "Whether the site was right",
         lead=f"{found.summary} in {shown_seconds(seconds)}, from {found.started_at:%Y-%m-%d %H:%M:%S} UTC, "
         f"for {found.attempt or 'no attempt'}. {found.fault}",
-        tables=(Table("Every check", columns("What holds", "Outcome", "Detail", "Id"), tuple(rows)),),
+        tables=(Table(f"All {len(rows)} checks", heads, tuple(rows), folded=found.passed),),
     )
 
 
