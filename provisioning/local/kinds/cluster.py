@@ -9,14 +9,16 @@ import os
 
 from pydantic import Field
 
+from provisioning.errors import SiteError
 from provisioning.local import ports, postgres
 from provisioning.local.kinds.hosted import Hosted, HostedInputs
 from provisioning.local.operator import operator
 from provisioning.local.place import File, Files, eventually
 from provisioning.local.plugin.glue import State
-from provisioning.local.supervisor import Service
+from provisioning.local.supervisor import Service, Supervisor
 
 DATA = "pg"
+SERVICE = "postgresql"
 
 _HBA = """\
 # Written by Bascule; `pulumi up --refresh` puts changes back.
@@ -96,7 +98,7 @@ class ClusterKind(Hosted[ClusterInputs]):
 
     def service(self, inputs: ClusterInputs) -> Service:
         return Service(
-            name="postgresql",
+            name=SERVICE,
             command=(
                 str(postgres.programs() / "postgres"),
                 f"--config-file={inputs.place.path('etc/postgresql/postgresql.conf')}",
@@ -108,6 +110,7 @@ class ClusterKind(Hosted[ClusterInputs]):
     def create(self, inputs: ClusterInputs) -> tuple[str, State]:
         place = inputs.place
         if not place.path(f"{DATA}/PG_VERSION").exists():
+            Supervisor(place).remove(SERVICE)  # one whose data were removed under it may still answer
             # Half a cluster is never taken for one, and two attempts never work on the same half.
             fresh = f"{DATA}.new-{os.getpid()}"
             place.remove(DATA, *(left.name for left in place.folder.glob(f"{DATA}.new-*")))
@@ -144,7 +147,7 @@ class ClusterKind(Hosted[ClusterInputs]):
                 row = session.execute(f"SELECT {columns}".encode()).fetchone() or ()
                 seen["running_settings"] = dict(zip(names, row, strict=True))
         except postgres.NotAnswering:
-            seen.setdefault("services", {})["postgresql"] = _worst(seen["services"].get("postgresql"))
+            seen["services"] = {SERVICE: _worst(seen["services"].get(SERVICE))}
         return seen
 
     def update(self, inputs: ClusterInputs, state: State) -> State:
@@ -164,6 +167,11 @@ class ClusterKind(Hosted[ClusterInputs]):
                 return ""
 
         found = eventually(identifier, 10)
+        if not found:
+            raise SiteError(
+                f"the database of {inputs.place.folder.name} takes no session",
+                next_step=f"see {inputs.place.path(f'log/{SERVICE}.log')}",
+            )
         if not self._is_as_set(inputs):
             self.settle(inputs, restart=True)  # settings that only a start takes up
             eventually(lambda: self._is_as_set(inputs), 10)
