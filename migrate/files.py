@@ -167,7 +167,7 @@ def copy_tree(tree: Tree, attempt: str, progress: Progress, *, port: int | None 
     if not (seen.state in ("running", "finished") and seen.spec == attempt):
         _require_disk(tree, total)
         _start(tree, attempt, entries, port)
-    progress.start(f"{tree.name}: files", total, "B")
+    progress.start(f"{tree.name}: files", total, "bytes")
     ended = tree.pull.wait(
         measure=f"du -sk {quote(tree.target)} 2>/dev/null | cut -f1",
         tell=lambda kib: progress.advance_to(min(int(kib or 0) * 1024, total)),

@@ -10,6 +10,7 @@ import io
 import tarfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from shlex import quote
 from time import monotonic, time
@@ -52,17 +53,19 @@ def attempt(connection: Connection, script: str, *, stdin: bytes = b"", timeout_
         channel = transport_of(connection).open_session(timeout=timeout_seconds)
         channel.settimeout(timeout_seconds)
         try:
-            channel.exec_command(f"exec sh -c {quote(script)}")
+            channel.exec_command(_command(script, stdin))
             threading.Thread(target=_feed, args=(channel, stdin), daemon=True).start()
             stdout, stderr = bytearray(), bytearray()
             # Both are emptied in turn: a full window of one would stop the other.
-            while not (channel.exit_status_ready() and channel.eof_received):
+            while not (channel.exit_status_ready() and (channel.eof_received or channel.closed)):
                 if monotonic() > deadline:
                     raise TimeoutError(f"a command took more than {timeout_seconds:.0f} s")
                 _drain(channel, stdout, stderr)
                 channel.status_event.wait(0.002)
             _drain(channel, stdout, stderr)
-            return Done(channel.recv_exit_status(), bytes(stdout), bytes(stderr))
+            if (status := channel.recv_exit_status()) < 0:
+                raise EOFError("the connection broke, or the command was killed")
+            return Done(status, bytes(stdout), bytes(stderr))
         finally:
             channel.close()
     except (OSError, EOFError, paramiko.SSHException) as error:
@@ -144,12 +147,17 @@ def transport_of(connection: Connection) -> paramiko.Transport:
     return transport
 
 
+def _command(script: str, stdin: bytes) -> str:
+    # The end of stdin is told by its length, never by closing it: an end that crosses the script's own end on
+    # the way makes the SSH server break off the whole connection ("nonexistent channel").
+    run_it = f"sh -c {quote(script)}"
+    return f"head -c {len(stdin)} | {run_it}" if stdin else f"exec {run_it} < /dev/null"
+
+
 def _feed(channel: paramiko.Channel, stdin: bytes) -> None:
-    try:
+    # A script that ended without reading everything is no matter; its exit status tells.
+    with suppress(OSError):
         channel.sendall(stdin)
-        channel.shutdown_write()
-    except OSError:
-        return  # the script ended without reading everything; its exit status tells
 
 
 def _drain(channel: paramiko.Channel, stdout: bytearray, stderr: bytearray) -> None:

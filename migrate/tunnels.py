@@ -49,11 +49,8 @@ class Tunnel:
         with self._lock:
             self._closed = True
             ends = [self._listener, *self._ends]
-        # shutdown() wakes the thread that waits in accept() or recv(); close() alone does not.
         for end in ends:
-            with contextlib.suppress(OSError, EOFError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+            _close(end)
         for thread in self._threads:
             thread.join(timeout=5)
 
@@ -89,7 +86,15 @@ class Tunnel:
             while piece := source.recv(_PIECE):
                 sink.sendall(piece)
         # One direction ended: PostgreSQL never goes on with the other alone.
-        for end in (source, sink):
-            with contextlib.suppress(OSError, EOFError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
+        _close(source)
+        _close(sink)
+
+
+def _close(end: End) -> None:
+    """Close one end, and wake whoever waits for it."""
+    with contextlib.suppress(OSError, EOFError):
+        if isinstance(end, socket.socket):
+            end.shutdown(socket.SHUT_RDWR)  # close() alone does not wake a thread in accept() or recv()
+        # A channel is never shut down on its own: an end that crosses its closing on the way makes the SSH
+        # server break off the whole connection.
+    end.close()

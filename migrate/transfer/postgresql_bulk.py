@@ -156,7 +156,7 @@ class PostgresqlBulk:
                 "source": source.conninfo(ca_file="ca.pem", application="bascule copy").encode(),
             },
         )
-        progress.start(f"{task.name}: dump{'' if started else ' (attached)'}", data_bytes, "B")
+        progress.start(f"{task.name}: dump{'' if started else ' (attached)'}", data_bytes, "bytes")
         ended = jobs["dump"].wait(
             measure="du -sk data 2>/dev/null | cut -f1",
             tell=lambda kib: progress.advance_to(min(int(kib or 0) * 1024, data_bytes)),
@@ -180,7 +180,7 @@ class PostgresqlBulk:
             jobs["restore"].discard()
             empty_database(task.target, task.owner)
             self._start_restore(task, jobs)
-        progress.start(f"{task.name}: restore{' (attached)' if attach else ''}", database_bytes, "B")
+        progress.start(f"{task.name}: restore{' (attached)' if attach else ''}", database_bytes, "bytes")
         with task.target.opened() as session:
 
             def tell(_: str) -> None:
