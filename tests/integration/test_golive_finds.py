@@ -396,10 +396,11 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
         },
     ),
     "rows that differ": ("data", [evidence(target_rows=2)], {"rows-agree"}),
+    "files that differ": ("data", [evidence(odd_files=1)], {"files-agree"}),
     "a verdict of another attempt": (
         "data",
         [evidence(attempt="realisation-0")],
-        {"rows-agree", "comparison-is-of-this-freeze"},
+        {"rows-agree", "files-agree", "comparison-is-of-this-freeze"},
     ),
     "a comparison from before the freeze": (
         "data",
@@ -409,7 +410,7 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
     "a verdict that was edited": (
         "data",
         [edited_evidence],
-        {"rows-agree", "comparison-is-of-this-freeze"},
+        {"rows-agree", "files-agree", "comparison-is-of-this-freeze"},
     ),
     "a door opened by hand": (
         "door",

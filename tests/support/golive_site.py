@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 from migrate.case import Case
-from migrate.compare.verdict import Comparison, DatabaseComparison, TableResult
+from migrate.compare.verdict import Comparison, DatabaseComparison, TableResult, TreeComparison
 from migrate.connections import Hosts
 from migrate.connector import Connector
 from migrate.freeze import Freeze
@@ -171,7 +171,9 @@ class GoLiveSite:
         path.write_text(json.dumps({f"/{key}".replace("__", "/"): value for key, value in answers.items()}))
         path.chmod(0o644)
 
-    def write_evidence(self, *, attempt: str = ATTEMPT, target_rows: int = 3, hours_late: int = 0) -> None:
+    def write_evidence(
+        self, *, attempt: str = ATTEMPT, target_rows: int = 3, odd_files: int = 0, hours_late: int = 0
+    ) -> None:
         """Leave what the steps before the suite leave: a freeze, and a comparison that began after it."""
         now = datetime.now(UTC)
         frozen = FrozenDatabase(
@@ -198,11 +200,13 @@ class GoLiveSite:
             not_compared=(),
             seconds=0.1,
         )
+        tree = TreeComparison(name="documents", files=2, folders=1, bytes=10, differing=odd_files, shown=())
         comparison = Comparison(
             attempt=attempt,
             started_at=now + timedelta(seconds=1),
             ended_at=now + timedelta(seconds=2),
             databases=(database,),
+            trees=(tree,),
         )
         self.case.write_evidence("freeze", freeze)
         self.case.write_evidence("comparison", comparison)
@@ -253,6 +257,7 @@ def golive_site(folder: Path) -> Iterator[GoLiveSite]:
         described = manifest(TENANT)
         host = {"name": "old", "ssh_config": "old/etc/ssh_config", "ssh_alias": "old"}
         described["legacy"]["hosts"] = [host]  # type: ignore[index]
+        described["legacy"]["files"] = [{"name": "documents", "host": "old", "path": "documents"}]  # type: ignore[index]
         described["interfaces"] = [{"name": "meds", "kind": "https", "host": "old", "control": "meds"}]
         (folder / "stacks" / f"{TENANT}.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
         site = GoLiveSite(workspace, legacy)
