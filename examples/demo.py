@@ -121,10 +121,11 @@ class Demo:
         preview_seconds = time.monotonic() - began_at
         workload = json.loads((prepared.folder / "run" / "workload.json").read_text())
         agreed = case.read_evidence("schedule", Schedule)
+        waited = sum(one.at_release.waiting for one in interfaces.interfaces if one.at_release)
         lines = {
             "site": f"{prepared_url(prepared)} (open; agreed name {agreed.site_name})",
             "stop": f"{stop.actual_seconds:.1f} s, offered at most {stop.predicted_high_seconds or 0:.0f} s",
-            "messages lost": f"{interfaces.lost} ({interfaces.duplicates} duplicated)",
+            "messages lost": f"{interfaces.lost} ({interfaces.duplicates} duplicated; {waited} waited meanwhile)",
             "rows differing": f"{comparison.differing_rows} of {comparison.rows} compared by content",
             "legacy since": f"read-only; {workload['writes_acknowledged']} writes until then, "
             f"{workload['reads']} reads and counting",
