@@ -63,7 +63,7 @@ class Journal:
                 # A power cut left half a line: it was never acknowledged, so it never was.
                 file.truncate(sum(len(line.encode()) for line in lines[:-1]))
                 lines.pop()
-            last = json.loads(lines[-1]) if lines else {"number": 0, "digest": _START}
+            last: dict[str, Any] = json.loads(lines[-1]) if lines else {"number": 0, "digest": _START}
             number, at = last["number"] + 1, datetime.now(UTC).isoformat(timespec="milliseconds")
             digest = _digest(number, at, kind, about, data, last["digest"])
             line = {

@@ -91,7 +91,7 @@ class Lease:
         if lines[0] == "absent":
             return Look("absent")
         state, attempt, seconds, keeper, moment, reason = (*lines, "", "")[:6]
-        return Look(state, attempt, int(seconds), keeper == "alive", moment, reason)  # type: ignore[arg-type]
+        return Look(state, attempt, int(seconds), keeper == "alive", moment, reason)  # type: ignore[arg-type] # the script prints no other state
 
     def arm(self, attempt: str, seconds: int, controls: Sequence[str], *, needs_psql: bool) -> None:
         """

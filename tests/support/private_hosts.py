@@ -115,7 +115,7 @@ class PrivateHost:
             self.local(dbname),
             password=self.superuser_password,
             autocommit=True,
-            **more,  # type: ignore[arg-type]
+            **more,  # type: ignore[arg-type] # whatever libpq understands
         )
 
     def start_postgres(self) -> None:

@@ -135,7 +135,7 @@ def test_sound_source_has_no_findings() -> None:
 )
 def test_each_fact_has_its_finding(finding: str, severity: str, facts: dict[str, object]) -> None:
     """What would hurt the move is found under a stable id, with meaning and remedy."""
-    every = found(**facts)  # type: ignore[arg-type]
+    every = found(**facts)  # type: ignore[arg-type] # one table of facts for several parameters
     assert list(every) == [finding]
     one = every[finding]
     assert one.severity == severity

@@ -4,12 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from migrate.waiting import wait_until
 from provisioning import engine
 from provisioning.engine import Stack
 from provisioning.errors import EngineError
@@ -143,10 +143,7 @@ def test_a_dead_updates_lock_is_broken_and_a_living_ones_is_not(tiny: TinyWorksp
         command, cwd=tiny.root, env=engine.environment(stack.workspace), stdout=subprocess.DEVNULL
     ) as running:
         try:
-            deadline = time.monotonic() + 30
-            while not (tiny.files / "one").exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            assert wait_until((tiny.files / "one").exists, deadline_seconds=30, pace_seconds=0.05)
             with pytest.raises(EngineError, match=f"is being updated by process {running.pid} of "):
                 stack.up()
         finally:

@@ -2,12 +2,12 @@
 
 import json
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from migrate.waiting import wait_until
 from tests.support.engine_workspace import TinyWorkspace, tiny_workspace
 
 
@@ -16,11 +16,8 @@ def tiny(tmp_path: Path) -> TinyWorkspace:
     return tiny_workspace(tmp_path)
 
 
-def _until(happened: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+def _until(happened: Callable[[], bool]) -> None:
+    assert wait_until(happened, deadline_seconds=30, pace_seconds=0.05), "it did not happen in time"
 
 
 def test_what_succeeded_is_kept(tiny: TinyWorkspace) -> None:

@@ -68,7 +68,7 @@ def test_an_answer_that_breaks_the_protocol_is_refused(changed: dict[str, Any], 
 def test_a_failing_command_tells_its_last_line() -> None:
     """What the control command said last on stderr reaches the person, with its exit status."""
     one, _ = connector(hold=Result(stderr="Traceback …\nthe outbox is locked", exited=4))
-    with pytest.raises(InterfaceError, match="`./bin/meds-push hold` ended with 4: the outbox is locked"):
+    with pytest.raises(InterfaceError, match=r"`\./bin/meds-push hold` ended with 4: the outbox is locked"):
         one.hold()
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import language_pb2
 
+from migrate.waiting import wait_until
 from tests.support.language_host import (
     STAND_IN_EXEC,
     Engine,
@@ -46,14 +46,7 @@ def _program(folder: Path, text: str) -> Path:
 
 
 def _is_gone(pid: int, seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
-    return False
+    return wait_until(lambda: not Path(f"/proc/{pid}").exists(), deadline_seconds=seconds, pace_seconds=0.05)
 
 
 def test_it_says_what_it_is(host: Host, tmp_path: Path) -> None:
@@ -225,8 +218,6 @@ def _hanging(
     note = f"open({str(folder / 'pid')!r}, 'w').write(f'{{os.getpid()}}\\n')"
     _program(folder, f"import os, time\n{note}\ntime.sleep(999)\n")
     call = host.stub.Run.future(run_request(folder, monitor.address))
-    deadline = time.monotonic() + 30
-    while not ((folder / "pid").exists() and (folder / "pid").read_text().endswith("\n")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return call, int((folder / "pid").read_text())
+    pid = folder / "pid"
+    assert wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"), deadline_seconds=30)
+    return call, int(pid.read_text())

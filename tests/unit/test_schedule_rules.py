@@ -1,6 +1,6 @@
 """The window rules, word for word, and the agreed schedule."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -116,7 +116,7 @@ def test_moment_with_an_offset_is_taken_as_it_is() -> None:
 
 
 @given(
-    day=st.dates(min_value=datetime(2026, 1, 1).date(), max_value=datetime(2035, 1, 1).date()),  # noqa: DTZ001
+    day=st.dates(min_value=date(2026, 1, 1), max_value=date(2035, 1, 1)),
     opens=st.times(),
     closes=st.times(),
     days=st.integers(0, 3),
