@@ -2,7 +2,8 @@
 What every test of this checkout shares: which engine they run with, and what was not run for want of one.
 
 Promise: without the real Pulumi engine all tests run with its double, but for those marked ``engine``;
-without Chromium, all but those marked ``browser``. What was NOT RUN is counted, with the reason,
+without Chromium, all but those marked ``browser``; without the shared data beside this checkout, all but
+those marked ``shared``. What was NOT RUN is counted, with the reason,
 above pytest's closing line. Nothing is left out in silence.
 """
 
@@ -19,6 +20,7 @@ from tools.pulumi.setting import VERSION, Setting
 
 CHECKOUT = Path(__file__).resolve().parent
 DOUBLE = CHECKOUT / "tests" / "doubles" / "pulumi" / "bin" / "pulumi"
+SHARED_DATA = CHECKOUT.parent / "shared" / "data"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 NOT_RUN = pytest.StashKey[dict[str, tuple[str, list[str]]]]()
@@ -46,6 +48,10 @@ def _why_no_browser() -> str | None:
     return None if any(map(shutil.which, BROWSERS)) else f"none of {', '.join(BROWSERS)} is on PATH"
 
 
+def _why_no_shared() -> str | None:
+    return None if SHARED_DATA.is_dir() else "../shared/data, beside this checkout, is not there"
+
+
 def _own_temporary_folder(config: pytest.Config) -> None:
     """
     Give this run a folder of its own that servers run by another user may walk through.
@@ -64,7 +70,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the engine for the whole run, before any fixture can ask for it."""
     _own_temporary_folder(config)
     config.stash[NOT_RUN] = {}
-    for marker, why in (("engine", _why_no_engine()), ("browser", _why_no_browser())):
+    for marker, why in (
+        ("engine", _why_no_engine()),
+        ("browser", _why_no_browser()),
+        ("shared", _why_no_shared()),
+    ):
         if why:
             config.stash[NOT_RUN][marker] = (why, [])
     if "engine" in config.stash[NOT_RUN]:

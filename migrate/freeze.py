@@ -60,9 +60,11 @@ def begin_lease(ctx: StepContext) -> int:
     Begin the lease on every host before anything is held or frozen there; return its seconds.
 
     Raises:
-        FreezeError: It ran out in this attempt, or another attempt holds it.
+        FreezeError: It ran out in this attempt, another attempt holds it, or an earlier step of this attempt
+            began it with other seconds than this one names.
     """
-    seconds = int(ctx.params.get("lease_seconds", LEASE_SECONDS))
+    named = ctx.params.get("lease_seconds")
+    seconds = LEASE_SECONDS if named is None else int(named)
     if seconds < 3:
         raise FreezeError(
             f"a lease of {seconds} s is too short to renew", next_step="lease_seconds: 3 or more"
@@ -71,6 +73,12 @@ def begin_lease(ctx: StepContext) -> int:
     for lease in leases(ctx):
         controls = [i.control for i in ctx.manifest.interfaces if i.host == lease.host]
         lease.arm(ctx.attempt, seconds, controls, needs_psql=lease.host in databases)
+        if named is not None and (begun := lease.look().seconds) != seconds:
+            raise FreezeError(
+                f"{lease.host}: the lease of {ctx.attempt} was begun with {begun} s, so {seconds} s count for"
+                " nothing",
+                next_step="write lease_seconds with the first step that begins it, hold-interfaces",
+            )
     return seconds
 
 

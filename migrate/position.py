@@ -112,6 +112,8 @@ def standing(journal: Journal) -> Standing:
 def _last_change(journal: Journal, step: str) -> Record | None:
     found = None
     for record in journal:
-        if record.about == step and record.kind in ("intent", "done", "failed", "undone", "undo-failed"):
+        # A step with parameters is told with them, as in ``freeze-legacy:5``.
+        name = record.about.partition(":")[0]
+        if name == step and record.kind in ("intent", "done", "failed", "undone", "undo-failed"):
             found = record
     return found

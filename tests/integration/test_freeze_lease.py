@@ -276,6 +276,15 @@ def test_another_attempt_cannot_take_a_running_lease(move: Move, hosts: Hosts) -
         begin_lease(move.context(hosts, attempt="realisation-2"))
 
 
+def test_a_lease_has_one_length(move: Move, hosts: Hosts) -> None:
+    """A later step that names other seconds than the lease began with is refused, not passed over."""
+    begin_lease(move.context(hosts, params={"lease_seconds": 40}))
+    begin_lease(move.context(hosts, params={"lease_seconds": 40}))
+    begin_lease(move.context(hosts))
+    with pytest.raises(FreezeError, match="begun with 40 s, so 50 s count for nothing"):
+        begin_lease(move.context(hosts, params={"lease_seconds": 50}))
+
+
 def test_no_secret_is_readable_or_in_arguments(move: Move, hosts: Hosts) -> None:
     """The password lies in one file that only its user reads, and in no process's arguments."""
     freeze(move.context(hosts))
