@@ -17,6 +17,8 @@ The migration's branch of the error tree (`provisioning.errors` draws the root).
     └── EvidenceError        evidence or the dossier was changed, or is missing or stale
 
     Waiting is no failure: the run has come to a point where a person must act.
+
+Promise: each says what failed, what state things are in and what to type next; none holds a secret.
 """
 
 from provisioning.errors import BasculeError

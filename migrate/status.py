@@ -1,7 +1,7 @@
 """
 Status: where a tenant is, what holds it, and the one command to type next.
 
-Reads playbook, journal and lock only: connects to nothing and launches nothing, so it may be asked
+Promise: reads playbook, journal and lock only: connects to nothing and launches nothing, so it may be asked
 at any time, beside a run that is at work.
 """
 

@@ -8,6 +8,7 @@ thread. What passes is as safe as its own protocol makes it: databases speak TLS
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -54,8 +55,8 @@ class Tunnel:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def _start(self, target: object, *args: object) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
         self._threads.append(thread)
         thread.start()
 

@@ -1,4 +1,8 @@
-"""What Pulumi runs for one stack."""
+"""
+What Pulumi runs for one stack.
+
+Promise: finds the package from wherever a workspace links to it, and adds nothing to it.
+"""
 
 import sys
 from pathlib import Path

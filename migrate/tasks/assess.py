@@ -1,4 +1,8 @@
-"""Commands that look before anything is promised: assess, and the quote request."""
+"""
+Commands that look before anything is promised: assess, and the quote request.
+
+Promise: legacy is only read; what is written is the case's.
+"""
 
 import sys
 from datetime import UTC, datetime

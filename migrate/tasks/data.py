@@ -1,4 +1,8 @@
-"""Commands on the freeze, by hand: for a try beforehand, or when somebody has to step in."""
+"""
+Commands on the freeze, by hand: for a try beforehand, or when somebody has to step in.
+
+Promise: the lease lifts a freeze by itself, whoever forgot to.
+"""
 
 from datetime import UTC, datetime
 

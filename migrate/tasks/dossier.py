@@ -1,6 +1,10 @@
-"""Commands on the dossier."""
+"""
+Commands on the dossier.
 
-import json
+Promise: what they print says where the pages are, and whether somebody changed them.
+"""
+
+from json import dumps
 
 from fabric import Connection, task
 
@@ -14,19 +18,19 @@ from migrate.tasks.edge import for_a_person, open_case
     help={
         "tenant": "Name of the tenant.",
         "check": "Compare page, facts, journal, evidence and documents instead of writing.",
-        "as-json": "One JSON object instead of lines.",
+        "json": "One JSON object instead of lines.",
     },
 )
-def dossier(_c: Connection, tenant: str, check: bool = False, as_json: bool = False) -> None:
+def dossier(_c: Connection, tenant: str, check: bool = False, json: bool = False) -> None:
     """Write the dossier of a migration: one HTML page and one JSON file; or --check the one there is."""
-    with for_a_person(as_json=as_json):
+    with for_a_person(as_json=json):
         case = open_case(tenant)
         if check:
-            _check(tenant, as_json=as_json)
+            _check(tenant, as_json=json)
             return
         written = page.write(case)
-    if as_json:
-        print(json.dumps({"page": str(written.page), "facts": str(written.facts)}))
+    if json:
+        print(dumps({"page": str(written.page), "facts": str(written.facts)}))
     else:
         print(f"page   {written.page}\nfacts  {written.facts}\nNext: open the page in a browser")
 
@@ -44,4 +48,4 @@ def _check(tenant: str, *, as_json: bool) -> None:
             state="Nothing was changed by this check.",
             next_step="find out who changed it; `fab dossier` writes a new one from the case as it is now",
         )
-    print(json.dumps({"unchanged": True}) if as_json else f"{tenant}: unchanged since it was written")
+    print(dumps({"unchanged": True}) if as_json else f"{tenant}: unchanged since it was written")

@@ -1,4 +1,8 @@
-"""The command that CI runs every night: which sites differ from their program?"""
+"""
+The command that CI runs every night: which sites differ from their program?
+
+Promise: nothing is changed; the exit status alone tells a script that a site differs.
+"""
 
 from json import dumps
 

@@ -1,4 +1,8 @@
-"""Where people sign, and where the vendor lets a named thing be."""
+"""
+Where people sign, and where the vendor lets a named thing be.
+
+Promise: a key is handed to ssh-keygen by its path and never read here.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,11 @@
-"""Commands on manifests: check, new-tenant, schema."""
+"""
+Commands on manifests: check, new-tenant, schema.
 
-import json
+Promise: connects to nothing; writes in stacks/ only, and only what was asked for.
+"""
+
 from datetime import UTC, datetime
+from json import dumps
 
 from fabric import Connection, task
 from rich.prompt import Prompt
@@ -13,18 +17,18 @@ from provisioning.manifest_schema import write_schema
 from provisioning.workspace import Workspace
 
 
-@task(name="check", help={"as-json": "One JSON object instead of lines."})
-def check(_c: Connection, as_json: bool = False) -> None:
+@task(name="check", help={"json": "One JSON object instead of lines."})
+def check(_c: Connection, json: bool = False) -> None:
     """Check every manifest in stacks/, its stack files and its playbook; tell all faults at once."""
-    with for_a_person(as_json=as_json):
+    with for_a_person(as_json=json):
         checked = check_all(Workspace.find())
-    if as_json:
-        print(json.dumps({tenant: [str(fault) for fault in faults] for tenant, faults in checked.items()}))
-    for tenant, faults in checked.items() if not as_json else ():
+    if json:
+        print(dumps({tenant: [str(fault) for fault in faults] for tenant, faults in checked.items()}))
+    for tenant, faults in checked.items() if not json else ():
         print(f"stacks/{tenant}.yaml: {f'{len(faults)} to correct' if faults else 'sound'}")
         for fault in faults:
             print(f"  {fault}")
-    if not checked and not as_json:
+    if not checked and not json:
         print("no tenant yet\nNext: fab new-tenant")
     if any(checked.values()):
         raise SystemExit(FAILED)
@@ -39,9 +43,15 @@ def check(_c: Connection, as_json: bool = False) -> None:
         "responsible-name": "Confirms the offer and accepts the site.",
         "responsible-email": "Also the name that signs.",
         "technical-name": "Knows the legacy servers.",
+        "technical-email": "That person's e-mail address.",
         "playbook": "The vendor's process; besa unless said otherwise.",
         "substrate": "local or aws.",
+        "language": "In which its documents are written.",
+        "time-zone": "In which its window is agreed, such as Europe/Zurich.",
+        "json": "The files that were written as one JSON object; asks nothing.",
     },
+    # Otherwise technical-email would take -h, by which everybody asks for help.
+    auto_shortflags=False,
 )
 def new_tenant(
     _c: Connection,
@@ -56,6 +66,7 @@ def new_tenant(
     substrate: str = "local",
     language: str = "fr",
     time_zone: str = "Europe/Zurich",
+    json: bool = False,
 ) -> None:
     """Write a tenant's manifest and both stack files, from a few questions or these flags."""
     given = {

@@ -1,4 +1,8 @@
-"""Commands on money: the offer, hours and extras, the settlement."""
+"""
+Commands on money: the offer, hours and extras, the settlement.
+
+Promise: an offer that was signed is replaced only when that is asked for by name.
+"""
 
 from fabric import task
 from invoke.context import Context

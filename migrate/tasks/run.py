@@ -1,4 +1,8 @@
-"""Carrying a tenant on: the whole playbook, or one phase of it."""
+"""
+Carrying a tenant on: the whole playbook, or one phase of it.
+
+Promise: ends where a person must act, and prints the one command to type next.
+"""
 
 import json
 import sys

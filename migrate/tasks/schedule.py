@@ -1,4 +1,8 @@
-"""Commands on the agreed window."""
+"""
+Commands on the agreed window.
+
+Promise: a window that breaks a rule is refused with every rule that it breaks.
+"""
 
 from datetime import UTC, datetime
 

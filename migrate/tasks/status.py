@@ -1,4 +1,8 @@
-"""What a person asks before typing anything else."""
+"""
+What a person asks before typing anything else.
+
+Promise: reads the case only, so it may be asked beside a run that is at work.
+"""
 
 import json
 

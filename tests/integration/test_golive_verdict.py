@@ -1,6 +1,7 @@
 """Only a complete pass of this attempt opens the door: run, judged and acted on, on a real local site."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fabric import Connection
 
 from migrate import door, verify, waivers
 from migrate.errors import Undecided, VerificationError
 from migrate.freeze import Freeze
+from migrate.lock import held
 from migrate.step import StepContext
 from migrate.steps import golive as steps
 from migrate.stop import Stop
@@ -19,6 +22,7 @@ from migrate.verify import GoLive
 from migrate.waivers import Waiver
 from migrate.web import ask
 from provisioning.errors import SiteError
+from provisioning.site import DoorState, SiteOutputs
 from tests.support.golive_site import ATTEMPT, TENANT, GoLiveSite, golive_site
 
 
@@ -159,6 +163,17 @@ def passed(site: GoLiveSite) -> GoLive:
     return found
 
 
+def test_no_hand_opens_a_prod_site_that_never_went_live(site: GoLiveSite) -> None:
+    """`fab door` does not go round the go-live suite, nor get in the way of a run."""
+    words = ("door", "--tenant", TENANT, "--environment", "prod", "--state", "open")
+    refused = run_fab(site, *words)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("golive-prod has not gone live;")
+    with held(site.case.folder, TENANT):
+        refused = run_fab(site, *words)
+    assert (refused.returncode, f"pid {os.getpid()}" in refused.stderr) == (1, True)
+
+
 def test_a_suite_that_fails_ends_the_step(ctx: StepContext, site: GoLiveSite) -> None:
     """The step fails with the checks that failed, keeps what it found, and the door stays closed."""
     site.pretend(healthz=(500, {}))
@@ -203,8 +218,8 @@ def test_a_door_that_will_not_open_is_made_sure_to_be_closed(
     ctx.case.write_evidence("golive", passed)
     flip = door.flip
 
-    def fails_to_open(connection: object, outputs: object, state: str, reason: str = "") -> None:
-        flip(connection, outputs, state, reason)  # type: ignore[arg-type]
+    def fails_to_open(connection: Connection, site: SiteOutputs, state: DoorState, reason: str = "") -> None:
+        flip(connection, site, state, reason)
         if state == "open":
             raise SiteError("nobody answers behind it")
 

@@ -1,7 +1,7 @@
 """
 A page in headless Chromium, driven over the DevTools protocol through a pipe: what it shows, asks for, says.
 
-No port is opened and no network is used; the browser ends with the `with` block.
+Promise: no port is opened and no network is used; the browser ends with the `with` block.
 """
 
 import json

@@ -1,4 +1,8 @@
-"""Moments that tests use, so that none depends on the day it runs."""
+"""
+Moments that tests use, so that none depends on the day it runs.
+
+Promise: never read from a clock.
+"""
 
 from datetime import UTC, datetime
 

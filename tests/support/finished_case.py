@@ -1,7 +1,7 @@
 """
 A case whose move is over, written through the real models: what a dossier is drawn from.
 
-No server is needed: the figures are made up, the shapes are not.
+Promise: no server is needed; the figures are made up, the shapes are not.
 """
 
 from datetime import UTC, datetime, timedelta

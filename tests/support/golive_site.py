@@ -256,8 +256,8 @@ def golive_site(folder: Path) -> Iterator[GoLiveSite]:
         control.chmod(0o755)
         described = manifest(TENANT)
         host = {"name": "old", "ssh_config": "old/etc/ssh_config", "ssh_alias": "old"}
-        described["legacy"]["hosts"] = [host]  # type: ignore[index]
-        described["legacy"]["files"] = [{"name": "documents", "host": "old", "path": "documents"}]  # type: ignore[index]
+        described["legacy"]["hosts"] = [host]
+        described["legacy"]["files"] = [{"name": "documents", "host": "old", "path": "documents"}]
         described["interfaces"] = [{"name": "meds", "kind": "https", "host": "old", "control": "meds"}]
         (folder / "stacks" / f"{TENANT}.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
         site = GoLiveSite(workspace, legacy)

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -26,6 +27,7 @@ APPLICATION = '''\
 import json, os, socketserver, sys
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 import psycopg
 
 
@@ -62,7 +64,7 @@ Server(path, Handler).serve_forever()
 '''
 
 
-def manifest(tenant: str) -> dict[str, object]:
+def manifest(tenant: str) -> dict[str, Any]:
     """A sound manifest of a tenant on the local substrate, as it stands in YAML."""
     return {
         "tenant": tenant,

@@ -1,7 +1,8 @@
 """
 A move in small for tests: a legacy host, a site's host, a manifest that names them, and a step's context.
 
-The site is what `SiteOutputs` says it is, made by hand: the local substrate's own tests prove the rest.
+Promise: the site is what `SiteOutputs` says it is, made by hand; the local substrate's own tests prove
+the rest.
 """
 
 import secrets

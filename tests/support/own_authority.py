@@ -3,6 +3,8 @@ A pytest plugin for a run of the go-live suite: the site's authority is that of 
 
 The local substrate keeps its authority's key to itself; with this, tests can show a site certificates of
 their own that are in order but for one thing.
+
+Promise: nothing else of the suite is changed.
 """
 
 import os

@@ -1,7 +1,7 @@
 """
 Two hosts of one's own for tests: an sshd and a PostgreSQL cluster with TLS each, on loopback.
 
-Each has its own address, host key, authority and login folder, as the hosts of a real move have. All
+Promise: each has its own address, host key, authority and login folder, as the hosts of a real move have. All
 processes are children of the test run and end with it.
 """
 

@@ -1,4 +1,8 @@
-"""A tenant, an assessment, a request and a rate card for tests; nothing is reached."""
+"""
+A tenant, an assessment, a request and a rate card for tests; nothing is reached.
+
+Promise: every fact is the same in each test, but for what a test changes on purpose.
+"""
 
 from datetime import UTC, datetime
 from functools import cache

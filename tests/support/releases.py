@@ -1,4 +1,8 @@
-"""A server of Pulumi releases on loopback, for the tests of how the engine is obtained."""
+"""
+A server of Pulumi releases on loopback, for the tests of how the engine is obtained.
+
+Promise: it serves what a test put there, counts what was asked for, and ends with the `with` block.
+"""
 
 import hashlib
 import io

@@ -1,7 +1,7 @@
 """
 A tiny process for the tests of runs: real playbook, journal and DBOS; steps that only leave a trace.
 
-Each step does what `orders` tells it, in turn: ``fail``, ``wait``, ``die`` (kill -9 half-way),
+Promise: each step does what `orders` tells it, in turn: ``fail``, ``wait``, ``die`` (kill -9 half-way),
 ``die-after`` (kill -9 when all is done but the return), ``hang`` (until the file ``go`` appears),
 ``break`` (a plain defect), ``undecided``; without an order it goes well.
 

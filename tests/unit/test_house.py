@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -13,6 +14,7 @@ from tools.pulumi.setting import VERSION
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LONGEST_FILE_LINES = 500
+USUAL_FILE_LINES = 250
 NOT_OURS = {"uv.lock", "LICENSE"}
 
 
@@ -80,11 +82,25 @@ def test_no_file_is_too_long() -> None:
     }
 
     assert {name: lines for name, lines in long.items() if lines > LONGEST_FILE_LINES} == {}
+    assert median(long.values()) < USUAL_FILE_LINES
 
 
 def test_every_module_says_what_it_is_for() -> None:
     """A module opens with its purpose."""
     assert [name for name, tree in modules() if tree.body and not ast.get_docstring(tree)] == []
+
+
+def test_every_module_says_what_it_promises() -> None:
+    """What can be relied upon stands at the top of each module that does something."""
+    silent = [
+        name
+        for name, tree in modules()
+        if not name.endswith("__init__.py")
+        and not re.search(r"(^|/)(test_\w+|conftest)\.py$", name)
+        and "Promise:" not in (ast.get_docstring(tree) or "")
+    ]
+
+    assert silent == []
 
 
 def test_every_test_says_what_it_proves() -> None:

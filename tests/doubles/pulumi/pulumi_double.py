@@ -1,4 +1,8 @@
-"""The double of the Pulumi CLI, as a program; bin/pulumi runs it."""
+"""
+The double of the Pulumi CLI, as a program; bin/pulumi runs it.
+
+Promise: its exit status is the one that the real CLI would give.
+"""
 
 import sys
 

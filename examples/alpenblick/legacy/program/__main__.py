@@ -1,4 +1,8 @@
-"""What Pulumi runs for the legacy system."""
+"""
+What Pulumi runs for the legacy system.
+
+Promise: declares the server and nothing else; run from a linked workspace as from here.
+"""
 
 import sys
 from pathlib import Path
