@@ -10,7 +10,7 @@
 MAKEFLAGS += --no-print-directory
 PYTHON := .venv/bin/python
 DOUBLE := $(CURDIR)/tests/doubles/pulumi/bin/pulumi
-TESTS ?= tests
+TESTS ?=
 
 ifeq ($(ENGINE),double)
 export BASCULE_PULUMI := $(DOUBLE)
