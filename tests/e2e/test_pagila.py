@@ -1,0 +1,99 @@
+"""A database that nobody here made goes the whole way, by the playbook as it ships."""
+
+import gzip
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from migrate import door, status
+from migrate.assess import Assessment
+from migrate.compare.verdict import Comparison
+from migrate.connections import Hosts
+from migrate.databases import site_database
+from migrate.stop import Stop
+from migrate.verify import GoLive
+from provisioning.engine import Stack
+from tests.support.e2e import Operator, signing_keys
+from tests.support.local_sites import CHECKOUT, destroyed, local_workspace, manifest
+from tests.support.private_hosts import PrivateHost, private_host
+
+TENANT = "pagila"
+VENDOR = "vera@vendor.example"
+DUMP = CHECKOUT.parent / "shared" / "data" / "pagila.sql.gz"
+RENTALS = "SELECT count(*), count(DISTINCT customer_id), max(rental_date)::text FROM rental"
+PAID = "SELECT count(*), sum(amount)::text FROM payment"
+
+
+@pytest.fixture
+def legacy(tmp_path: Path) -> Iterator[PrivateHost]:
+    with private_host("old", tmp_path) as host:
+        host.psql("postgres", "CREATE DATABASE pagila")
+        host.psql("pagila", gzip.decompress(DUMP.read_bytes()).decode())
+        (host.folder / "etc" / "superuser").chmod(0o600)
+        (host.folder / "etc" / "ca.pem").write_text(host.ca)
+        covers = host.folder / "covers" / "A–C"
+        covers.mkdir(parents=True)
+        for number in range(20):
+            (covers / f"{number}.img").write_bytes(os.urandom(number * 1000))
+        yield host
+
+
+@pytest.fixture
+def operator(tmp_path: Path, legacy: PrivateHost) -> Iterator[Operator]:
+    workspace = local_workspace(tmp_path, TENANT)
+    (tmp_path / "fabfile.py").symlink_to(CHECKOUT / "fabfile.py")
+    shutil.copy(CHECKOUT / "examples/alpenblick/stacks/rates.yaml", workspace.stacks)
+    described: dict[str, Any] = manifest(TENANT)
+    described["window"].update(opens_at="2027-07-01T17:00:00+02:00", closes_at="2027-07-02T12:00:00+02:00")
+    described["application"]["settings"]["database"] = TENANT
+    described["legacy"] = {
+        "hosts": [{"name": "old", "ssh_config": "old/etc/ssh_config", "ssh_alias": "old"}],
+        "databases": [
+            {
+                "name": "rental-store",
+                "host": "old",
+                "port": legacy.pg_port,
+                "dbname": TENANT,
+                "user": "postgres",
+                "password_file": "old/etc/superuser",
+                "ca_file": "old/etc/ca.pem",
+            }
+        ],
+        "files": [{"name": "covers", "host": "old", "path": "covers"}],
+    }
+    (workspace.stacks / f"{TENANT}.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
+    keys = signing_keys(workspace, described["contacts"]["responsible"]["email"], VENDOR)
+    with destroyed(Stack(workspace, f"{TENANT}-test")), destroyed(Stack(workspace, f"{TENANT}-prod")):
+        yield Operator(workspace, TENANT, keys, VENDOR)
+
+
+@pytest.mark.shared
+def test_a_database_of_others_moves_whole(operator: Operator, legacy: PrivateHost) -> None:
+    """Pagila, with its partitions, functions and odd names, moves by the BESA playbook; its site opens."""
+    said = operator.carry_on()
+    assert said.code == 0, said.text
+
+    case = operator.case
+    assert [phase.state for phase in status.of(case).phases] == ["finished"] * 3
+    comparison = case.read_evidence("comparison", Comparison)
+    assert comparison.agrees, comparison.summary
+    assert comparison.differing_rows == 0
+    assert comparison.rows > 60_000
+    assert case.read_evidence("golive", GoLive).passed
+    assert case.read_evidence("assessment", Assessment).mode == "bulk"
+    assert case.read_evidence("stop", Stop).kept
+
+    with Hosts(operator.workspace, case.manifest) as hosts:
+        assert door.seen_open(hosts.site())
+        with site_database(hosts, role="application").opened() as site, legacy.connect(TENANT) as left:
+            for query in (RENTALS, PAID):
+                assert site.execute(query).fetchall() == left.execute(query).fetchall()
+            assert left.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+        found = hosts.target().run(f"find {hosts.site().files} -type f -printf '%P %s\n' | sort", hide=True)
+    sizes = sorted(f"A–C/{number}.img {number * 1000}" for number in range(20))
+    assert sorted(found.stdout.replace("covers/", "").splitlines()) == sizes
