@@ -125,7 +125,7 @@ class Demo:
         lines = {
             "site": f"{prepared_url(prepared)} (open; agreed name {agreed.site_name})",
             "stop": f"{stop.actual_seconds:.1f} s, offered at most {stop.predicted_high_seconds or 0:.0f} s",
-            "messages lost": f"{interfaces.lost} ({interfaces.duplicates} duplicated; {waited} waited meanwhile)",
+            "messages lost": f"{interfaces.lost} ({interfaces.duplicates} duplicated, {waited} waited)",
             "rows differing": f"{comparison.differing_rows} of {comparison.rows} compared by content",
             "legacy since": f"read-only; {workload['writes_acknowledged']} writes until then, "
             f"{workload['reads']} reads and counting",
