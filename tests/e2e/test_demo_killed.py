@@ -94,5 +94,5 @@ def test_a_demo_killed_at_ten_random_moments_ends_the_same_way(demo: KilledDemo)
     place = page.paths(case)
     assert seal.check(case, place.page, place.facts) == []
     # The last start may only have printed the figures; those are the same figures.
-    assert re.search(r"messages lost +0 \(0 duplicated,, demo.log.read_text())
+    assert re.search(r"messages lost +0 \(0 duplicated,", demo.log.read_text())
     assert re.search(r"rows differing +0 of \d+", demo.log.read_text())
