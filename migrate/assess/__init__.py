@@ -8,6 +8,7 @@ wanted; the legacy system is left exactly as it was.
 import hashlib
 from datetime import UTC, datetime
 
+from migrate import position
 from migrate.assess.database import measure_database
 from migrate.assess.estimate import choose_mode, estimate_stop
 from migrate.assess.facts import Assessment, Fingerprint, Target
@@ -19,14 +20,24 @@ from migrate.databases import legacy_database, site_database
 from migrate.step import Progress
 from provisioning.errors import BasculeError
 
-__all__ = ["Assessment", "assess", "measure"]
+__all__ = ["Assessment", "assess", "is_kept", "measure"]
 
 
 def assess(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
-    """Measure, and keep the result as evidence ``assessment``."""
+    """
+    Measure, and keep the result as evidence ``assessment`` as long as the tenant works on legacy.
+
+    From the freeze on, what the move was planned with stays; a look at legacy later is a look only.
+    """
     assessment = measure(case, hosts, progress)
-    case.write_evidence("assessment", assessment)
+    if is_kept(case):
+        case.write_evidence("assessment", assessment)
     return assessment
+
+
+def is_kept(case: Case) -> bool:
+    """Tell whether what is measured now takes the place of what was measured before."""
+    return position.standing(case.journal).legacy == "writable"
 
 
 def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:

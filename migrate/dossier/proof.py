@@ -25,6 +25,8 @@ def verdict(case: Case) -> Verdict:
         return Verdict("The site is open and verified", "good")
     if standing.door == "open":
         return Verdict("The site is open, its verification is not on record", "bad")
+    if standing.door in ("closed", "suspended") and case.journal.last("point-of-no-return"):
+        return Verdict(f"Moved, and its door was put to {standing.door} by hand", "warn")
     if "uncertain" in (standing.door, standing.legacy):
         return Verdict(f"Under way or cut short: {standing}", "warn")
     if case.journal.last("fallback"):

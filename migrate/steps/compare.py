@@ -1,7 +1,8 @@
 """
 The step that compares by content: every row of every database, every file of every tree.
 
-Promise: any difference stops the move; the verdict is of this attempt and is kept as evidence.
+Promise: any difference stops the move; the verdict is of this attempt and is kept as evidence. Only the
+step keeps one: a look by hand never takes the place of what a move was decided on.
 """
 
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from migrate.step import Result, StepContext, step
 
 
 def compare_all(ctx: StepContext) -> Comparison:
-    """Compare every database and tree of the tenant with its site's, and keep the verdict."""
+    """Compare every database and tree of the tenant with its site's; reads only and keeps nothing."""
     started_at = datetime.now(UTC)
     found: list[DatabaseComparison] = []
     for database in ctx.manifest.legacy.databases:
@@ -31,15 +32,13 @@ def compare_all(ctx: StepContext) -> Comparison:
             )
         )
     trees = tuple(compare_tree(tree) for tree in files.trees(ctx.hosts))
-    comparison = Comparison(
+    return Comparison(
         attempt=ctx.attempt,
         started_at=started_at,
         ended_at=datetime.now(UTC),
         databases=tuple(found),
         trees=trees,
     )
-    ctx.case.write_evidence("comparison", comparison)
-    return comparison
 
 
 @step("compare-content")
@@ -47,6 +46,7 @@ def compare_content(ctx: StepContext) -> Result:
     """Compare every row, sequence, large object, definition and file on both sides."""
     require_held(ctx)
     comparison = compare_all(ctx)
+    ctx.case.write_evidence("comparison", comparison)
     # A write that went round the freeze while tables were read would make the verdict about nothing.
     require_held(ctx)
     ctx.progress.say(comparison.summary)
@@ -54,8 +54,12 @@ def compare_content(ctx: StepContext) -> Result:
     return {"summary": comparison.summary, "rows": comparison.rows}
 
 
-def require_agreement(comparison: Comparison) -> None:
+def require_agreement(comparison: Comparison, *, state: str = "", next_step: str = "") -> None:
     """
+    Args:
+        state: Where things stand, when whoever asks knows more than the run.
+        next_step: What a person who asked by hand types next.
+
     Raises:
         DifferenceError: The sides differ; names what.
     """
@@ -79,7 +83,9 @@ def require_agreement(comparison: Comparison) -> None:
     ]
     shown = "\n".join(lines[:40])
     more = f"\n  and {len(lines) - 40} more, in the dossier" if len(lines) > 40 else ""
-    raise DifferenceError(f"source and target differ: {comparison.summary}\n{shown}{more}")
+    raise DifferenceError(
+        f"source and target differ: {comparison.summary}\n{shown}{more}", state=state, next_step=next_step
+    )
 
 
 def _count(rows: int | None) -> str:

@@ -12,7 +12,7 @@ from invoke.context import Context
 from pydantic import ValidationError
 from rich.filesize import decimal
 
-from migrate.assess import Assessment
+from migrate.assess import Assessment, is_kept
 from migrate.assess import assess as measure_all
 from migrate.connections import Hosts
 from migrate.errors import Refused
@@ -36,6 +36,8 @@ def assess(_: Context, tenant: str, json: bool = False) -> None:
         print(found.model_dump_json())
         return
     _show(found)
+    if not is_kept(case):
+        print("not kept: legacy is frozen or left, and what the move was planned with stays")
     print(f"Next: fab run --tenant {tenant}")
 
 

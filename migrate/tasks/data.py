@@ -4,7 +4,7 @@ Commands on the freeze, by hand: for a try beforehand, or when somebody has to s
 Promise: the lease lifts a freeze by itself, whoever forgot to.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fabric import Connection, task
 
@@ -41,6 +41,8 @@ def freeze(_c: Connection, tenant: str, lease_seconds: int = BY_HAND_SECONDS) ->
                 if any(lease.look().attempt == attempt for lease in freezing.leases(ctx)):
                     freezing.unfreeze(ctx, "the freeze by hand failed")
                 raise
+            until = datetime.now(UTC) + timedelta(seconds=done.lease_seconds)
+            case.journal.append("legacy", tenant, state="read-only", until=until.isoformat())
     print(f"read-only since {done.frozen_at:%H:%M:%S} UTC, for {done.lease_seconds} s")
     print(f"Next: fab unfreeze --tenant {tenant}")
 
@@ -60,6 +62,7 @@ def unfreeze(_c: Connection, tenant: str, after_going_live: bool = False) -> Non
             ctx = StepContext(case, hosts, screen(), attempt="")
             _require_no_live_site(ctx.case, ctx, allowed=after_going_live)
             found = freezing.unfreeze(ctx, "unfrozen by hand")
+            case.journal.append("legacy", tenant, state="writable")
     for host, seen in found.items():
         print(f"{host}: {'nothing was frozen' if seen.state == 'absent' else 'writable'}")
 

@@ -48,7 +48,7 @@ def check(_c: Connection, json: bool = False) -> None:
         "substrate": "local or aws.",
         "language": "In which its documents are written.",
         "time-zone": "In which its window is agreed, such as Europe/Zurich.",
-        "json": "The files that were written as one JSON object; asks nothing.",
+        "json": "One JSON object instead of lines: the files that were written.",
     },
     # Otherwise technical-email would take -h, by which everybody asks for help.
     auto_shortflags=False,
@@ -78,7 +78,7 @@ def new_tenant(
         "technical_name": technical_name,
         "technical_email": technical_email,
     }
-    with for_a_person():
+    with for_a_person(as_json=json):
         asked = {key: Prompt.ask(question) for key, question in missing_answers(given).items()}
         answers = Answers(
             **{**given, **asked},
@@ -88,9 +88,16 @@ def new_tenant(
             time_zone=time_zone,
         )
         workspace = Workspace.find()
-        for path in write_tenant(workspace, answers, datetime.now(UTC)):
-            print(f"wrote {path.relative_to(workspace.root)}")
-    print("Next: fill in legacy:, then fab check")
+        written = [
+            str(path.relative_to(workspace.root))
+            for path in write_tenant(workspace, answers, datetime.now(UTC))
+        ]
+    if json:
+        print(dumps({"written": written}))
+        return
+    for name in written:
+        print(f"wrote {name}")
+    print(f"Next: fill in legacy: of stacks/{answers.tenant}.yaml, then fab check")
 
 
 @task(name="schema")

@@ -1,5 +1,6 @@
 """Where legacy and site stand, as the journal tells it."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,18 @@ def test_a_freeze_counts_however_the_playbook_words_it(tmp_path: Path, step: str
         assert standing(journal).legacy == told
     journal.append("done", "freeze-legacy-twice")
     assert standing(journal).legacy == "writable"
+
+
+def test_what_was_done_by_hand_counts_as_well(tmp_path: Path) -> None:
+    """Status tells a door and a freeze that somebody moved by hand; a test site's door is none of it."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("done", "freeze-legacy")
+    journal.append("done", "open-door")
+    journal.append("door", "birke-prod", state="suspended", reason="Back on Monday")
+    journal.append("legacy", "birke", state="writable")
+    journal.append("door", "birke-test", state="open", reason="")
+    assert str(standing(journal)) == "Legacy is writable; the site is suspended."
+    for minutes, told in ((-1, "writable"), (1, "read-only")):
+        until = datetime.now(UTC) + timedelta(minutes=minutes)
+        journal.append("legacy", "birke", state="read-only", until=until.isoformat())
+        assert standing(journal).legacy == told
