@@ -14,11 +14,15 @@ from fabric import Connection
 from invoke.exceptions import CommandTimedOut
 from pydantic import TypeAdapter, ValidationError
 
+from migrate.case import Case
+from migrate.connections import Hosts
 from migrate.errors import ConnectionFailed, Refused, VerificationError
+from migrate.lock import held
 from migrate.waiting import wait_until
 from migrate.web import ask
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
+from provisioning.manifest import Environment
 from provisioning.site import DoorState, SiteOutputs
 
 COMMAND_TIMEOUT_SECONDS = 20
@@ -110,6 +114,28 @@ def flip(connection: Connection, site: SiteOutputs, state: DoorState, reason: st
             f"the door of {_stack(site)} is {state} on its host, yet {site.url} does not show it",
             next_step=f"see the web server's log on {site.ssh.alias}",
         )
+
+
+def set_by_hand(case: Case, hosts: Hosts, environment: Environment, state: DoorState, reason: str) -> None:
+    """
+    Put a site's door to `state` outside a move: on the host, from outside and in its program.
+
+    Raises:
+        Refused: A run is at work on the tenant, or the door of a prod site that never went live would open.
+        SiteError: It was not done, or program and site differ afterwards.
+    """
+    stack = Stack(case.workspace, case.manifest.stack(environment))
+    with held(case.folder, case.manifest.tenant):
+        # Only the go-live suite opens a door for the first time.
+        if state == "open" and environment == "prod" and case.journal.last("opening", stack.name) is None:
+            raise Refused(
+                f"{stack.name} has not gone live; its door is opened by a move that passed the go-live suite",
+                state="The door stays as it is.",
+                next_step=f"fab run --tenant {case.manifest.tenant}",
+            )
+        flip(hosts.target(environment), hosts.site(environment), state, reason)
+        declare(stack, state, reason)
+        case.journal.append("door", stack.name, state=state, reason=reason)
 
 
 def declare(stack: Stack, state: DoorState, reason: str = "") -> None:

@@ -171,7 +171,7 @@ def test_no_hand_opens_a_prod_site_that_never_went_live(site: GoLiveSite) -> Non
     assert refused.stderr.startswith("golive-prod has not gone live;")
     with held(site.case.folder, TENANT):
         refused = run_fab(site, *words)
-    assert (refused.returncode, f"pid {os.getpid()}" in refused.stderr) == (1, True)
+    assert (refused.returncode, f"process {os.getpid()}" in refused.stderr) == (1, True)
 
 
 def test_a_suite_that_fails_ends_the_step(ctx: StepContext, site: GoLiveSite) -> None:
