@@ -5,17 +5,17 @@ Promise: ``prod`` is protected unless its configuration says otherwise; a wrong 
 configuration ends the program before any resource is declared, with its text alone.
 """
 
-from typing import get_args
+import importlib
+from typing import Any, get_args
 
 import pulumi
 from pydantic import TypeAdapter, ValidationError
 
 from provisioning.errors import BasculeError, ManifestError, WorkspaceError
-from provisioning.local.components import running_workspace
-from provisioning.local.site import Site, SiteArgs
 from provisioning.manifest import Environment, HostName, Manifest
 from provisioning.manifest_file import load_manifest
-from provisioning.site import DoorState
+from provisioning.running import running_workspace
+from provisioning.site import DoorState, SiteArgs
 
 
 def environment_of(stack: str) -> tuple[str, Environment]:
@@ -72,27 +72,38 @@ def named_as_agreed(manifest: Manifest, config: pulumi.Config) -> Manifest:
     return manifest.model_copy(update={"site_name": name})
 
 
+def site_on(manifest: Manifest) -> Any:
+    """
+    Return the ``Site`` component of the manifest's substrate: one folder each, nothing to be entered here.
+
+    Raises:
+        ManifestError: There is no such folder.
+    """
+    try:
+        return importlib.import_module(f"provisioning.{manifest.substrate}.site").Site
+    except ModuleNotFoundError as error:
+        if error.name and not error.name.startswith(f"provisioning.{manifest.substrate}"):
+            raise
+        raise ManifestError(
+            f"{manifest.tenant}: there is no substrate {manifest.substrate!r} yet",
+            next_step="use substrate: local",
+        ) from None
+
+
 def declare() -> None:
     """Declare the site of the stack that runs, and export the site contract."""
     tenant, environment = environment_of(pulumi.get_stack())
     config = pulumi.Config("bascule")
     manifest = named_as_agreed(load_manifest(running_workspace(), tenant), config)
-    if manifest.substrate != "local":
-        raise ManifestError(
-            f"{tenant}: there is no substrate {manifest.substrate!r} yet", next_step="use substrate: local"
-        )
     protected = config.get_bool("protect")
-    site = Site(
-        tenant,
-        SiteArgs(
-            manifest=manifest,
-            environment=environment,
-            door=door_of(config),
-            door_reason=config.get("doorReason") or "",
-            address=config.get("address"),
-        ),
-        pulumi.ResourceOptions(protect=environment == "prod" if protected is None else protected),
+    args = SiteArgs(
+        manifest=manifest,
+        environment=environment,
+        door=door_of(config),
+        door_reason=config.get("doorReason") or "",
     )
+    protect = environment == "prod" if protected is None else protected
+    site = site_on(manifest)(tenant, args, pulumi.ResourceOptions(protect=protect))
     for name, value in site.outputs.items():
         pulumi.export(name, value)
 

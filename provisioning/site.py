@@ -2,19 +2,30 @@
 The site contract: what a site takes and what it must give back, on any substrate.
 
 Promise: whoever reads `SiteOutputs` needs to know nothing of the substrate. A substrate is one
-folder with a ``Site`` component whose outputs have these names; `migrate/` and the go-live
-suite read them from the stack and nothing else.
+folder, ``provisioning/<substrate>/site.py``, with a component ``Site(name, SiteArgs, opts)`` whose
+`outputs` have these names; `migrate/` and the go-live suite read them from the stack and nothing else.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from provisioning.manifest import Environment
+from provisioning.manifest import Environment, Manifest
 
 DoorState = Literal["closed", "open", "suspended"]
 """closed: 503 with a page that says when it opens, only the verification path answers. open: users
 are let in. suspended: 503 with the reason; the data stay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteArgs:
+    """What a site takes, on any substrate. Size and names are in the manifest."""
+
+    manifest: Manifest
+    environment: Environment
+    door: DoorState = "closed"
+    door_reason: str = ""
 
 
 class _Output(BaseModel):

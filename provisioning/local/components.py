@@ -6,11 +6,9 @@ Promise: whoever composes a `Machine` and a `DatabaseServer` gets keys, certific
 keys with them, and never has to invent a port.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from pulumi import ComponentResource, Input, Output, ResourceOptions, get_root_directory, get_stack
+from pulumi import ComponentResource, Input, Output, ResourceOptions, get_stack
 
 from provisioning.local import ports
 from provisioning.local.operator import operator
@@ -23,7 +21,7 @@ from provisioning.local.resources import (
     Password,
     SshKey,
 )
-from provisioning.workspace import Workspace
+from provisioning.running import running_workspace
 
 _SSH_CONFIG = """\
 Host {alias}
@@ -38,17 +36,6 @@ Host {alias}
     HostKeyAlgorithms ssh-ed25519
     PasswordAuthentication no
 """
-
-
-def running_workspace() -> Workspace:
-    """
-    Return the workspace of the running program.
-
-    Not found from the current folder: where the workspace links to this package, that is elsewhere.
-    """
-    if "BASCULE_WORKSPACE" in os.environ:
-        return Workspace.find()
-    return Workspace(Path(get_root_directory()).resolve())
 
 
 def address_of_stack(chosen: str | None = None) -> str:

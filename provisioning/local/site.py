@@ -4,13 +4,12 @@ A tenant's site on the local substrate: what `provisioning.site` asks for, from 
 Promise: its `outputs` are those of `SiteOutputs`, with every secret in them marked as secret.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
-from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi import ComponentResource, Config, Input, Output, ResourceOptions
 
 from provisioning.local import ports
-from provisioning.local.components import DatabaseServer, Machine, address_of_stack, running_workspace
+from provisioning.local.components import DatabaseServer, Machine, address_of_stack
 from provisioning.local.kinds.web import VERIFICATION_PATH
 from provisioning.local.resources import (
     BackupSchedule,
@@ -23,22 +22,10 @@ from provisioning.local.resources import (
     Program,
     WebServer,
 )
-from provisioning.manifest import Environment, Manifest
-from provisioning.site import DoorState
+from provisioning.running import running_workspace
+from provisioning.site import SiteArgs
 
 _APPLICATION_SOCKET = "run/app.sock"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SiteArgs:
-    """What a site takes, on any substrate."""
-
-    manifest: Manifest
-    environment: Environment
-    door: DoorState = "closed"
-    door_reason: str = ""
-    address: str | None = None
-    """Instead of the address derived from workspace and stack."""
 
 
 class Site(ComponentResource):
@@ -52,7 +39,7 @@ class Site(ComponentResource):
         self._child = ResourceOptions(parent=self)
         self._args, self._name = args, name
         manifest, sizing = args.manifest, args.manifest.sizing_of(args.environment)
-        address = address_of_stack(args.address)
+        address = address_of_stack(Config("bascule").get("address"))
 
         machine = Machine(
             name,
