@@ -20,8 +20,6 @@ from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import TypeAdapter
-from weasyprint import HTML
-from weasyprint.urls import URLFetcher
 
 from migrate.case import Case
 from migrate.rates import Language, Vendor, Words
@@ -142,6 +140,10 @@ def render_html(template: str, voice: Voice, **content: Any) -> str:
 
 def render(template: str, voice: Voice, **content: Any) -> bytes:
     """Return a document as PDF/UA, the kind that a screen reader can read."""
+    # Takes longer to load than most commands run, and few of them write a PDF.
+    from weasyprint import HTML
+    from weasyprint.urls import URLFetcher
+
     # Templates hold all they need; a URL to load in one is a mistake, and stops here.
     nothing = URLFetcher(allowed_protocols=(), fail_on_errors=True)
     html = HTML(string=render_html(template, voice, **content), url_fetcher=nothing)

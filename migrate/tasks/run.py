@@ -12,7 +12,6 @@ from fabric import Task, task
 from invoke.context import Context
 
 from migrate import playbook, status
-from migrate import run as capability
 from migrate.errors import Refused
 from migrate.progress import screen
 from migrate.tasks.edge import for_a_person, open_case
@@ -33,6 +32,9 @@ def _carry_on(tenant: str, as_json: bool, command: str | None, accepted_by: str 
             if only is None:
                 raise Refused(f"playbook {case.manifest.playbook} has no phase for fab {command}",
                               next_step=f"fab status --tenant {tenant}")  # fmt: skip
+        # Brings DBOS and SQLAlchemy with it, which no other command should have to wait for.
+        from migrate import run as capability
+
         capability.run(
             case, screen(sys.stderr if as_json else sys.stdout), only=only, accepted_by=accepted_by
         )

@@ -1,0 +1,17 @@
+"""The command line as a whole: what it costs to start any of its commands."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("heavy", ["dbos", "sqlalchemy", "weasyprint"])
+def test_commands_do_not_load_what_few_of_them_need(heavy: str) -> None:
+    """Durable runs and PDF are loaded by those who run and print, so that status answers at once."""
+    program = f"import fabfile, sys; sys.exit({heavy!r} in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, check=False).returncode == 0
