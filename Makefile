@@ -46,4 +46,4 @@ setup: ## Set up what is missing, and nothing else
 	@scripts/setup --engine=$(or $(ENGINE),required)
 
 clean: ## End this checkout's hosts; throw away caches, reports and the demo
-	@$(PYTHON) -m scripts.clean
+	@[ ! -x $(PYTHON) ] || $(PYTHON) -m scripts.clean

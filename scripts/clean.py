@@ -28,10 +28,11 @@ def clean(checkout: Path) -> list[str]:
     """End hosts, remove demo and caches; return what was done, a line each."""
     done = []
     demo = checkout / "demo"
-    for host in hosts(Workspace(demo)):
-        Supervisor(host).stop()
-        host.remove_all()
-        done.append(f"removed the demo's host {host.folder.name}")
+    for workspace in (demo, demo / "legacy"):  # the legacy system is a Pulumi project of its own
+        for host in hosts(Workspace(workspace)):
+            Supervisor(host).stop()
+            host.remove_all()
+            done.append(f"removed the demo's host {host.folder.name}")
     for host in hosts(Workspace(checkout)):
         Supervisor(host).stop()
         done.append(f"ended {host.folder.name}; its data stay")

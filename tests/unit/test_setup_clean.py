@@ -22,7 +22,8 @@ def test_demo_goes_and_own_data_stay(tmp_path: Path) -> None:
     (tmp_path / "demo" / "stacks").mkdir(parents=True)
     (tmp_path / ".state").mkdir()
     (tmp_path / ".coverage").write_text("")
-    kept, thrown = host_of(own, "alpha-prod"), host_of(demo, "beta-test")
+    legacy = Workspace(tmp_path / "demo" / "legacy")
+    kept, thrown, left = host_of(own, "alpha-prod"), host_of(demo, "beta-test"), host_of(legacy, "beta-legacy")
     try:
         command = [*operator().switch, "sleep", "600"]
         server = subprocess.Popen(command, env=kept.environment(), stdin=subprocess.DEVNULL)
@@ -32,11 +33,13 @@ def test_demo_goes_and_own_data_stay(tmp_path: Path) -> None:
         assert server.wait(timeout=20) != 0
         assert done == [
             "removed the demo's host beta-test",
+            "removed the demo's host beta-legacy",
             "ended alpha-prod; its data stay",
             "removed demo",
             "removed .coverage",
         ]
         assert not thrown.exists
+        assert not left.exists
         assert kept.path("data").is_dir()
         assert sorted(path.name for path in tmp_path.iterdir()) == [".state"]
         assert clean(tmp_path) == ["ended alpha-prod; its data stay"]
