@@ -23,7 +23,7 @@ from provisioning.engine import Stack
 from provisioning.workspace import Workspace
 
 FAB = Path(sys.prefix) / "bin" / "fab"
-LONGEST_SECONDS = 280
+LONGEST_SECONDS = 600
 FAILED, WAITING, DIFFERS = 1, 3, 4
 """Exit statuses of `fab`, as `migrate.tasks.edge` tells them."""
 
@@ -122,7 +122,7 @@ class Operator:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                print(process.communicate()[0])  # how far it came, for whoever reads why a test failed
 
     def fab(self, *words: str) -> Said:
         """Run a `fab` command to its end."""
