@@ -23,7 +23,11 @@ def test_demo_goes_and_own_data_stay(tmp_path: Path) -> None:
     (tmp_path / ".state").mkdir()
     (tmp_path / ".coverage").write_text("")
     legacy = Workspace(tmp_path / "demo" / "legacy")
-    kept, thrown, left = host_of(own, "alpha-prod"), host_of(demo, "beta-test"), host_of(legacy, "beta-legacy")
+    kept, thrown, left = (
+        host_of(own, "alpha-prod"),
+        host_of(demo, "beta-test"),
+        host_of(legacy, "beta-legacy"),
+    )
     try:
         command = [*operator().switch, "sleep", "600"]
         server = subprocess.Popen(command, env=kept.environment(), stdin=subprocess.DEVNULL)
