@@ -227,14 +227,14 @@ def database(hosts: Hosts, environment: Environment) -> Database:
 
 
 @pytest.fixture(scope="session")
-def reach(
-    hosts: Hosts, site: SiteOutputs, environment: Environment, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Tunnelled]:
+def reach(hosts: Hosts, site: SiteOutputs, environment: Environment) -> Iterator[Tunnelled]:
     """The way to the database's port."""
-    ca_file = tmp_path_factory.mktemp("reach") / "ca.pem"
-    ca_file.write_text(site.database.ca)
-    with Tunnel(hosts.target(environment), site.database.host, site.database.port) as tunnel:
-        yield Tunnelled(site, tunnel.port, ca_file)
+    # pytest's own temporary folders outlive the run, and the operator's machine is no test machine.
+    with tempfile.TemporaryDirectory(prefix="bascule-golive-") as folder:
+        ca_file = Path(folder) / "ca.pem"
+        ca_file.write_text(site.database.ca)
+        with Tunnel(hosts.target(environment), site.database.host, site.database.port) as tunnel:
+            yield Tunnelled(site, tunnel.port, ca_file)
 
 
 @pytest.fixture
