@@ -9,7 +9,7 @@ freezes without a late write; waiting for sessions that are still starting close
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
 
@@ -50,6 +50,7 @@ class FrozenDatabase(Evidence):
     name: str
     dbname: str
     frozen_at: AwareDatetime
+    """Just before the first statement, also where a crash made a second one necessary."""
     seconds: float
     """From the first statement until no session could write any more."""
     ended: tuple[EndedSession, ...]
@@ -61,14 +62,15 @@ def make_read_only(
     legacy: Database,
     database: LegacyDatabase,
     *,
-    protect: Callable[[str, Endpoint, str], None],
+    protect: Callable[[str, Endpoint, str], datetime],
     grace_seconds: float = GRACE_SECONDS,
 ) -> FrozenDatabase:
     """
     Make a database read-only and end every session that could still write.
 
     Args:
-        protect: Called with name, endpoint and SQL before anything changes: keeps what lifts the freeze.
+        protect: Called with name, endpoint and SQL before anything changes: keeps what lifts the freeze,
+            and returns when it first did.
         grace_seconds: How long an open transaction may take to end by itself.
 
     Raises:
@@ -80,9 +82,8 @@ def make_read_only(
         session.execute("SET default_transaction_read_only = off")
         _refuse_prepared(session, database)
         settings = _rows(session, "freeze_settings")
-        protect(database.name, legacy.endpoint, _restoring(database.dbname, settings))
+        frozen_at = protect(database.name, legacy.endpoint, _restoring(database.dbname, settings))
         _set_read_only(session, database, settings)
-        frozen_at = datetime.now(UTC)
         ended = _end_older_sessions(session, database, grace_seconds)
         # Once more: one may have been prepared until just now.
         _refuse_prepared(session, database)

@@ -107,12 +107,15 @@ def write_file(connection: Connection, path: str, content: bytes, *, mode: str =
 
 def write_folder(
     connection: Connection, folder: str, contents: Mapping[str, bytes], *, then: str = "", doing: str
-) -> None:
+) -> str:
     """
-    Make a folder anew with these files, all of it for its user only, and go on with `then`, in one command.
+    Make a folder anew with these files, for its user only, and go on with `then`, all in one command.
 
     Args:
         then: A script that runs in the login folder when everything is written.
+
+    Returns:
+        What `then` said.
 
     Raises:
         MigrationError: Something of it failed.
@@ -125,7 +128,7 @@ def write_folder(
             tar.addfile(entry, io.BytesIO(content))
     here = quote(folder)
     unpack = f"umask 077; rm -rf {here} && mkdir -p {here} && tar -xof - -C {here} || exit 1\n"
-    run(connection, unpack + then, stdin=packed.getvalue(), doing=doing)
+    return run(connection, unpack + then, stdin=packed.getvalue(), doing=doing).text
 
 
 def read_file(connection: Connection, path: str, *, timeout_seconds: float = 600) -> bytes:

@@ -10,6 +10,7 @@ Lies in ``.bascule/lease/<tenant>`` below the login folder (mode 0700); see keep
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 from shlex import quote
 from time import monotonic_ns
@@ -144,8 +145,13 @@ class Lease:
             self._keep(seen.attempt, seen.seconds)
         return seen
 
-    def protect(self, name: str, endpoint: Endpoint, restore_sql: str) -> None:
-        """Put on the host what lifts the freeze of one database; what is there already stays as it is."""
+    def protect(self, name: str, endpoint: Endpoint, restore_sql: str) -> datetime:
+        """
+        Put on the host what lifts the freeze of one database; what is there already stays as it is.
+
+        Returns:
+            When this was first done in this lease: now, or before the crash that is made up for.
+        """
         stem, ca = f"restore-{name}", f"ca-{name}.pem"
         contents = {
             # Relative: the lease's own folder is where psql runs.
@@ -153,16 +159,19 @@ class Lease:
             f"{stem}.sql": restore_sql.encode(),
             f"pgpass-{name}": endpoint.pgpass,
             ca: endpoint.ca.encode(),
+            f"frozen-{name}": datetime.now(UTC).isoformat().encode(),
         }
         # Never replaced: a repeated freeze would take its own setting for the one from before.
+        # mv goes by name, so the .sql, which makes the rest count, comes last.
         then = (
             f"cd {quote(self.folder)} || exit 1; [ -e {stem}.sql ] || mv ../{self.tenant}.parts/* .; "
-            f"[ -e {stem}.sql ] && rm -rf ../{self.tenant}.parts"
+            f"[ -e {stem}.sql ] && rm -rf ../{self.tenant}.parts && cat frozen-{name}"
         )
         parts = f".bascule/lease/{self.tenant}.parts"
-        remote.write_folder(
+        said = remote.write_folder(
             self.connection, parts, contents, then=then, doing="keeping what lifts the freeze"
         )
+        return datetime.fromisoformat(said)
 
     def commit(self, attempt: str) -> None:
         """

@@ -11,7 +11,8 @@ cores; pgcopydb is not used since it ended with success where rows were missing.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -35,7 +36,7 @@ _DUMP = """
 export PGPASSFILE=./pgpass PGCLIENTENCODING=UTF8
 rm -rf data
 pg_dump --format=directory --compress=0 --jobs={workers} --file=data --no-publications --no-subscriptions \\
-    --no-tablespaces --no-security-labels --dbname="$(cat source)"
+    --no-tablespaces --no-security-labels --dbname="$(cat source)" && pg_restore --list data
 status=$?
 rm -f pgpass
 exit $status
@@ -47,6 +48,7 @@ pg_restore --dbname="$(cat target)" --role="$(cat owner)" --jobs={workers} --no-
     --no-tablespaces --use-list=contents {dump}/data
 status=$?
 rm -f pgpass
+[ $status -ne 0 ] || rm -rf {dump}/data
 exit $status
 """
 
@@ -70,15 +72,18 @@ class PostgresqlBulk:
         """Dump, restore, grant and analyse; what this attempt has finished already is not done again."""
         begun, stages = monotonic(), dict[str, float]()
         size = _size(task.source)
-        self._check(task, size)
 
         def stage(name: str, work: Callable[[], None]) -> None:
             started = monotonic()
             work()
             stages[name] = round(monotonic() - started, 3)
 
-        stage("dump", lambda: self._dump(task, progress, size["data_bytes"]))
-        stage("restore", lambda: self._restore(task, progress, size["database_bytes"]))
+        _, restore = self._jobs(task)
+        seen = restore.look()
+        attached = seen.state in ("running", "finished") and seen.spec == task.attempt
+        if not attached:
+            stage("dump", lambda: self._dump(task, size, progress))
+        stage("restore", lambda: self._restore(task, size["database_bytes"], progress, attached=attached))
         with task.target.opened(role=task.owner) as session:
             try:
                 stage("grants", lambda: _grant(session, task.application))
@@ -90,7 +95,6 @@ class PostgresqlBulk:
                     next_step="fab run",
                 ) from error
             arrived = _size_of(session)
-        self._jobs(task)["dump"].discard()
         return Copied(
             name=task.name,
             mode="bulk",
@@ -104,14 +108,17 @@ class PostgresqlBulk:
 
     def empty(self, task: Task) -> None:
         """End both jobs, and drop what the owner role owns in the target database."""
-        for job in self._jobs(task).values():
+        for job in self._jobs(task):
             job.discard()
         empty_database(task.target, task.owner)
 
-    def _jobs(self, task: Task) -> dict[str, Job]:
-        return {name: Job(task.target.through, f"copy-{task.name}-{name}") for name in ("dump", "restore")}
+    def _jobs(self, task: Task) -> tuple[Job, Job]:
+        """The jobs that dump and restore, on the target's host."""
+        name = f"copy-{task.name}"
+        return Job(task.target.through, f"{name}-dump"), Job(task.target.through, f"{name}-restore")
 
     def _check(self, task: Task, size: dict[str, Any]) -> None:
+        """Refuse what could not end well, before anything is copied."""
         host = task.target.through.host
         version = remote.run(
             task.target.through, "pg_dump --version", raising=TransferError, doing="pg_dump --version"
@@ -133,7 +140,7 @@ class PostgresqlBulk:
                 state="Nothing was copied.",
                 next_step="install its package on the target's host, then fab run",
             )
-        if self._jobs(task)["dump"].look().state == "absent" and not (needed := self.estimate(task)).fits:
+        if not (needed := self.estimate(task)).fits:
             raise TransferError(
                 f"{host} has {_mib(needed.free_bytes)} MiB free, the copy of {task.source.name} needs "
                 f"{_mib(needed.needs_free_bytes)} MiB",
@@ -141,75 +148,50 @@ class PostgresqlBulk:
                 next_step=f"free {_mib(needed.needs_free_bytes - needed.free_bytes)} MiB there, then fab run",
             )
 
-    def _dump(self, task: Task, progress: Progress, data_bytes: int) -> None:
-        jobs = self._jobs(task)
-        restore = jobs["restore"].look()
-        if restore.state in ("running", "finished") and restore.spec == task.attempt:
-            return
-        source = task.source.endpoint
-        started = jobs["dump"].ensure(
-            spec=task.attempt,
-            script=_DUMP.format(workers=task.workers),
-            files={
-                "pgpass": source.pgpass,
-                "ca.pem": source.ca.encode(),
-                "source": source.conninfo(ca_file="ca.pem", application="bascule copy").encode(),
-            },
-        )
-        progress.start(f"{task.name}: dump{'' if started else ' (attached)'}", data_bytes, "bytes")
-        ended = jobs["dump"].wait(
+    def _dump(self, task: Task, size: dict[str, Any], progress: Progress) -> None:
+        """Dump the source, empty the target and start the restore."""
+        dump, restore = self._jobs(task)
+        seen = dump.look(measure="ls data/toc.dat 2>/dev/null")
+        # A restore that succeeds removes the data; one that was killed right then needs them again.
+        usable = seen.state == "running" or (seen.state == "finished" and seen.measured != "")
+        attached = usable and seen.spec == task.attempt
+        if not attached:
+            self._check(task, size)
+            source = task.source.endpoint
+            if seen.state != "absent":
+                dump.discard()
+            dump.start(
+                spec=task.attempt,
+                script=_DUMP.format(workers=task.workers),
+                files={
+                    "pgpass": source.pgpass,
+                    "ca.pem": source.ca.encode(),
+                    "source": source.conninfo(ca_file="ca.pem", application="bascule copy").encode(),
+                },
+            )
+        data_bytes = size["data_bytes"]
+        progress.start(f"{task.name}: dump{' (attached)' if attached else ''}", data_bytes, "bytes")
+        ended = dump.wait(
             measure="du -sk data 2>/dev/null | cut -f1",
             tell=lambda kib: progress.advance_to(min(int(kib or 0) * 1024, data_bytes)),
         )
-        try:
+        with _forgetting(dump):
             require_success(
                 f"pg_dump of {task.source.name}",
                 ended,
                 state="Nothing reached the target; legacy is as it was.",
                 next_step="mend the cause, then fab run",
             )
-        except TransferError:
-            jobs["dump"].discard()  # a repeat dumps anew instead of reading this failure again
-            raise
+        restore.discard()
+        empty_database(task.target, task.owner)
+        self._start_restore(task, contents=ended.log)
 
-    def _restore(self, task: Task, progress: Progress, database_bytes: int) -> None:
-        jobs = self._jobs(task)
-        seen = jobs["restore"].look()
-        attach = seen.state in ("running", "finished") and seen.spec == task.attempt
-        if not attach:
-            jobs["restore"].discard()
-            empty_database(task.target, task.owner)
-            self._start_restore(task, jobs)
-        progress.start(f"{task.name}: restore{' (attached)' if attach else ''}", database_bytes, "bytes")
-        with task.target.opened() as session:
-
-            def tell(_: str) -> None:
-                size = value(session, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
-                progress.advance_to(min(int(size), database_bytes))
-
-            ended = jobs["restore"].wait(tell=tell)
-        try:
-            require_success(
-                f"pg_restore into {task.target.name}",
-                ended,
-                state=_STATE,
-                next_step="mend the cause, then fab run: it empties the target and restores again",
-            )
-        except TransferError:
-            jobs["restore"].discard()
-            raise
-
-    def _start_restore(self, task: Task, jobs: dict[str, Job]) -> None:
-        target, dump = task.target.endpoint, jobs["dump"]
-        toc = remote.run(
-            task.target.through,
-            f"pg_restore --list {dump.folder}/data",
-            raising=TransferError,
-            doing="reading the dump's contents",
-        ).stdout.decode()
+    def _start_restore(self, task: Task, contents: str) -> None:
+        dump, restore = self._jobs(task)
+        target = task.target.endpoint
         with task.target.opened() as session:
             present = {name for name, _ in session.execute(query("transfer_extensions")).fetchall()}
-        jobs["restore"].start(
+        restore.start(
             spec=task.attempt,
             script=_RESTORE.format(workers=task.workers, dump=f"../{dump.name}"),
             files={
@@ -217,9 +199,38 @@ class PostgresqlBulk:
                 "ca.pem": target.ca.encode(),
                 "target": target.conninfo(ca_file="ca.pem", application="bascule copy").encode(),
                 "owner": task.owner.encode(),
-                "contents": without_extensions(toc, present).encode(),
+                "contents": without_extensions(contents, present).encode(),
             },
         )
+
+    def _restore(self, task: Task, database_bytes: int, progress: Progress, *, attached: bool) -> None:
+        """Wait for the restore, which is at work or done."""
+        _, restore = self._jobs(task)
+        progress.start(f"{task.name}: restore{' (attached)' if attached else ''}", database_bytes, "bytes")
+        with task.target.opened() as session:
+
+            def tell(_: str) -> None:
+                size = value(session, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
+                progress.advance_to(min(int(size), database_bytes))
+
+            ended = restore.wait(tell=tell)
+        with _forgetting(restore):
+            require_success(
+                f"pg_restore into {task.target.name}",
+                ended,
+                state=_STATE,
+                next_step="mend the cause, then fab run: it empties the target and restores again",
+            )
+
+
+@contextmanager
+def _forgetting(job: Job) -> Iterator[None]:
+    """Remove a job that failed: a repeat does its work anew instead of reading the same failure again."""
+    try:
+        yield
+    except TransferError:
+        job.discard()
+        raise
 
 
 def empty_database(target: Database, owner: str) -> None:

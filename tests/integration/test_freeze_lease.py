@@ -106,8 +106,8 @@ def test_freezing_twice_and_unfreezing_restores_what_was_set(move: Move, hosts: 
         "ALTER DATABASE besa SET default_transaction_read_only = off;"
         "ALTER ROLE nurse SET default_transaction_read_only = off",
     )
-    freeze(move.context(hosts))
-    freeze(move.context(hosts))
+    first, second = freeze(move.context(hosts)), freeze(move.context(hosts))
+    assert first.frozen_at == second.frozen_at
     assert not _writes(move)
     during = move.legacy.connect("besa")
 
