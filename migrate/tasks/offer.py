@@ -14,7 +14,7 @@ from migrate.offer import Offer, last_offer, write_offer
 from migrate.rates import load_rates
 from migrate.request import record_request
 from migrate.signatures import signature_of
-from migrate.tasks.edge import for_a_person, open_case
+from migrate.tasks.edge import before_the_move, for_a_person, open_case
 
 _POSITION = "A position of the offer, as the rate card calls it."
 
@@ -37,10 +37,10 @@ def offer(_: Context, tenant: str, replace: bool = False) -> None:
                 state="Nothing was changed.",
                 next_step=f"fab run --tenant {tenant}; or fab offer --tenant {tenant} --replace",
             )
-        request = record_request(case)
-        made = write_offer(
-            case, case.read_evidence("assessment", Assessment), request, load_rates(case.workspace)
-        )
+        with before_the_move(case):
+            request = record_request(case)
+            assessment = case.read_evidence("assessment", Assessment)
+            made = write_offer(case, assessment, request, load_rates(case.workspace))
         path = documents.write(case, "offer.pdf", "offer", vendor=made.vendor, offer=made)
     print(f"offer {made.number}: {made.currency} {made.sum.total}, valid until {made.valid_until}\n{path}")
     print(f"Next: fab run --tenant {tenant}")

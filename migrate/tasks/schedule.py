@@ -12,7 +12,7 @@ from invoke.context import Context
 from migrate import invitation
 from migrate.assess import Assessment
 from migrate.schedule import agree
-from migrate.tasks.edge import for_a_person, open_case
+from migrate.tasks.edge import before_the_move, for_a_person, open_case
 from migrate.window_rules import local_moment
 
 
@@ -33,17 +33,18 @@ def schedule(
     with for_a_person():
         case = open_case(tenant)
         wished = case.manifest.window
-        assessment = case.read_evidence("assessment", Assessment)
-        agreed = agree(
-            case,
-            assessment,
-            local_moment(opens, wished.zone) if opens else wished.opens_at,
-            local_moment(closes, wished.zone) if closes else wished.closes_at,
-            site_name=site_name or None,
-            weekend=weekend,
-            now=datetime.now(UTC),
-        )
-        path = invitation.write(case, agreed, assessment)
+        with before_the_move(case):
+            assessment = case.read_evidence("assessment", Assessment)
+            agreed = agree(
+                case,
+                assessment,
+                local_moment(opens, wished.zone) if opens else wished.opens_at,
+                local_moment(closes, wished.zone) if closes else wished.closes_at,
+                site_name=site_name or None,
+                weekend=weekend,
+                now=datetime.now(UTC),
+            )
+            path = invitation.write(case, agreed, assessment)
     print(f"{tenant}: {agreed.opens:%A %F %H:%M} to {agreed.closes:%A %F %H:%M} ({agreed.time_zone})")
     print(f"site name: {agreed.site_name}\ninvitation: {path}")
     print(f"Next: fab run --tenant {tenant}")
