@@ -36,6 +36,7 @@ elif [ -e status ]; then echo finished
 else echo died; fi
 cat spec; echo; cat status 2>/dev/null || echo -
 {measure}
+:
 """
 
 # The lock is taken by waiting: a look that happens at this very moment holds it for an instant.
