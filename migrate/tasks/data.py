@@ -32,7 +32,7 @@ def freeze(_c: Connection, tenant: str, lease_seconds: int = BY_HAND_SECONDS) ->
     with for_a_person():
         case = open_case(tenant)
         with lock.held(case.folder, tenant), Hosts(case.workspace, case.manifest) as hosts:
-            attempt = f"by-hand-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+            attempt = f"hand-{datetime.now(UTC):%Y%m%dT%H%M%S}"
             ctx = StepContext(case, hosts, screen(), attempt, {"lease_seconds": lease_seconds})
             try:
                 done = freezing.freeze(ctx)
