@@ -76,6 +76,7 @@ def test_changes_by_hand_are_named_and_put_back(standing: Standing) -> None:
     for statement in (
         "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'",
         "ALTER SYSTEM SET max_connections = '25'",
+        "ALTER SYSTEM SET work_mem = '17MB'",
         "DROP OWNED BY care_migration",
         "DROP ROLE care_migration",
         "ALTER ROLE care_app SUPERUSER PASSWORD 'guessed'",
@@ -94,6 +95,7 @@ def test_changes_by_hand_are_named_and_put_back(standing: Standing) -> None:
         ("birke-backups", "overdue"),
         ("birke-db-cluster", "max_slot_wal_keep_size", "1MB"),
         ("birke-db-cluster", "max_connections", "25"),
+        ("birke-db-cluster", "settings_by_hand", "work_mem"),
         ("birke-db-care_migration",),
         ("birke-db-care_app", "SUPERUSER", "password"),
         ("birke-database", "may_connect", "PUBLIC"),
@@ -101,6 +103,22 @@ def test_changes_by_hand_are_named_and_put_back(standing: Standing) -> None:
     )
     _repaired(standing)
     standing.sql(standing.site.database.migration, "SELECT 1")
+
+
+def test_a_role_that_was_dropped_comes_back_with_all_that_it_could_use(standing: Standing) -> None:
+    """A new application role may use what the owner made long before it, not only what comes later."""
+    owner, application = standing.site.database.owner, standing.site.database.application
+    standing.sql(owner, 'CREATE SCHEMA "Pflege"')
+    standing.sql(owner, 'CREATE TABLE "Pflege"."Zimmer é" (nr int GENERATED ALWAYS AS IDENTITY, name text)')
+    standing.as_superuser("DROP OWNED BY care_app")
+    standing.as_superuser("DROP ROLE care_app")
+    _named(standing, ("birke-db-care_app",), ("birke-database", "default_grants"))
+    _repaired(standing)
+    standing.sql(application, """INSERT INTO "Pflege"."Zimmer é" (name) VALUES ('12')""")
+    standing.as_superuser('REVOKE ALL ON TABLE "Pflege"."Zimmer é" FROM care_app')
+    _named(standing, ("birke-database", "without_grants", "Zimmer é"))
+    _repaired(standing)
+    standing.sql(owner, 'DROP SCHEMA "Pflege" CASCADE')
 
 
 def test_killed_supervisor_and_its_orphans_are_replaced(standing: Standing) -> None:

@@ -28,6 +28,12 @@ hostssl replication  all        127.0.0.0/8  scram-sha-256
 """
 
 
+_BY_HAND = """
+SELECT DISTINCT name FROM pg_file_settings WHERE sourcefile LIKE '%/postgresql.auto.conf' ORDER BY 1
+"""
+"""What somebody set by ALTER SYSTEM, past the configuration file; also what is not named here."""
+
+
 class ClusterInputs(HostedInputs):
     address: str
     port: int = ports.POSTGRESQL
@@ -69,7 +75,11 @@ class ClusterKind(Hosted[ClusterInputs]):
         }
 
     def facts(self, inputs: ClusterInputs) -> State:
-        return {**super().facts(inputs), "running_settings": self.settings(inputs)}
+        return {
+            **super().facts(inputs),
+            "running_settings": self.settings(inputs),
+            "settings_by_hand": [],
+        }
 
     def files(self, inputs: ClusterInputs) -> Files:
         folder = inputs.place.folder
@@ -146,6 +156,7 @@ class ClusterKind(Hosted[ClusterInputs]):
                 columns = ", ".join(f"current_setting('{name}')" for name in names)
                 row = session.execute(f"SELECT {columns}".encode()).fetchone() or ()
                 seen["running_settings"] = dict(zip(names, row, strict=True))
+                seen["settings_by_hand"] = [name for (name,) in session.execute(_BY_HAND).fetchall()]
         except postgres.NotAnswering:
             seen["services"] = {SERVICE: _worst(seen["services"].get(SERVICE))}
         return seen

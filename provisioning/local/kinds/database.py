@@ -8,7 +8,9 @@ folder that `pg_restore` could read; when that fails, the database stays.
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from provisioning.errors import SiteError
@@ -49,12 +51,38 @@ WHERE a.defaclnamespace = 0 AND a.defaclobjtype IN ('r', 'S', 'n')
 GROUP BY 1
 """
 
+_WITHOUT = """
+SELECT 'schemas', quote_ident(n.nspname)
+FROM pg_namespace n, r
+WHERE n.nspowner = r.owner AND NOT has_schema_privilege(r.application, n.oid, 'USAGE')
+UNION ALL
+SELECT CASE c.relkind WHEN 'S' THEN 'sequences' ELSE 'tables' END, format('%%I.%%I', n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, r
+WHERE c.relowner = r.owner AND c.relpersistence <> 't' AND CASE
+    WHEN c.relkind = 'S' THEN NOT (
+        has_sequence_privilege(r.application, c.oid, 'USAGE')
+        AND has_sequence_privilege(r.application, c.oid, 'SELECT')
+        AND has_sequence_privilege(r.application, c.oid, 'UPDATE'))
+    WHEN c.relkind IN ('r', 'p', 'v', 'm', 'f') THEN NOT (
+        has_table_privilege(r.application, c.oid, 'SELECT')
+        AND has_table_privilege(r.application, c.oid, 'INSERT')
+        AND has_table_privilege(r.application, c.oid, 'UPDATE')
+        AND has_table_privilege(r.application, c.oid, 'DELETE'))
+    END
+ORDER BY 1, 2
+"""
+"""What there is of the owner's and the application may not use: a role that was dropped took it along."""
+
+_ROLES = "WITH r AS (SELECT to_regrole(%s)::oid AS owner, to_regrole(%s)::oid AS application)"
+
 _GRANTS = {
     "schemas": "USAGE",
     "sequences": "SELECT,UPDATE,USAGE",
     "tables": "DELETE,INSERT,SELECT,UPDATE",
 }
 """What the application is granted on whatever the owner creates."""
+
+_KEYWORDS = {"schemas": "SCHEMA", "sequences": "SEQUENCE", "tables": "TABLE"}
 
 
 class DatabaseKind(Kind[DatabaseInputs]):
@@ -65,7 +93,11 @@ class DatabaseKind(Kind[DatabaseInputs]):
         allowed = sorted(
             {*inputs.connects, *([inputs.application] if inputs.application else [])} - {inputs.owner}
         )
-        return {"may_connect": allowed, "default_grants": _GRANTS if inputs.application else {}}
+        return {
+            "may_connect": allowed,
+            "default_grants": _GRANTS if inputs.application else {},
+            "without_grants": [],
+        }
 
     def create(self, inputs: DatabaseInputs) -> tuple[str, State]:
         return inputs.name, self.update(inputs, {})
@@ -79,13 +111,19 @@ class DatabaseKind(Kind[DatabaseInputs]):
             if row is None:
                 return None
             granted: dict[str, str] = {}
+            without: list[str] = []
             if inputs.application:
                 with postgres.session(inputs.place, inputs.port, inputs.name) as session:
-                    quoted = [f'"{inputs.owner}"', f'"{inputs.application}"']
-                    granted = dict(session.execute(_GRANTED, quoted).fetchall())
+                    granted = dict(session.execute(_GRANTED, _quoted(inputs)).fetchall())
+                    without = [name for _, name in _without_grants(session, inputs)]
         except postgres.NotAnswering:
             return {}
-        return {"may_connect": row[0], "owner": row[1], "default_grants": granted}
+        return {
+            "may_connect": row[0],
+            "owner": row[1],
+            "default_grants": granted,
+            "without_grants": without,
+        }
 
     def update(self, inputs: DatabaseInputs, state: State) -> State:
         name, owner = sql.Identifier(inputs.name), sql.Identifier(inputs.owner)
@@ -111,6 +149,9 @@ class DatabaseKind(Kind[DatabaseInputs]):
                 for what, rights in _GRANTS.items():
                     for change in (f"REVOKE ALL ON {what} FROM {{}}", f"GRANT {rights} ON {what} TO {{}}"):
                         session.execute(default + sql.SQL(change).format(application))
+                for what, found in _without_grants(session, inputs):
+                    statement = f"GRANT {_GRANTS[what]} ON {_KEYWORDS[what]} {found} TO {{}}"
+                    session.execute(sql.SQL(statement).format(application))
         return {}
 
     def delete(self, inputs: DatabaseInputs, state: State) -> str | None:
@@ -150,3 +191,12 @@ class DatabaseKind(Kind[DatabaseInputs]):
         place.run(postgres.programs() / "pg_restore", "--list", part)
         place.run("mv", "-T", part, dump)
         return f"final backup of {inputs.name}: {dump}"
+
+
+def _quoted(inputs: DatabaseInputs) -> list[str]:
+    return [f'"{inputs.owner}"', f'"{inputs.application}"']
+
+
+def _without_grants(session: psycopg.Connection[Any], inputs: DatabaseInputs) -> list[tuple[str, str]]:
+    """Return kind and quoted name of all that the application should be able to use and cannot."""
+    return list(session.execute(f"{_ROLES} {_WITHOUT}".encode(), _quoted(inputs)).fetchall())
