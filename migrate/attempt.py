@@ -74,6 +74,9 @@ class Attempt:
                 undecided = bool(outcome.get("undecided"))
                 if self.plan.protected and begun and not past_return and not undecided:
                     return self._fall_back(begun, entry, outcome)
+                if self.plan.protected and not begun:
+                    # A window may open weeks later: what was looked at before it is looked at again.
+                    outcome = {**outcome, "again_from": self.plan.entries[0].id}
                 return self._end(outcome["kind"], entry.id, outcome, past_return or undecided)
             return self._end("finished", "", {}, past_return)
         finally:

@@ -96,7 +96,8 @@ class _Run:
 
     def _go_on(self, phase: Phase, at: PhasePosition) -> PhasePosition:
         """
-        Go on with an attempt that ended: from the step that failed or waits, or the first undo that failed.
+        Go on with an attempt that ended: from the step that failed or waits, or the first undo that failed;
+        from its first step where a protected phase has changed nothing yet.
 
         One that broke off without an end goes on behind what it had recorded.
         """

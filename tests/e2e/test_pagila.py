@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.shared, pytest.mark.timeout(900)]
 TENANT = "pagila"
 VENDOR = "vera@vendor.example"
 DUMP = CHECKOUT.parent / "shared" / "data" / "pagila.sql.gz"
-RENTALS = "SELECT count(*), count(DISTINCT customer_id), max(rental_date)::text FROM rental"
-PAID = "SELECT count(*), sum(amount)::text FROM payment"
+RENTALS = "SELECT count(*), count(DISTINCT customer_id), max(rental_date)::text FROM public.rental"
+PAID = "SELECT count(*), sum(amount)::text FROM public.payment"
 ALL_ROWS = """
     SELECT sum((xpath('/row/n/text()', query_to_xml(
         format('SELECT count(*) AS n FROM %s', oid::regclass), true, true, '')))[1]::text::int)::int

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import RunStopped, Waiting
-from tests.support.tiny import Tiny
+from tests.support.tiny import OFFER, Tiny
 
 FROZEN = ["check-window", "hold-interfaces", "freeze-legacy", "lease kept"]
 THAWED = ["lease let go", "undo freeze-legacy", "undo hold-interfaces"]
@@ -54,6 +54,26 @@ def test_a_failure_before_anything_changed_needs_no_fallback(tiny: Tiny) -> None
     assert tiny.trace() == []
     tiny.run(only="realisation")
     assert tiny.kinds("fallback") == []
+
+
+def test_what_was_signed_is_looked_at_again_after_a_wait(tiny: Tiny) -> None:
+    """An offer that is changed while the window is waited for stops the run before it changes anything."""
+    tiny.order(check_window=["wait"])
+    with pytest.raises(Waiting):
+        tiny.run()
+    offer = tiny.case.document("offer.txt")
+    offer.write_bytes(OFFER + b"and another 900\n")
+
+    for _ in range(2):
+        with pytest.raises(
+            RunStopped, match=r"stopped at check-signatures: .* was changed after it was signed"
+        ):
+            tiny.run()
+    assert tiny.trace() == []
+
+    offer.write_bytes(OFFER)
+    tiny.run(only="realisation")
+    assert tiny.trace()[: len(FROZEN)] == FROZEN
 
 
 def test_nobody_is_waited_for_while_the_tenant_is_stopped(tiny: Tiny) -> None:
