@@ -35,6 +35,8 @@ def drift(_c: Connection, tenant: str = "", json: bool = False) -> None:
             for environment in ("test", "prod"):
                 stack = Stack(workspace, f"{manifest.tenant}-{environment}")
                 if not is_stood_up(stack):
+                    if tenant and not json:
+                        print(f"{stack.name}: not stood up")
                     continue
                 looked.append(look(stack))
                 if not json:
