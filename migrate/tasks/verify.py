@@ -13,6 +13,7 @@ from migrate import door as doors
 from migrate import verify as suite
 from migrate.connections import Hosts
 from migrate.tasks.edge import FAILED, for_a_person, open_case
+from provisioning.engine import Stack
 
 _SITE = {"tenant": "Name of the tenant.", "environment": "test or prod."}
 
