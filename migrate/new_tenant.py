@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jinja2
 
@@ -67,10 +67,17 @@ def missing_answers(given: dict[str, str]) -> dict[str, str]:
 
 
 def wished_window(now: datetime, time_zone: str) -> tuple[datetime, datetime]:
-    """Return 17:00 on the Tuesday of the week after next and 17:00 the day after, in that zone."""
+    """
+    Return 17:00 on the Tuesday of the week after next and 17:00 the day after, in that zone.
+
+    A zone that nobody knows counts as UTC here: the manifest's check names it, with all other faults.
+    """
     monday = now.date() - timedelta(days=now.weekday())
     tuesday = monday + timedelta(days=15)
-    zone = ZoneInfo(time_zone)
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = ZoneInfo("UTC")
     return (
         datetime.combine(tuesday, time(17), zone),
         datetime.combine(tuesday + timedelta(days=1), time(17), zone),

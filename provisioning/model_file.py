@@ -109,7 +109,8 @@ def plain(detail: ErrorDetails, kind: type[BaseModel]) -> str:
         case "missing":
             return "is missing; add it"
         case "value_error":
-            return str(detail["ctx"]["error"]) if "ctx" in detail else detail["msg"]
+            # Pydantic's own types, such as an e-mail address, give a reason instead of our error.
+            return str(detail.get("ctx", {}).get("error") or detail["msg"])
         case "literal_error":
             return f"{detail['input']!r} is none of {detail['ctx']['expected']}"
         case "model_type" | "dict_type":

@@ -58,9 +58,12 @@ def test_nothing_is_ever_overwritten(workspace: Workspace) -> None:
 
 
 def test_faulty_answers_are_told_all_at_once_and_nothing_is_written(workspace: Workspace) -> None:
-    """A wrong name and a wrong address are told together."""
+    """A wrong name, a wrong address and a zone that nobody knows are told together."""
+    wrong = {"site_name": "no host", "responsible_email": "zoe", "time_zone": "Mars/Olympus"}
     with pytest.raises(Refused) as refused:
-        write_tenant(workspace, replace(ANSWERS, tenant="../b", site_name="no host"), SUMMER_NOON)
+        write_tenant(workspace, replace(ANSWERS, tenant="../b", **wrong), SUMMER_NOON)
+    assert "contacts/responsible/email: value is not a valid email address" in str(refused.value)
+    assert "window/time_zone: " in str(refused.value)
     assert "tenant: has '.', '/'" in str(refused.value)
     assert "site_name: not a host name" in str(refused.value)
     assert not workspace.stacks.exists()
