@@ -5,12 +5,14 @@
 #   ENGINE=retry    ask for the engine again although it was refused of late (setup)
 #   PLAYBOOK=name   which vendor's process the demo plays
 #   TESTS="..."     which tests, and other words for pytest
+#   WORKERS=n       test files at once; most of their time is waiting for servers
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PYTHON := .venv/bin/python
 DOUBLE := $(CURDIR)/tests/doubles/pulumi/bin/pulumi
 TESTS ?=
+WORKERS ?= 3
 
 ifeq ($(ENGINE),double)
 export BASCULE_PULUMI := $(DOUBLE)
@@ -30,7 +32,7 @@ demo: ## Move one tenant from its legacy system to its site, on this machine
 test: ## Run every check and every test, coverage printed
 	@scripts/setup --engine=$(or $(ENGINE),optional)
 	@$(MAKE) check-only
-	@$(PYTHON) -m pytest --cov --cov-report=term:skip-covered $(TESTS)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(TESTS)
 
 check: ## Lint, format and types; warnings are errors
 	@scripts/setup --only-python

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of a parallel run: tell the run what was left out here."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["not_run"] = {marker: names for marker, (_why, names) in session.config.stash[NOT_RUN].items()}
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which need not be there
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """In a parallel run: every worker collects, and so leaves out, the same tests."""
+    for marker, names in node.workeroutput.get("not_run", {}).items() if error is None else ():
+        kept = node.config.stash[NOT_RUN][marker][1]
+        kept += [name for name in names if name not in kept]
 
 
 @pytest.hookimpl(trylast=True)  # below the coverage table: this is what must not be overlooked
