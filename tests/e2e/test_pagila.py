@@ -98,6 +98,8 @@ def test_a_database_of_others_moves_whole(operator: Operator, legacy: PrivateHos
                 assert site.execute(query).fetchall() == left.execute(query).fetchall()
             assert left.execute(ALL_ROWS).fetchone() == (comparison.rows,)
             assert left.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
-        found = hosts.target().run(f"find {hosts.site().files} -type f -printf '%P %s\n' | sort", hide=True)
+        found = hosts.target().run(
+            f"find {hosts.site().files} -type f -printf '%P %s\n' | sort", hide=True, in_stream=False
+        )
     sizes = sorted(f"A–C/{number}.img {number * 1000}" for number in range(20))
     assert sorted(found.stdout.replace("covers/", "").splitlines()) == sizes
