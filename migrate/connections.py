@@ -45,11 +45,7 @@ def connect(ssh_config: Path, alias: str) -> Connection:
         ConnectionFailed: The configuration lacks the alias, the host does not answer, refuses the
             key, or shows a host key other than the pinned one.
     """
-    parsed = paramiko.SSHConfig.from_path(str(ssh_config)) if ssh_config.is_file() else None
-    if parsed is None or alias not in parsed.get_hostnames():
-        raise ConnectionFailed(
-            f"{ssh_config} has no Host {alias}", next_step=f"pulumi up -s {alias}, or correct the manifest"
-        )
+    parsed = _read(ssh_config, alias)
     # Lazy: only what this file says counts, never the operator's own ~/.ssh/config.
     connection = Connection(
         alias,
@@ -68,6 +64,15 @@ def connect(ssh_config: Path, alias: str) -> Connection:
             next_step=f"ssh -F {ssh_config} {alias}, to see it by hand",
         ) from error
     return connection
+
+
+def _read(ssh_config: Path, alias: str) -> paramiko.SSHConfig:
+    parsed = paramiko.SSHConfig.from_path(str(ssh_config)) if ssh_config.is_file() else None
+    if parsed is None or alias not in parsed.get_hostnames():
+        raise ConnectionFailed(
+            f"{ssh_config} has no Host {alias}", next_step=f"pulumi up -s {alias}, or correct the manifest"
+        )
+    return parsed
 
 
 @dataclass
@@ -114,7 +119,7 @@ class Hosts:
     def legacy_address(self, name: str) -> str:
         """HostName of a legacy host: where its databases listen."""
         config, alias = self.legacy_ssh_config(name)
-        return str(paramiko.SSHConfig.from_path(str(config)).lookup(alias)["hostname"])
+        return str(_read(config, alias).lookup(alias)["hostname"])
 
     @cached_property
     def _legacy_by_name(self) -> dict[str, LegacyHost]:

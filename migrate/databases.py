@@ -143,10 +143,11 @@ class Database:
                 autocommit=True,
             )
         except psycopg.OperationalError as error:
-            said = str(error).strip().replace(f"127.0.0.1, port {local_port}", f"{end.host}:{end.port}")
+            said = str(error).strip().replace(f'"127.0.0.1", port {local_port}', f"{end.host}:{end.port}")
+            said = said.replace(f'file "{ca_file}"', "given for it")
             raise ConnectionFailed(
                 f"{self.name}: no connection as {end.user} to {end.dbname} at {end.host}:{end.port}: {said}",
-                next_step="fab status, once the database answers",
+                next_step="see that it runs, and that the user, password and CA given for it are its own",
             ) from error
         settings = [pair for setting in PINNED.items() for pair in setting]
         pin = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))

@@ -182,13 +182,16 @@ class _Run:
                 state = f"Fallen back in {ended['seconds']} s: everything is put back. {where}"
                 raise RunStopped(stopped, state=state, next_step=f"{again}, once the cause is mended")
             case _:
-                left = ", ".join(ended["undo_failed"])
-                state = (
-                    f"Fallen back in {ended['seconds']} s, but this could not be put back: {left}. {where}"
-                )
+                left = "".join(f"\n  {self._left_behind(step)}" for step in ended["undo_failed"])
+                state = f"Fallen back in {ended['seconds']} s, but this could not be put back:{left}\n{where}"
                 raise RunStopped(
                     stopped, state=state, next_step=f"{again}, which first puts back what is left"
                 )
+
+    def _left_behind(self, step: str) -> str:
+        """Name a step that could not be undone, and why."""
+        failed = self.case.journal.last("undo-failed", step)
+        return f"{step}: {failed.data['what']}" if failed else step
 
 
 def _wanted(case: Case, playbook: Playbook, only: str | None) -> list[Phase]:

@@ -14,6 +14,7 @@ from migrate.deploy import deploy
 from migrate.errors import MigrationError, Refused, Waiting
 from migrate.offer import write_offer
 from migrate.rates import load_rates
+from migrate.reach import require_all_answer
 from migrate.request import Request, record_request
 from migrate.schedule import agreed, check, must_wait
 from migrate.step import Result, StepContext, step
@@ -111,13 +112,18 @@ def deploy_site(ctx: StepContext) -> Result:
 
 @step("check-window")
 def check_window(ctx: StepContext) -> Result:
-    """Go on only within the agreed window, while enough of it is left, or under a waiver of `window`."""
+    """
+    Go on only within the agreed window, while enough of it is left, or under a waiver of `window`.
+
+    And only when everybody answers whom the move needs: a stop that cannot succeed never begins.
+    """
     schedule = agreed(ctx.case)
     tenant, now = ctx.manifest.tenant, datetime.now(UTC)
     if schedule is None:
         raise Waiting("no window is agreed", next_step=f"fab schedule --tenant {tenant}")
     reason = must_wait(schedule, now)
     if reason is None:
+        require_all_answer(ctx.hosts)
         return {"opens_at": schedule.opens_at.isoformat(), "closes_at": schedule.closes_at.isoformat()}
     waiver = waivers.active(ctx.case, "window")
     if waiver is None:
@@ -126,5 +132,6 @@ def check_window(ctx: StepContext) -> Result:
             next_step=f"fab run --tenant {tenant} within the window; or begin now: "
             f"fab waive --tenant {tenant} --what window --by … --reason … --expires … --key …",
         )
+    require_all_answer(ctx.hosts)
     ctx.progress.say(f"{reason}; waived by {waiver.by}: {waiver.reason}")
     return {"waived": True, "by": waiver.by, "reason": waiver.reason, "because": reason}

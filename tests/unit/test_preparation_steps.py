@@ -10,7 +10,7 @@ import yaml
 from migrate import waivers
 from migrate.case import Case, digest_of
 from migrate.connections import Hosts
-from migrate.errors import MigrationError, Waiting
+from migrate.errors import ConnectionFailed, MigrationError, Waiting
 from migrate.request import request_file
 from migrate.schedule import Schedule, agree
 from migrate.signatures import sign, verify
@@ -133,6 +133,13 @@ def test_agreed_window_that_no_longer_fits_is_waited_for(case: Case) -> None:
         do(case, preparation.agree_schedule)
 
 
+@pytest.fixture
+def all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of the clock have no hosts."""
+    monkeypatch.setattr(preparation, "require_all_answer", lambda hosts: None)
+
+
+@pytest.mark.usefixtures("all_answer")
 def test_move_begins_within_the_window(case: Case) -> None:
     """Inside the agreed hours nothing is waited for."""
     schedule = keep_schedule(case, datetime.now(UTC) - timedelta(hours=1))
@@ -142,6 +149,18 @@ def test_move_begins_within_the_window(case: Case) -> None:
     }
 
 
+def test_move_does_not_begin_while_somebody_does_not_answer(case: Case) -> None:
+    """Whoever cannot be reached is told before anything is held or frozen, all at once."""
+    keep_schedule(case, datetime.now(UTC) - timedelta(hours=1))
+    with pytest.raises(ConnectionFailed) as told:
+        do(case, preparation.check_window)
+    lines = str(told.value).splitlines()
+    assert lines[0] == "not everybody answers whom the move needs:"
+    assert any("has no Host" in line for line in lines)
+    assert "The move did not begin: no interface was held, nothing was frozen." in lines
+
+
+@pytest.mark.usefixtures("all_answer")
 def test_move_outside_the_window_needs_a_waiver(case: Case) -> None:
     """Before it opens the run waits and says when; a signed waiver lets it begin, marked as waived."""
     keep_schedule(case, datetime.now(UTC) + timedelta(days=2))
