@@ -80,6 +80,10 @@ def operator(tmp_path: Path, legacy: PrivateHost) -> Iterator[Operator]:
 
 def test_a_database_of_others_moves_whole(operator: Operator, legacy: PrivateHost) -> None:
     """Pagila, with its partitions, functions and odd names, moves by the BESA playbook; its site opens."""
+    operator.do("record-request")
+    operator.carry_on(until="confirm-offer")
+    for about in ("confirm-offer", "agree-schedule", "check-window"):
+        operator.do(about)
     said = operator.carry_on()
     assert said.code == 0, said.text
 
