@@ -145,7 +145,9 @@ def check_again(case: Case, gates: Iterable[Gate]) -> Result:
 def _verified(case: Case, gate: Gate, at: datetime | None = None) -> Signature:
     document, wanted = case.document(gate.document), identity_of(case, gate.signer)
     try:
-        return signatures.verify(document, allowed_signers(case), wanted, at=at)
+        found = signatures.verify(document, allowed_signers(case), wanted, at=at)
+        _require_as_written(case, gate)
+        return found
     except (GateError, FileNotFoundError) as error:
         what = error.what if isinstance(error, GateError) else f"{gate.document} is gone"
         raise GateError(
@@ -154,6 +156,16 @@ def _verified(case: Case, gate: Gate, at: datetime | None = None) -> Signature:
             next_step=f"fab sign --tenant {case.manifest.tenant} --gate {gate.name} --as "
             f"{'EMAIL' if wanted == VENDOR else wanted} --key KEYFILE",
         ) from None
+
+
+def _require_as_written(case: Case, gate: Gate) -> None:
+    """Somebody may have signed other words than Bascule's: a signature alone does not tell."""
+    written = case.journal.last("document", gate.document)
+    if written is not None and written.data["sha256"] != digest_of(case.document(gate.document)):
+        raise GateError(
+            f"{gate.document} is not the one that was written on {written.at:%F %H:%M} UTC"
+            f" (SHA-256 {written.data['sha256'][:12]}…); whoever signed it, signed something else",
+        )
 
 
 def _journal(case: Case, gate: Gate, found: Signature) -> None:

@@ -63,33 +63,47 @@ class Journal:
                 # A power cut left half a line: it was never acknowledged, so it never was.
                 file.truncate(sum(len(line.encode()) for line in lines[:-1]))
                 lines.pop()
-            last: dict[str, Any] = json.loads(lines[-1]) if lines else {"number": 0, "digest": _START}
-            number, at = last["number"] + 1, datetime.now(UTC).isoformat(timespec="milliseconds")
-            digest = _digest(number, at, kind, about, data, last["digest"])
+            last = self._read(len(lines), lines[-1]) if lines else None
+            previous = last.digest if last else _START
+            number, at = (
+                (last.number if last else 0) + 1,
+                datetime.now(UTC).isoformat(timespec="milliseconds"),
+            )
+            digest = _digest(number, at, kind, about, data, previous)
             line = {
                 "number": number,
                 "at": at,
                 "kind": kind,
                 "about": about,
                 "data": data,
-                "previous": last["digest"],
+                "previous": previous,
                 "digest": digest,
             }
             file.seek(0, os.SEEK_END)
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        return Record(number, datetime.fromisoformat(at), kind, about, data, last["digest"], digest)
+        return Record(number, datetime.fromisoformat(at), kind, about, data, previous, digest)
 
     def __iter__(self) -> Iterator[Record]:
         """Yield the records in order; a half-written last line is passed over."""
         if not self.path.exists():
             return
         with self.path.open() as file:
-            for line in file:
+            for number, line in enumerate(file, start=1):
                 if line.endswith("\n"):
-                    fields = json.loads(line)
-                    yield Record(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+                    yield self._read(number, line)
+
+    def _read(self, number: int, line: str) -> Record:
+        try:
+            fields = json.loads(line)
+            return Record(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+        except (ValueError, TypeError, KeyError):
+            raise EvidenceError(
+                f"{self.path}: line {number} is no record; somebody or something else wrote it",
+                state="What was done so far cannot be told while it stands there.",
+                next_step="put the journal back from a copy, or take that line out if it is the last one",
+            ) from None
 
     def last(self, kind: str, about: str | None = None) -> Record | None:
         """Return the newest record of that kind (and subject), or None."""

@@ -159,7 +159,9 @@ class Files(Facts):
     bytes: int
     folders: int
     others: int
-    """Symbolic links, sockets and devices."""
+    """Symbolic links."""
+    special: int = 0
+    """Pipes, sockets and devices, which cannot be moved."""
     odd_names: tuple[str, ...]
     """At most ten, escaped: control characters, or bytes that are no UTF-8."""
     odd_name_count: int

@@ -202,13 +202,22 @@ def _files(tree: Files) -> Iterator[Finding]:
             meaning="moved as they are; a browser or a Windows client may not open them",
             remedy="rename them on legacy, with the customer's consent",
         )
+    if tree.special:
+        yield Finding(
+            id="files-special",
+            severity="blocker",
+            subject=tree.name,
+            what=f"pipes, sockets or devices: {tree.special}",
+            meaning="they cannot move, so the copy would stop at the first of them, after the freeze",
+            remedy="remove them, or let the program that makes them put them elsewhere",
+        )
     if tree.others:
         yield Finding(
             id="files-not-regular",
             severity="info",
             subject=tree.name,
-            what=f"symbolic links or special files: {tree.others}",
-            meaning="links are moved as links; sockets and devices are left out",
+            what=f"symbolic links: {tree.others}",
+            meaning="links are moved as links",
             remedy="nothing to do, unless a link points outside its tree",
         )
 

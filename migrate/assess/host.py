@@ -29,7 +29,8 @@ df -PB1 . | awk 'NR == 2 {print $4}'
 
 _COUNTS = r"""
 find "$tree" -printf '%y %s\n' 2>/dev/null | awk '
-    $1 == "f" {n++; b += $2} $1 == "d" {d++} $1 !~ /[fd]/ {o++} END {printf "%d %.0f %d %d\n", n, b, d, o}'
+    $1 == "f" {n++; b += $2} $1 == "d" {d++} $1 == "l" {o++} $1 !~ /[fdl]/ {s++}
+    END {printf "%d %.0f %d %d %d\n", n, b, d, o, s}'
 find "$tree" ! -type l ! -readable -printf x 2>/dev/null | wc -c
 """
 
@@ -80,7 +81,7 @@ def measure_files(tree: LegacyFiles, connection: Connection) -> Files:
         )
     here = f"tree={quote(tree.path)}\n"
     counts, unreadable = _lines(connection, here + _COUNTS)
-    count, size, folders, others = (int(part) for part in counts.split())
+    count, size, folders, others, special = (int(part) for part in counts.split())
     odd = [_shown(name) for name in _names(connection, here + _ODD)]
     read, nanoseconds = (int(line) for line in _lines(connection, here + _READ))
     return Files(
@@ -90,6 +91,7 @@ def measure_files(tree: LegacyFiles, connection: Connection) -> Files:
         bytes=size,
         folders=folders,
         others=others,
+        special=special,
         odd_names=tuple(odd[:10]),
         odd_name_count=len(odd),
         unreadable_count=int(unreadable),

@@ -98,6 +98,7 @@ def test_sound_source_has_no_findings() -> None:
         ("files-unreadable", "blocker", {"tree": quoting.tree(unreadable_count=1)}),
         ("odd-file-names", "warning", {"tree": quoting.tree(odd_name_count=1, odd_names=("a\\nb",))}),
         ("files-not-regular", "info", {"tree": quoting.tree(others=2)}),
+        ("files-special", "blocker", {"tree": quoting.tree(special=1)}),
         ("legacy-disk-low", "warning", {"host": HOST.model_copy(update={"disk_free_bytes": 10**8})}),
         (
             "interface-silent",

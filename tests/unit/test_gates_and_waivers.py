@@ -85,6 +85,17 @@ def test_a_document_changed_after_signing_is_an_unsigned_one(tiny: Tiny, key: Pa
     assert refusal(tiny) == "offer.txt was changed after it was signed (or its signature is damaged)"
 
 
+def test_a_document_that_somebody_else_wrote_opens_no_gate(tiny: Tiny, key: Path) -> None:
+    """The right person's signature under other words than were written is refused, by the command too."""
+    document = tiny.case.document("offer.txt")
+    document.write_bytes(b"One move, 1 franc\n")
+    with pytest.raises(GateError, match=r"offer\.txt is not the one that was written on"):
+        gates.sign(tiny.case, GATE, signer=RESPONSIBLE, key=key)
+    assert not document.with_name("offer.txt.sig").exists()
+    sign_plainly(document, key)
+    assert "whoever signed it, signed something else" in refusal(tiny)
+
+
 def test_an_expired_key_is_refused_but_harms_no_older_signature(tiny: Tiny) -> None:
     """ssh-keygen's own reason is told; what was signed while the key was valid still stands."""
     line = f'{RESPONSIBLE} namespaces="bascule",valid-before="20200101"'

@@ -57,6 +57,16 @@ def test_half_a_line_was_never_written(journal: Journal) -> None:
     journal.check()
 
 
+def test_a_line_that_is_no_record_is_told(journal: Journal) -> None:
+    """Whoever reads or appends learns which line it is; nothing is built on it."""
+    with journal.path.open("a") as file:
+        file.write("hello\n")
+    for use in (lambda: list(journal), lambda: journal.append("done", "check-window"), journal.check):
+        with pytest.raises(EvidenceError, match="line 4 is no record"):
+            use()
+    assert journal.path.read_text().endswith("hello\n")
+
+
 def test_two_writers_do_not_lose_a_record(journal: Journal) -> None:
     """A person signs while a run is at work: both records stand, in one chain."""
     threads = [
