@@ -137,7 +137,11 @@ class Demo:
         print()
         for name, value in lines.items():
             print(f"  {name:18} {value}")
-        print(f"\nLook further: cd {prepared.workspace.root} && fab status --tenant {TENANT}", flush=True)
+        # As it can be typed in any shell: fab need not be on PATH.
+        fab_here = Path(sys.prefix) / "bin" / "fab"
+        print(
+            f"\nLook further: cd {prepared.workspace.root} && {fab_here} status --tenant {TENANT}", flush=True
+        )
         if interfaces.lost or interfaces.duplicates or not comparison.agrees or not matches:
             sys.exit("demo: the figures above are not what they must be")
 

@@ -106,7 +106,10 @@ def test_a_failing_undo_stops_no_other_and_is_tried_again(tiny: Tiny) -> None:
     with pytest.raises(RunStopped) as stopped:
         tiny.run()
     assert tiny.trace()[-2:] == ["half undo freeze-legacy", "undo hold-interfaces"]
-    assert "but this could not be put back: freeze-legacy." in stopped.value.state
+    assert (
+        "but this could not be put back:\n  freeze-legacy: undo freeze-legacy failed as it was told\n"
+        in stopped.value.state
+    )
     assert stopped.value.state.endswith("Legacy may be half changed; the site is closed.")
     assert stopped.value.next_step == "fab cutover --tenant alpenblick, which first puts back what is left"
 
