@@ -9,6 +9,7 @@ above pytest's closing line. Nothing is left out in silence.
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -70,6 +71,8 @@ def _own_temporary_folder(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the engine for the whole run, before any fixture can ask for it."""
     _own_temporary_folder(config)
+    # In the background of a shell without job control Ctrl-C is ignored, also by all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[NOT_RUN] = {}
     for marker, why in (
         ("engine", _why_no_engine()),

@@ -273,7 +273,8 @@ def test_a_site_is_suspended_with_a_reason_by_fab_door(site: GoLiveSite) -> None
 def test_fab_drift_names_what_differs(site: GoLiveSite) -> None:
     """`fab drift` ends with 0 when all is as declared, else with 5, naming resource and property."""
     clean = run_fab(site, "drift", "--tenant", TENANT)
-    assert (clean.returncode, clean.stdout) == (0, "golive-prod: as its program says\n")
+    said = "golive-test: not stood up\ngolive-prod: as its program says\n"
+    assert (clean.returncode, clean.stdout) == (0, said)
     site.place.run(site.place.path("bin/door"), "open")
     drifted = run_fab(site, "drift", "--json")
     assert drifted.returncode == 5

@@ -80,8 +80,11 @@ class Alpenblick:
         for interface in INTERFACES:
             query = STORED.format(interface)
             held, accepted = self.on_legacy(query), len(self.sent(interface))
-            eventually(lambda name=interface, least=accepted: len(self.sent(name)) > least)  # type: ignore[misc]
+            self._require_more_than(accepted, interface)
             assert self.on_legacy(query) == held
+
+    def _require_more_than(self, accepted: int, interface: str) -> None:
+        eventually(lambda: len(self.sent(interface)) > accepted)
 
     def all_stored(self, interface: str, on: Ask) -> list[Message]:
         """Wait until a side has all that was handed over by now; require each once, in order; return all."""
