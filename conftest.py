@@ -65,6 +65,9 @@ def _own_temporary_folder(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="bascule-tests-")
         Path(folder).chmod(0o711)
         config.option.basetemp = f"{folder}/run"
+        keys = Path(folder, "keys")
+        keys.mkdir(mode=0o700)
+        os.environ["BASCULE_DOUBLE_KEYS"] = str(keys)  # the engine's double derives each key once a run
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

@@ -18,7 +18,7 @@ from migrate.databases import site_database
 from migrate.verify import GoLive
 from provisioning.engine import Stack
 from tests.support.e2e import Operator, signing_keys
-from tests.support.local_sites import CHECKOUT, destroyed, local_workspace, manifest
+from tests.support.local_sites import CHECKOUT, local_workspace, manifest, temporary
 from tests.support.private_hosts import PrivateHost, private_host
 
 pytestmark = [pytest.mark.shared, pytest.mark.timeout(900)]
@@ -74,7 +74,7 @@ def operator(tmp_path: Path, legacy: PrivateHost) -> Iterator[Operator]:
     }
     (workspace.stacks / f"{TENANT}.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
     keys = signing_keys(workspace, described["contacts"]["responsible"]["email"], VENDOR)
-    with destroyed(Stack(workspace, f"{TENANT}-test")), destroyed(Stack(workspace, f"{TENANT}-prod")):
+    with temporary(Stack(workspace, f"{TENANT}-test")), temporary(Stack(workspace, f"{TENANT}-prod")):
         yield Operator(workspace, TENANT, keys, VENDOR)
 
 

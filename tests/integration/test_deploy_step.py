@@ -10,14 +10,14 @@ from migrate.deploy import DeployedSite, deploy
 from migrate.step import StepContext
 from migrate.steps.preparation import deploy_site
 from provisioning.engine import Stack
-from tests.support.local_sites import destroyed, local_workspace
+from tests.support.local_sites import local_workspace, temporary
 from tests.support.moves import Told
 
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     workspace = local_workspace(tmp_path_factory.mktemp("deploy"), "deploying")
-    with destroyed(Stack(workspace, "deploying-prod")):
+    with temporary(Stack(workspace, "deploying-prod")):
         yield Case.of(workspace, "deploying")
 
 

@@ -16,7 +16,7 @@ from provisioning.local import image
 from provisioning.local.operator import SYSTEM_USER, operator
 from provisioning.local.place import File, Place
 from provisioning.workspace import Workspace
-from tests.support.local_sites import CHECKOUT, destroyed, local_workspace, place_of
+from tests.support.local_sites import CHECKOUT, local_workspace, place_of, temporary
 
 LAUNCHER = CHECKOUT / "provisioning" / "local" / "plugin" / "pulumi-resource-bascule"
 
@@ -55,7 +55,7 @@ def test_plugin_says_its_port_and_goes_with_its_engine(tmp_path: Path) -> None:
 
 def test_update_killed_half_way_is_repeated(workspace: Workspace) -> None:
     """kill -9 while the cluster is made: the next update stands the site up, and destroy leaves nothing."""
-    with destroyed(Stack(workspace, "erle-test")) as stack:
+    with temporary(Stack(workspace, "erle-test")) as stack:
         place = place_of(workspace, stack.name)
         engine = subprocess.Popen(
             [executable(), "up", "--yes", "--stack", stack.name, "--non-interactive"],
@@ -126,11 +126,11 @@ from pathlib import Path
 from provisioning.engine import Stack
 from provisioning.workspace import Workspace
 from provisioning.local.operator import operator
-from tests.support.local_sites import local_workspace, place_of, destroyed
+from tests.support.local_sites import local_workspace, place_of, temporary
 
 assert os.geteuid() != 0
 workspace = local_workspace(Path(sys.argv[1]), "esche")
-with destroyed(Stack(workspace, "esche-test")) as stack:
+with temporary(Stack(workspace, "esche-test")) as stack:
     stack.up()
     same, told = stack.matches_its_program()
     assert same, told

@@ -12,7 +12,7 @@ import pytest
 
 from provisioning.engine import Stack
 from provisioning.local import ports
-from tests.support.local_sites import destroyed, final_backups, place_of
+from tests.support.local_sites import final_backups, place_of, temporary
 from tests.support.standing_site import Standing
 
 STAND_UP_SECONDS = 30
@@ -141,7 +141,7 @@ def test_closed_door_lets_only_verification_in(standing: Standing) -> None:
 def test_two_environments_stand_side_by_side_and_prod_is_guarded(standing: Standing) -> None:
     """prod stands beside test, refuses to be destroyed, and leaves a readable backup once it may be."""
     workspace = standing.stack.workspace
-    with destroyed(Stack(workspace, "birke-prod")) as prod:
+    with temporary(Stack(workspace, "birke-prod")) as prod:
         prod.up()
         site = prod.outputs()
         assert site.database.host != standing.address
@@ -173,7 +173,7 @@ def test_taken_port_is_told_with_its_holder(standing: Standing) -> None:
     shutil.copy(manifest, workspace.stacks / "zwei.yaml")
     text = (workspace.stacks / "zwei.yaml").read_text().replace("tenant: birke", "tenant: zwei")
     (workspace.stacks / "zwei.yaml").write_text(text)
-    with destroyed(Stack(workspace, "zwei-test")) as other:
+    with temporary(Stack(workspace, "zwei-test")) as other:
         other.set_config("bascule:address", standing.address)
         done = other.run("up", "--yes", check=False)
         assert done.returncode != 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.engine import Stack, environment, executable
-from tests.support.local_sites import destroyed, local_workspace
+from tests.support.local_sites import local_workspace, place_of, temporary
 from tools.pulumi.setting import VERSION
 
 pytestmark = pytest.mark.engine
@@ -28,7 +28,7 @@ def test_the_engine_is_at_least_the_pinned_one(tmp_path: Path) -> None:
 def test_a_site_stands_up_drifts_and_goes_under_the_real_engine(tmp_path: Path) -> None:
     """Up, a clean preview, drift named, repair, no secret in the state, destroy: with nothing stood in."""
     workspace = local_workspace(tmp_path, "birke")
-    with destroyed(Stack(workspace, "birke-test")) as stack:
+    with temporary(Stack(workspace, "birke-test")) as stack:
         stack.up()
         site = stack.outputs()
         assert stack.matches_its_program()[0]
@@ -39,3 +39,5 @@ def test_a_site_stands_up_drifts_and_goes_under_the_real_engine(tmp_path: Path) 
         matches, said = stack.matches_its_program()
         assert not matches
         assert "door" in said.lower()
+        stack.destroy()
+        assert not place_of(workspace, stack.name).exists

@@ -34,7 +34,7 @@ from provisioning.local.place import Place
 from provisioning.local.supervisor import CONFIGURATION
 from provisioning.manifest_file import load_manifest
 from provisioning.workspace import Workspace
-from tests.support.local_sites import CHECKOUT, destroyed, local_workspace, manifest, place_of
+from tests.support.local_sites import CHECKOUT, local_workspace, manifest, place_of, temporary
 from tests.support.moves import Told
 from tests.support.private_hosts import PrivateHost, private_host
 
@@ -261,7 +261,7 @@ def golive_site(folder: Path) -> Iterator[GoLiveSite]:
         described["interfaces"] = [{"name": "meds", "kind": "https", "host": "old", "control": "meds"}]
         (folder / "stacks" / f"{TENANT}.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
         site = GoLiveSite(workspace, legacy)
-        stack.enter_context(destroyed(site.stack)).up()
+        stack.enter_context(temporary(site.stack)).up()
         with site.context() as ctx:
             connector = site.connector(ctx.hosts)
             connector.hold()

@@ -1,7 +1,7 @@
 """
 Workspaces whose sites really stand up on this machine, with an application of a few lines.
 
-Promise: a workspace made here holds one tenant with a sound manifest; `destroyed` takes its stacks'
+Promise: a workspace made here holds one tenant with a sound manifest; `temporary` takes its stacks'
 hosts away whatever became of them.
 """
 
@@ -125,24 +125,23 @@ def place_of(workspace: Workspace, stack: str) -> Place:
 
 
 @contextmanager
-def destroyed(stack: Stack) -> Iterator[Stack]:
-    """Give a stack that exists; afterwards destroy it, and see that its host is gone even if that fails."""
+def temporary(stack: Stack) -> Iterator[Stack]:
+    """
+    Give a stack that exists; afterwards end its host and remove it, whatever became of it.
+
+    The engine is not asked to: that takes long, and that a destroy leaves nothing is for the tests of
+    destroying. The state goes with the workspace's folder.
+    """
     stack.ensure()
     place = place_of(stack.workspace, stack.name)
     kept = set(final_backups(stack))
     try:
         yield stack
     finally:
-        try:
-            if place.exists and stack.name.endswith("-prod"):
-                stack.set_config("bascule:protect", "false")
-                stack.run("up", "--yes", check=False)
-            stack.destroy()
-        finally:
-            Supervisor(place).stop()
-            place.remove_all()
-            if left := set(final_backups(stack)) - kept:
-                place.run("rm", "-f", "--", *left)
+        Supervisor(place).stop()
+        place.remove_all()
+        if left := set(final_backups(stack)) - kept:
+            place.run("rm", "-f", "--", *left)
 
 
 def final_backups(stack: Stack) -> list[Path]:

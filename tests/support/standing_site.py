@@ -21,7 +21,7 @@ from migrate.connections import write_access
 from provisioning.engine import Stack
 from provisioning.local.place import Place
 from provisioning.site import DatabaseRole, SiteOutputs
-from tests.support.local_sites import destroyed, local_workspace, place_of
+from tests.support.local_sites import local_workspace, place_of, temporary
 
 INTERFACE = "labs"
 
@@ -116,7 +116,7 @@ def standing_site(folder: Path) -> Iterator[Standing]:
         }
     ]
     manifest.write_text(yaml.safe_dump(content))
-    with destroyed(Stack(workspace, "birke-test")) as stack:
+    with temporary(Stack(workspace, "birke-test")) as stack:
         began = time.monotonic()
         stack.up()
         took = time.monotonic() - began
