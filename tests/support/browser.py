@@ -112,6 +112,7 @@ def chromium() -> Iterator[Page]:
     process = subprocess.Popen(
         [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         preexec_fn=wire,
+        env={**os.environ, "TMPDIR": profile},  # its lock's socket goes with the profile
         close_fds=False,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
