@@ -93,9 +93,10 @@ class Tunnel:
 
 def _close(end: End) -> None:
     """Close one end, and wake whoever waits for it."""
-    with contextlib.suppress(OSError, EOFError):
-        if isinstance(end, socket.socket):
+    if isinstance(end, socket.socket):
+        with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)  # close() alone does not wake a thread in accept() or recv()
-        # A channel is never shut down on its own: an end that crosses its closing on the way makes the SSH
-        # server break off the whole connection.
-    end.close()
+    # A channel is never shut down on its own: an end that crosses its closing on the way makes the SSH
+    # server break off the whole connection. One whose connection has gone meanwhile says EOFError.
+    with contextlib.suppress(OSError, EOFError):
+        end.close()
