@@ -2,13 +2,14 @@
 What every way of moving a database has in common: the transfer contract.
 
 Promise: whoever plans, runs or undoes a move knows nothing of engines and modes. A new way is one
-module of this package with one class that meets `Transfer`, entered in ``migrate.transfer.WAYS``.
+module of this package with one class that meets `Transfer` (or `Live`, where the copy runs while the
+source is at work), entered in ``migrate.transfer.WAYS``.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from migrate.databases import Database
 from migrate.step import Progress
@@ -27,12 +28,18 @@ class Task:
     attempt: str
     source: Database
     target: Database
-    """Logged in as the site's migration role."""
+    """Logged in as the site's migration role; live ways need its `mover`."""
     owner: str
-    """The role on the target that owns everything."""
+    """The role on the target that owns everything; empty where the target keeps its own owners."""
     application: str
-    """The role on the target that reads and writes rows."""
+    """The role on the target that reads and writes rows; empty likewise."""
     workers: int = 2
+    tenant: str = ""
+    """With `name`, tells what this move leaves on a server from what another one does."""
+
+    def turned(self) -> Self:
+        """The same move the other way round, for what flows back; both sides keep their owners then."""
+        return replace(self, source=self.target, target=self.source, owner="", application="")
 
 
 class Estimate(_Evidence):
@@ -92,4 +99,115 @@ class Transfer(Protocol):
 
     def empty(self, task: Task) -> None:
         """End what still runs, and take back everything that `copy` put on the target, or half put."""
+        ...
+
+
+class Flow(_Evidence):
+    """How changes flow from a task's source to its target at one moment; nothing is changed by looking."""
+
+    state: Literal["absent", "copying", "flowing", "paused", "broken"]
+    lag_bytes: int | None = None
+    """Log that the target has not confirmed yet."""
+    lag_seconds: float | None = None
+    retained_bytes: int | None = None
+    """Log that the source keeps for this flow."""
+    room_bytes: int | None = None
+    """How much more of it the source will keep before it gives the flow up; None without a limit."""
+    oldest_write_seconds: float | None = None
+    """Age of the oldest transaction open on the source that has written, or could hold up a drain."""
+    says: str = ""
+    """What is wrong, when broken; what slows it, when throttled."""
+
+
+class Drained(_Evidence):
+    """Everything that was committed on the source before the fence has been applied on the target."""
+
+    source_position: str
+    target_position: str
+    seconds: float
+
+
+class Settled(_Evidence):
+    """What replication does not carry and was brought over after the drain."""
+
+    sequences: int
+    large_objects: int
+    """How many were written or removed."""
+    refreshed: tuple[str, ...]
+    """Materialised views filled anew, and unlogged tables copied anew."""
+    seconds: float
+
+
+class Turned(_Evidence):
+    """The flow is turned: the way back is armed, and proved by a real write and its removal."""
+
+    proved_at: AwareDatetime
+    round_trip_seconds: float
+    seconds: float
+
+
+class Live(Transfer, Protocol):
+    """
+    A way whose copy runs while the source is at work; the stop is only the final sync.
+
+    `copy` returns when the base copy is complete and changes flow; `empty` takes back everything, what
+    lies on the source included. `drain`, `settle` and `turn` need a fence on ``task.source``: nobody but
+    Bascule writes there. All take a task either way round (`Task.turned`), so that going live and
+    rolling back are one thing in two directions.
+    """
+
+    def flow(self, task: Task) -> Flow:
+        """Look; reads only."""
+        ...
+
+    def catch_up(
+        self, task: Task, progress: Progress, *, within_seconds: float, timeout_seconds: float
+    ) -> Flow:
+        """
+        Wait until the target is less than `within_seconds` behind and no old transaction could hold up a drain.
+
+        Raises:
+            TransferError: Not within the time, the flow broke, or the schema changed (with both definitions).
+        """
+        ...
+
+    def drain(self, task: Task, *, timeout_seconds: float) -> Drained:
+        """
+        Prove by a marker that the target has applied everything the fenced source committed.
+
+        Raises:
+            TransferError: Not within the time; names how far it came.
+        """
+        ...
+
+    def settle(self, task: Task) -> Settled:
+        """Bring over what replication does not carry: sequences, large objects, what has to be filled anew."""
+        ...
+
+    def turn(self, task: Task, *, timeout_seconds: float) -> Turned:
+        """
+        Pause this flow and arm and prove the one back, before anybody writes on the target.
+
+        `turn_back` undoes it, and the paused flow goes on where it stood: it is kept until `let_go`.
+
+        Raises:
+            TransferError: The way back is not proved; it is not armed then.
+        """
+        ...
+
+    def turn_back(self, task: Task) -> None:
+        """Undo `turn`, also a half one: disarm the way back, and let this flow go on. Nobody has written since."""
+        ...
+
+    def let_go(self, task: Task) -> None:
+        """Remove this flow for good, whose opposite is in force: after going live, or after a rollback."""
+        ...
+
+    def end(self, task: Task) -> tuple[str, ...]:
+        """
+        Remove every trace on both sides: flows both ways, slots, roles, triggers, markers, settings.
+
+        Returns:
+            What each side still has that was not there at the start; empty when it is as it was found.
+        """
         ...
