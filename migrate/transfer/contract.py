@@ -164,7 +164,7 @@ class Live(Transfer, Protocol):
         self, task: Task, progress: Progress, *, within_seconds: float, timeout_seconds: float
     ) -> Flow:
         """
-        Wait until the target is less than `within_seconds` behind and no old transaction could hold up a drain.
+        Wait until the target is hardly behind and no old transaction could hold up a drain.
 
         Raises:
             TransferError: Not within the time, the flow broke, or the schema changed (with both definitions).
@@ -181,7 +181,7 @@ class Live(Transfer, Protocol):
         ...
 
     def settle(self, task: Task) -> Settled:
-        """Bring over what replication does not carry: sequences, large objects, what has to be filled anew."""
+        """Bring over what replication does not carry: sequences, large objects, what is filled anew."""
         ...
 
     def turn(self, task: Task, *, timeout_seconds: float) -> Turned:
@@ -196,7 +196,7 @@ class Live(Transfer, Protocol):
         ...
 
     def turn_back(self, task: Task) -> None:
-        """Undo `turn`, also a half one: disarm the way back, and let this flow go on. Nobody has written since."""
+        """Undo `turn`, also a half one, while nobody has written yet; this flow goes on."""
         ...
 
     def let_go(self, task: Task) -> None:
