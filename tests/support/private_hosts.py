@@ -237,6 +237,8 @@ def _make_cluster(host: PrivateHost) -> None:
             f"listen_addresses = '{host.address}'\nport = {host.pg_port}\nssl = on\nfsync = off\n"
             "unix_socket_directories = ''\nmax_connections = 60\nshared_buffers = 32MB\n"
             "max_prepared_transactions = 5\nlog_min_messages = warning\n"
+            # As a server must be whose databases are moved while it is at work, both ways.
+            "wal_level = logical\nmax_replication_slots = 20\nmax_wal_senders = 20\n"
         )
     (data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")
     if user:
