@@ -16,6 +16,7 @@ from fabric import Config, Connection
 
 from migrate.case import write_whole
 from migrate.errors import ConnectionFailed
+from migrate.sessions import Sessions
 from provisioning.engine import Stack
 from provisioning.manifest import Environment, LegacyHost, Manifest
 from provisioning.site import SiteOutputs, SshAccess
@@ -81,6 +82,8 @@ class Hosts:
 
     workspace: Workspace
     manifest: Manifest
+    sessions: Sessions = field(default_factory=Sessions)
+    """Database sessions that stay open between two uses."""
     _open: ExitStack = field(default_factory=ExitStack)
     _known: dict[str, Connection] = field(default_factory=dict)
     _sites: dict[str, SiteOutputs] = field(default_factory=dict)
@@ -89,7 +92,8 @@ class Hosts:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._open.close()
+        with self._open:
+            self.sessions.__exit__(None, None, None)
         self._known.clear()
 
     def site(self, environment: Environment = "prod") -> SiteOutputs:

@@ -7,10 +7,9 @@ look as text, so that both sides print a value alike. Passwords come from files 
 never stand in an argument.
 """
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any, LiteralString
@@ -18,32 +17,15 @@ from typing import Any, LiteralString
 import psycopg
 from fabric import Connection as SshConnection
 from psycopg import sql
-from psycopg.rows import TupleRow
 from pydantic import SecretStr
 
 from migrate.connections import Hosts
-from migrate.errors import ConnectionFailed, MigrationError
-from migrate.tunnels import Tunnel
+from migrate.errors import MigrationError
+from migrate.sessions import PINNED, Session, Sessions, opened
 from provisioning.manifest import Environment, LegacyDatabase
 from provisioning.site import DatabaseRole
 
-Session = psycopg.Connection[TupleRow]
-
-PINNED = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "extra_float_digits": "3",
-    "bytea_output": "hex",
-    "lc_monetary": "C",
-    "xmloption": "content",
-    "search_path": "",
-    # An error rather than rows that a policy silently leaves out.
-    "row_security": "off",
-    "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-}
-"""Settings of every session; the same on both sides."""
+__all__ = ["PINNED", "Database", "Endpoint", "Session", "legacy_database", "query", "site_database", "value"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +68,8 @@ class Database:
     """As messages call it, such as ``besa on server``."""
     endpoint: Endpoint
     through: SshConnection
+    kept: Sessions | None = field(default=None, compare=False, repr=False)
+    """Where sessions are kept open between two uses; without it each use opens its own."""
 
     @contextmanager
     def opened(self, *, role: str | None = None) -> Iterator[Session]:
@@ -96,7 +80,7 @@ class Database:
     @contextmanager
     def opened_many(self, count: int, *, role: str | None = None) -> Iterator[list[Session]]:
         """
-        Open `count` sessions in autocommit, pinned as `PINNED` says; close them at the end.
+        Open `count` sessions in autocommit, pinned as `PINNED` says, until the end of the block.
 
         Args:
             role: Act as this role (SET ROLE).
@@ -105,54 +89,12 @@ class Database:
             ConnectionFailed: The server does not answer, refuses the password, or shows a
                 certificate that the pinned authority did not sign for this name.
         """
-        with (
-            Tunnel(self.through, self.endpoint.host, self.endpoint.port) as tunnel,
-            tempfile.NamedTemporaryFile("w", suffix=".pem") as ca,
-        ):
-            ca.write(self.endpoint.ca)
-            ca.flush()
-            sessions: list[Session] = []
-            try:
-                for _ in range(count):
-                    sessions.append(self._connect(tunnel.port, ca.name))
-                    if role is not None:
-                        statement = sql.SQL("SET ROLE {}").format(sql.Identifier(role))
-                        sessions[-1].execute(statement)
-                yield sessions
-            finally:
+        lending = self.kept.opened(self, count) if self.kept else opened(self, count)
+        with lending as sessions:
+            if role is not None:
                 for session in sessions:
-                    session.close()
-
-    def _connect(self, local_port: int, ca_file: str) -> Session:
-        end = self.endpoint
-        try:
-            session = psycopg.connect(
-                # `host` is what the certificate is checked for, `hostaddr` where the tunnel begins.
-                host=end.host,
-                hostaddr="127.0.0.1",
-                port=local_port,
-                dbname=end.dbname,
-                user=end.user,
-                password=end.password.get_secret_value(),
-                sslmode="verify-full",
-                sslrootcert=ca_file,
-                gssencmode="disable",
-                application_name="bascule",
-                connect_timeout=10,
-                client_encoding="UTF8",
-                autocommit=True,
-            )
-        except psycopg.OperationalError as error:
-            said = str(error).strip().replace(f'"127.0.0.1", port {local_port}', f"{end.host}:{end.port}")
-            said = said.replace(f'file "{ca_file}"', "given for it")
-            raise ConnectionFailed(
-                f"{self.name}: no connection as {end.user} to {end.dbname} at {end.host}:{end.port}: {said}",
-                next_step="see that it runs, and that the user, password and CA given for it are its own",
-            ) from error
-        settings = [pair for setting in PINNED.items() for pair in setting]
-        pin = ", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))
-        session.execute(sql.SQL("SELECT {}").format(sql.SQL(pin)), settings)
-        return session
+                    session.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+            yield sessions
 
 
 def legacy_database(hosts: Hosts, database: LegacyDatabase) -> Database:
@@ -172,7 +114,9 @@ def legacy_database(hosts: Hosts, database: LegacyDatabase) -> Database:
         password=SecretStr(_secret_line(root / database.password_file)),
         ca=_text(root / database.ca_file),
     )
-    return Database(f"{database.dbname} on {database.host}", endpoint, hosts.legacy(database.host))
+    return Database(
+        f"{database.dbname} on {database.host}", endpoint, hosts.legacy(database.host), hosts.sessions
+    )
 
 
 def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str = "migration") -> Database:
@@ -193,7 +137,7 @@ def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str 
         ca=outputs.ca,
     )
     name = f"{outputs.dbname} on {hosts.manifest.stack(environment)}"
-    return Database(name, endpoint, hosts.target(environment))
+    return Database(name, endpoint, hosts.target(environment), hosts.sessions)
 
 
 def query(name: str) -> bytes:
