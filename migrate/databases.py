@@ -121,13 +121,20 @@ def legacy_database(hosts: Hosts, database: LegacyDatabase) -> Database:
 
 def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str = "migration") -> Database:
     """
-    The database of a site, as its migration role (or ``owner``, ``application``), through the site's host.
+    The database of a site, as its migration role (or ``owner``, ``application``, ``mover``).
 
     Raises:
         EngineError: The site is not stood up.
+        MigrationError: It has no such role, as a site has no mover but while a move lasts.
     """
     outputs = hosts.site(environment).database
-    login: DatabaseRole = getattr(outputs, role)
+    login: DatabaseRole | None = getattr(outputs, role)
+    if login is None:
+        stack = hosts.manifest.stack(environment)
+        raise MigrationError(
+            f"{stack} has no role {role}",
+            next_step=f"pulumi config set bascule:moving true -s {stack}, then pulumi up -s {stack}",
+        )
     endpoint = Endpoint(
         host=outputs.host,
         port=outputs.port,

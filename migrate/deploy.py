@@ -48,6 +48,8 @@ def deploy(case: Case, environment: Environment, site_name: str, progress: Progr
     Args:
         site_name: As agreed with the customer; it may differ from the manifest's.
 
+    The site has its mover's role from now on, until the way back is given up.
+
     Raises:
         EngineError: The engine refused.
         SiteError: The site does not match its program right after it was brought there.
@@ -56,6 +58,7 @@ def deploy(case: Case, environment: Environment, site_name: str, progress: Progr
     progress.start(f"deploy {stack.name}", None, "steps")
     stack.ensure()
     _name(stack, site_name, case.manifest.site_name)
+    stack.set_config("bascule:moving", "true")
     started = monotonic()
     stack.up()
     up_seconds = monotonic() - started

@@ -101,6 +101,7 @@ def declare() -> None:
         environment=environment,
         door=door_of(config),
         door_reason=config.get("doorReason") or "",
+        moving=config.get_bool("moving") or False,
     )
     protect = environment == "prod" if protected is None else protected
     site = site_on(manifest)(tenant, args, pulumi.ResourceOptions(protect=protect))

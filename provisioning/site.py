@@ -26,6 +26,8 @@ class SiteArgs:
     environment: Environment
     door: DoorState = "closed"
     door_reason: str = ""
+    moving: bool = False
+    """Whether a migration is under way: only then the site has a `DatabaseEndpoint.mover`."""
 
 
 class _Output(BaseModel):
@@ -65,6 +67,9 @@ class DatabaseEndpoint(_Output):
     """Reads and writes rows, nothing else."""
     migration: DatabaseRole
     """Loads data as the owner during the move; a member of `owner`."""
+    mover: DatabaseRole | None = None
+    """Makes subscriptions, which takes a superuser up to PostgreSQL 15. There only while `SiteArgs.moving`;
+    None on a substrate that gives none, where only bulk moves are possible."""
 
 
 class Door(_Output):

@@ -66,6 +66,7 @@ class Site(ComponentResource):
             # Rows are loaded in any order, and triggers fired on the legacy system already.
             may_set=["session_replication_role"],
         )
+        mover = server.role(f"{dbname}_mover", attributes=["SUPERUSER"]) if args.moving else None
         database = Database(
             f"{name}-database",
             host=machine.folder,
@@ -130,6 +131,7 @@ class Site(ComponentResource):
                 "owner": _login(owner),
                 "application": _login(application),
                 "migration": _login(migration),
+                "mover": _login(mover) if mover else None,
             },
             "files": Output.concat(machine.folder, "/files"),
             "backups": Output.concat(machine.folder, "/backups"),

@@ -31,11 +31,12 @@ def _tables(session: Session) -> list[tuple[str, str]]:
     return [(str(schema), str(table)) for schema, table in rows]
 
 
-def test_no_other_superuser(database: Database, substrate: Substrate) -> None:
-    """No role but the cluster's own is a superuser."""
+def test_no_other_superuser(database: Database, substrate: Substrate, site: SiteOutputs) -> None:
+    """No role but the cluster's own is a superuser, and the mover's while the move lasts."""
+    expected = {*substrate.superusers, *([site.database.mover.name] if site.database.mover else [])}
     with database.session() as session:
         rows = session.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE rolsuper ORDER BY 1").fetchall()
-    assert [str(name) for (name,) in rows] == sorted(substrate.superusers)
+    assert [str(name) for (name,) in rows] == sorted(expected)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -40,6 +40,7 @@ def test_evidence_holds_no_secret(case: Case) -> None:
     with Hosts(case.workspace, case.manifest) as hosts:
         result = deploy_site(StepContext(case, hosts, Told(), "preparation-1", {"environment": "prod"}))
         site = hosts.site("prod")
+    assert site.database.mover is not None  # a move is under way
     kept = (case.folder / "evidence" / "site-prod.json").read_text()
     assert result["url"] == case.read_evidence("site-prod", DeployedSite).url
     secrets = [
@@ -48,6 +49,7 @@ def test_evidence_holds_no_secret(case: Case) -> None:
         site.database.owner.password,
         site.database.application.password,
         site.database.migration.password,
+        site.database.mover.password,
         site.ssh.identity,
     ]
     for secret in secrets:

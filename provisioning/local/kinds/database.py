@@ -185,7 +185,13 @@ class DatabaseKind(Kind[DatabaseInputs]):
         dump, part = folder / f"{stack}-{moment}.dump", folder / f".{stack}-{moment}.part"
         place.run("mkdir", "-p", folder)
         place.run(
-            *(postgres.programs() / "pg_dump", "--format=custom", "--host", place.path("run")),
+            *(
+                postgres.programs() / "pg_dump",
+                "--format=custom",
+                "--no-subscriptions",
+                "--host",
+                place.path("run"),
+            ),
             *("--port", str(inputs.port), "--username", postgres.SUPERUSER, "--file", part, inputs.name),
         )
         place.run(postgres.programs() / "pg_restore", "--list", part)
