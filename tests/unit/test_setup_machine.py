@@ -121,6 +121,7 @@ def test_new_units_end_disabled_and_old_ones_stay(machine: Machine) -> None:
     with services_held_back(machine):
         debian_enables("nginx.service")
         debian_enables("postgresql.service")
+        debian_enables("mariadb.service")
 
     assert [path.name for path in wants.iterdir()] == ["ssh.service"]
 
@@ -153,6 +154,7 @@ def test_the_real_list_names_what_the_design_needs() -> None:
     }
 
     assert {"postgresql", "nginx", "openssh-server", "rsync", "python3-venv", "postgresql-15"} <= names
+    assert {"mariadb-server", "mariadb-client"} <= names
 
 
 @pytest.mark.parametrize(
