@@ -86,7 +86,7 @@ class FileDifference(_Evidence):
 
     path: str
     """Relative to the tree; odd bytes and line ends escaped."""
-    kind: Literal["missing", "extra", "kind", "content", "link", "mode", "time"]
+    kind: Literal["missing", "extra", "kind", "content", "link", "hard link", "mode", "owner", "time"]
 
 
 class TreeComparison(_Evidence):
@@ -100,6 +100,9 @@ class TreeComparison(_Evidence):
     differing: int
     shown: tuple[FileDifference, ...]
     """The first of those that differ."""
+    hashed_in_freeze: int | None = None
+    """Files read again inside the freeze, on both sides; None: every file was. All others are proved
+    unchanged since their SHA-256 was taken: same inode, size, time and time of change (ctime)."""
 
     @property
     def agrees(self) -> bool:
