@@ -193,6 +193,7 @@ class Attempt:
             "undo_failed": last.get("undo_failed", []),
             "past_return": past_return,
             "seconds": seconds,
+            "reopens": list(self.plan.reopens) if outcome == "finished" else [],
         }
         journal.append("ended", self.plan.phase, attempt=self.plan.attempt, workflow=self.workflow, **ended)
         return ended

@@ -47,6 +47,8 @@ class Plan(BaseModel):
     left_out: tuple[str, ...]
     """Entries whose condition does not hold for this tenant."""
     earlier_gates: tuple[Gate, ...]
+    reopens: tuple[str, ...] = ()
+    """Phases that begin anew once this one is finished."""
 
     def place_of(self, entry: Planned) -> str:
         """Such as ``3/11``."""
@@ -82,6 +84,7 @@ def make(
         entries=tuple(entries),
         left_out=tuple(entry.id for entry in phase.steps if entry not in applies),
         earlier_gates=tuple(gates),
+        reopens=playbook.reopened_by(phase),
     )
 
 

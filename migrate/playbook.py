@@ -41,6 +41,9 @@ OWN_FOLDER = Path(__file__).parent / "playbooks"
 Role = Literal["responsible", "technical", "vendor"]
 """Who signs: a contact of the manifest, or somebody whom ``allowed_signers`` lists as ``vendor``."""
 
+Need = Literal["way-back", "before-going-live"]
+"""way-back: the tenant works on its site and changes flow back. before-going-live: it works on legacy."""
+
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -103,6 +106,14 @@ class Phase(_Part):
         default=False,
         description="Whether a failure before the point of no return puts everything back by itself.",
     )
+    on_request: bool = Field(
+        default=False, description="Begun by its own command only; fab run passes it by."
+    )
+    needs: Need | None = Field(default=None, description="Where the tenant must stand for it to begin.")
+    reopens: Name | None = Field(
+        default=None,
+        description="An earlier phase that begins anew, with all behind it, once this is finished.",
+    )
     steps: tuple[Entry, ...] = Field(min_length=1)
 
 
@@ -122,6 +133,13 @@ class Playbook(_Part):
 
     def phase(self, name: str) -> Phase:
         return next(phase for phase in self.phases if phase.name == name)
+
+    def reopened_by(self, phase: Phase) -> tuple[str, ...]:
+        """Names of the phases that begin anew once `phase` is finished."""
+        if phase.reopens is None:
+            return ()
+        names = [each.name for each in self.phases if not each.on_request]
+        return tuple(names[names.index(phase.reopens) :])
 
     def gates(self) -> dict[str, Entry]:
         """Return all gates by name, in order."""
@@ -209,6 +227,12 @@ def _misfits(playbook: Playbook, file_stem: str, steps: Mapping[str, Step]) -> I
             if (kind, name) in seen:
                 yield at, f"{kind} {name} stands twice"
             seen.add((kind, name))
+        ahead = [earlier.name for earlier in playbook.phases[:p] if not earlier.on_request]
+        if phase.reopens and phase.reopens not in ahead:
+            yield (
+                ("phases", p, "reopens"),
+                f"{phase.reopens} is no earlier phase{_nearest(phase.reopens, ahead)}",
+            )
         for position, says in _without_way_back(phase, steps):
             yield ("phases", p, "steps", position), says
 

@@ -20,23 +20,30 @@ What a run writes into the journal (`about` in brackets):
     door (prod stack)     state, reason          by hand: fab door
     legacy (tenant)       state, until           by hand: fab freeze, fab unfreeze
     ended (phase)         attempt, workflow, outcome, at, again_from, what, state, next, undo_failed,
-                          past_return, seconds
+                          past_return, seconds, reopens
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from migrate.journal import Journal, Record
 
-Outcome = Literal["finished", "waiting", "failed", "fallen-back", "fallback-incomplete"]
+Outcome = Literal["finished", "waiting", "failed", "fallen-back", "fallback-incomplete", "reopened"]
 
 Legacy = Literal["writable", "read-only", "uncertain"]
 Door = Literal["closed", "open", "suspended", "uncertain"]
 
+WayBack = Literal["none", "armed", "given up"]
+
 FREEZE_STEP = "freeze-legacy"
 DOOR_STEP = "open-door"
-"""The two steps whose names the whole of Bascule knows, since everybody asks about what they change."""
+CLOSE_STEP = "close-door"
+REOPEN_STEP = "reopen-legacy"
+ARM_STEP = "arm-way-back"
+END_STEP = "end-replication"
+"""The steps whose names the whole of Bascule knows, since everybody asks about what they change."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class PhasePosition:
 
     begun: Record
     ended: Record | None
+    reopened: bool = False
+    """Whether a later phase, such as a rollback, has it begin anew."""
 
     @property
     def attempt(self) -> str:
@@ -57,11 +66,20 @@ class PhasePosition:
     @property
     def outcome(self) -> str:
         """An `Outcome`, or ``under way``: at work now, or killed and not yet resumed."""
+        if self.reopened:
+            return "reopened"
         return str(self.ended.data["outcome"]) if self.ended else "under way"
 
     @property
     def past_return(self) -> bool:
         return bool(self.ended and self.ended.data["past_return"])
+
+    @property
+    def must_go_on(self) -> bool:
+        """Whether it left things half changed, so that nothing else may begin before it has gone on."""
+        return self.outcome in ("under way", "fallback-incomplete") or (
+            self.outcome in ("failed", "waiting") and self.past_return
+        )
 
 
 def of_phase(journal: Journal, phase: str) -> PhasePosition | None:
@@ -70,7 +88,10 @@ def of_phase(journal: Journal, phase: str) -> PhasePosition | None:
     if begun is None:
         return None
     ends = [r for r in journal if r.kind == "ended" and r.data["workflow"] == begun.data["workflow"]]
-    return PhasePosition(begun, ends[-1] if ends else None)
+    reopened = any(
+        r.kind == "ended" and phase in r.data.get("reopens", ()) for r in journal if r.number > begun.number
+    )
+    return PhasePosition(begun, ends[-1] if ends else None, reopened)
 
 
 @dataclass(frozen=True)
@@ -98,18 +119,41 @@ _SAID = {
 
 def standing(journal: Journal) -> Standing:
     """Tell from the journal whether legacy is writable and whether the site is open."""
-    freeze, door = _last_change(journal, FREEZE_STEP, "legacy"), _last_change(journal, DOOR_STEP, "door")
-    legacy_words: dict[str, Legacy] = {"": "writable", "done": "read-only", "undone": "writable"}
-    door_words: dict[str, Door] = {"": "closed", "done": "open", "undone": "closed", "failed": "closed"}
-    door_kind = door.kind if door else ""
-    if door and door.data.get("undecided"):
-        door_kind = "undecided"
+    freeze, door = _last_change(journal, _LEGACY, "legacy"), _last_change(journal, _DOOR, "door")
     return Standing(
-        legacy=_by_hand(freeze, "legacy") or legacy_words.get(freeze.kind if freeze else "", "uncertain"),
+        legacy=_by_hand(freeze, "legacy") or _meaning(freeze, _LEGACY, "writable"),
         legacy_since=freeze.at if freeze else None,
-        door=_by_hand(door, "door") or door_words.get(door_kind, "uncertain"),
+        door=_by_hand(door, "door") or _meaning(door, _DOOR, "closed"),
         door_since=door.at if door else None,
     )
+
+
+def way_back(journal: Journal) -> WayBack:
+    """Tell from the journal whether changes on the open site flow back to legacy."""
+    last = _last_change(journal, _WAY_BACK, "")
+    return _meaning(last, _WAY_BACK, "none") if standing(journal).door == "open" else "none"
+
+
+_LEGACY = {
+    FREEZE_STEP: {"done": "read-only", "undone": "writable"},
+    REOPEN_STEP: {"done": "writable", "failed": "read-only"},
+}
+_DOOR = {
+    DOOR_STEP: {"done": "open", "undone": "closed", "failed": "closed"},
+    CLOSE_STEP: {"done": "closed", "undone": "open"},
+}
+_WAY_BACK = {
+    ARM_STEP: {"done": "armed", "undone": "none"},
+    END_STEP: {"intent": "given up", "failed": "given up", "done": "given up"},
+}
+"""What the last record of a step means; what is not named here may be half changed."""
+
+
+def _meaning(record: Record | None, words: dict[str, dict[str, str]], otherwise: str) -> Any:
+    if record is None:
+        return otherwise
+    kind = "undecided" if record.data.get("undecided") else record.kind
+    return words[record.about.partition(":")[0]].get(kind, "uncertain")
 
 
 def _by_hand(record: Record | None, kind: str) -> Any:
@@ -122,7 +166,7 @@ def _by_hand(record: Record | None, kind: str) -> Any:
     )
 
 
-def _last_change(journal: Journal, step: str, by_hand: str) -> Record | None:
+def _last_change(journal: Journal, steps: Container[str], by_hand: str) -> Record | None:
     found = None
     for record in journal:
         # The door of a test site says nothing of where the tenant works.
@@ -130,6 +174,6 @@ def _last_change(journal: Journal, step: str, by_hand: str) -> Record | None:
             found = record
         # A step with parameters is told with them, as in ``freeze-legacy:5``.
         name = record.about.partition(":")[0]
-        if name == step and record.kind in ("intent", "done", "failed", "undone", "undo-failed"):
+        if name in steps and record.kind in ("intent", "done", "failed", "undone", "undo-failed"):
             found = record
     return found

@@ -28,7 +28,7 @@ def run(case: Case, screen: Screen, *, only: str | None = None, accepted_by: str
     Carry a tenant on; return when every phase (or the phase `only`) is finished.
 
     Args:
-        only: Name of a phase; those before it must be finished.
+        only: Name of a phase; those before it must be finished, or what it needs must hold.
         accepted_by: Who accepts that the playbook was changed since the phase began.
 
     Raises:
@@ -57,13 +57,13 @@ class _Run:
     def carry(self, phase: Phase) -> None:
         """Bring one phase to its end, or raise what keeps it from there."""
         at = position.of_phase(self.case.journal, phase.name)
-        if at is not None and at.outcome == "finished":
+        if at is not None and at.outcome == "finished" and not phase.on_request:
             return
         if at is None:
             at = self._begin(phase, number=1)
         elif at.outcome == "under way":
             at = self._take_up(phase, at)
-        elif at.outcome == "fallen-back" or self._starts_anew(phase, at):
+        elif at.outcome in ("fallen-back", "reopened", "finished") or self._starts_anew(phase, at):
             at = self._begin(phase, number=int(at.begun.data["number"]) + 1)
         else:
             at = self._go_on(phase, at)
@@ -195,26 +195,64 @@ class _Run:
 
 
 def _wanted(case: Case, playbook: Playbook, only: str | None) -> list[Phase]:
+    """Return the phases to carry on, in order; what was left half changed comes before anything else."""
+    half = [phase for phase in playbook.phases if phase.on_request and _must_go_on(case, phase)]
     if only is None:
-        return list(playbook.phases)
-    for phase in playbook.phases:
-        if phase.name == only:
-            return [phase]
+        return half + [phase for phase in playbook.phases if not phase.on_request]
+    for phase in half:
+        if phase.name != only:
+            raise Refused(
+                f"{only} cannot begin: {phase.name} has begun and is not finished",
+                state=str(position.standing(case.journal)),
+                next_step=f"fab {phase.command} --tenant {case.manifest.tenant}",
+            )
+    wanted = next((phase for phase in playbook.phases if phase.name == only), None)
+    if wanted is None:
+        raise Refused(f"playbook {playbook.name} has no phase {only}")
+    if wanted in half:
+        return [wanted]
+    _require(case, wanted)
+    earlier = playbook.phases[: playbook.phases.index(wanted)] if not wanted.on_request else ()
+    for phase in earlier:
         at = position.of_phase(case.journal, phase.name)
-        if at is None or at.outcome != "finished":
+        if not phase.on_request and (at is None or at.outcome != "finished"):
             raise Refused(
                 f"{only} cannot begin: {phase.name} is not finished",
                 state=str(position.standing(case.journal)),
                 next_step=f"fab {phase.command} --tenant {case.manifest.tenant}",
             )
-    raise Refused(f"playbook {playbook.name} has no phase {only}")
+    return [wanted]
+
+
+def _must_go_on(case: Case, phase: Phase) -> bool:
+    at = position.of_phase(case.journal, phase.name)
+    return at is not None and at.must_go_on
+
+
+def _require(case: Case, phase: Phase) -> None:
+    """Refuse a phase whose need does not hold."""
+    where, tenant = position.standing(case.journal), case.manifest.tenant
+    back = position.way_back(case.journal)
+    if phase.needs == "way-back" and back != "armed":
+        why = {"none": "no changes flow back to legacy", "given up": "the way back was given up by finalize"}
+        raise Refused(
+            f"{phase.name} cannot begin: {why.get(back, 'the way back may be half removed')}",
+            state=f"Nothing was changed by this command. {where}",
+            next_step=f"fab status --tenant {tenant}",
+        )
+    if phase.needs == "before-going-live" and (where.legacy, where.door) != ("writable", "closed"):
+        raise Refused(
+            f"{phase.name} cannot begin: {tenant} does not work on legacy alone",
+            state=f"Nothing was changed by this command. {where}",
+            next_step=f"fab rollback --tenant {tenant}, or fab status --tenant {tenant}",
+        )
 
 
 def _same_playbook(case: Case, playbook: Playbook, accepted_by: str | None) -> None:
     """Refuse to go on with a phase whose playbook is not the one it began with, unless somebody says so."""
     for phase in playbook.phases:
         at = position.of_phase(case.journal, phase.name)
-        if at is None or at.outcome in ("finished", "fallen-back"):
+        if at is None or at.outcome in ("finished", "fallen-back", "reopened"):
             continue
         was, now = at.begun.data["digest"], playbook.digest
         accepted = [r for r in case.journal if r.kind == "playbook-accepted" and r.number > at.begun.number]

@@ -57,6 +57,8 @@ class Status:
     next_step: str
     """The command to type next; empty when there is nothing to do."""
     waivers: tuple[str, ...]
+    way_back: str
+    """``none``, ``armed`` or ``given up``."""
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values, moments as ISO 8601."""
@@ -87,12 +89,13 @@ def of(case: Case) -> Status:
         held_up_by=held_up_by,
         next_step=next_step,
         waivers=tuple(_waivers(case)),
+        way_back=position.way_back(case.journal),
     )
 
 
 def _phase(case: Case, phase: Phase, holder: Holder | None) -> PhaseStatus:
     at = position.of_phase(case.journal, phase.name)
-    state = at.outcome if at else "to come"
+    state = at.outcome if at else "on request" if phase.on_request else "to come"
     if at and not at.ended and holder is None:
         state = "cut short"
     steps = known_steps()
@@ -108,7 +111,7 @@ def _step(
     case: Case, entry: Entry, title: str, at: PhasePosition | None, holder: Holder | None
 ) -> StepStatus:
     last = None
-    for record in case.journal if at else ():
+    for record in case.journal if at and not at.reopened else ():
         mine = at and record.about == entry.id and record.data.get("attempt") == at.attempt
         last = record if mine and record.kind in _KINDS else last
     if last is None:
@@ -123,12 +126,13 @@ def _next(case: Case, phases: tuple[Phase, ...], holder: Holder | None) -> tuple
     tenant = case.manifest.tenant
     if holder:
         return f"a run of {holder} is at work", f"fab status --tenant {tenant}, to see how far it is"
-    for phase in phases:
+    # What was left half changed comes first, as `fab run` has it.
+    for phase in sorted(phases, key=lambda phase: not phase.on_request):
         at = position.of_phase(case.journal, phase.name)
-        if at and at.outcome == "finished":
+        if (at and at.outcome == "finished") or (phase.on_request and not (at and at.must_go_on)):
             continue
         again = f"fab {phase.command} --tenant {tenant}"
-        if at is None:
+        if at is None or at.reopened:
             return "", again
         if at.ended is None:
             return f"the run of {at.attempt} was cut short", f"fab run --tenant {tenant}, to go on"

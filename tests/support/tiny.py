@@ -77,6 +77,36 @@ phases:
 """
 
 
+WAY_BACK = (
+    PLAYBOOK.replace("      - step: open-door", "      - step: arm-way-back\n      - step: open-door")
+    + """\
+  - name: rollback
+    command: rollback
+    title: Rollback
+    summary: Back to legacy, with every write.
+    protected: true
+    on_request: true
+    needs: way-back
+    reopens: realisation
+    steps:
+      - step: close-door
+      - step: reopen-legacy
+        point_of_no_return: true
+      - step: release-interfaces
+        with: {to: legacy}
+  - name: finalize
+    command: finalize
+    title: Finalize
+    summary: The way back is given up.
+    on_request: true
+    needs: way-back
+    steps:
+      - step: end-replication
+"""
+)
+"""The same, with a way back."""
+
+
 class Tiny:
     """A workspace with one tenant that follows the tiny process."""
 
@@ -200,6 +230,10 @@ def own_steps() -> Iterator[None]:
 def _register() -> None:
     for name in ("bill-epdoc", "check-window", "compare-content", "hand-over"):
         step(name)(_act(name))
+    for name in ("reopen-legacy", "end-replication"):
+        step(name, changes=True)(_act(name))
+    for name in ("arm-way-back", "close-door"):
+        step(name, undo=_act(f"undo {name}"))(_act(name))
     step("deploy-site", changes=True)(_act("deploy-site"))
     step("open-door", changes=True)(_act("open-door"))
     step("release-interfaces", changes=True)(_act("release-interfaces"))
