@@ -188,6 +188,15 @@ class Interface(Model):
         return self
 
 
+class Effect(Model):
+    """Something that the tenant's system sends out into the world, which no rollback can call back."""
+
+    name: Text = Field(description="As people call it, such as invoices.")
+    table: tuple[Identifier, Identifier] = Field(description="Schema and table that record it.")
+    at: Identifier = Field(description="Column with the moment of sending.")
+    shows: Identifier = Field(description="Column that people know it by, such as a number.")
+
+
 class Window(Model):
     """When the customer wishes the move to happen. Moments carry their offset; `time_zone` shows them."""
 
@@ -247,7 +256,13 @@ class Manifest(Model):
     application: Application
     contacts: Contacts
     legacy: Legacy
+    mode: Literal["live", "bulk"] | None = Field(
+        default=None, description="How databases move; by default what the assessment chooses."
+    )
     interfaces: tuple[Interface, ...] = ()
+    effects: tuple[Effect, ...] = Field(
+        default=(), description="What is sent out of the system: listed when a rollback leaves it behind."
+    )
     modules: tuple[Name, ...] = Field(default=(), description="Such as epdoc.")
     window: Window
     sizing: dict[Environment, Sizing] = Field(default_factory=dict)
