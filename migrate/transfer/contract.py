@@ -7,7 +7,7 @@ source is at work), entered in ``migrate.transfer.WAYS``.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -146,6 +146,7 @@ class Turned(_Evidence):
     seconds: float
 
 
+@runtime_checkable
 class Live(Transfer, Protocol):
     """
     A way whose copy runs while the source is at work; the stop is only the final sync.

@@ -1,0 +1,64 @@
+"""
+A tenant's databases and the way that each moves by: what steps work with.
+
+Promise: steps know neither engines nor modes. The mode is the manifest's, else what the assessment
+chose; one that the engine has no module for is refused by name.
+"""
+
+from migrate.assess import Assessment
+from migrate.case import Case
+from migrate.databases import legacy_database, site_database
+from migrate.errors import EvidenceError, TransferError
+from migrate.step import StepContext
+from migrate.transfer import way
+from migrate.transfer.contract import Live, Task, Transfer
+from provisioning.manifest import Environment
+
+
+def mode_of(case: Case) -> str:
+    """Return how the tenant's databases move: ``live``, or ``bulk`` where they cannot be replicated."""
+    if case.manifest.mode is not None:
+        return case.manifest.mode
+    try:
+        return case.read_evidence("assessment", Assessment).mode
+    except EvidenceError:
+        return "live"
+
+
+def moves(ctx: StepContext, environment: Environment = "prod") -> list[tuple[Transfer, Task]]:
+    """
+    Return each database's way and work.
+
+    Raises:
+        TransferError: The site has one database and the tenant leaves several, or there is no such way.
+    """
+    databases, outputs = ctx.manifest.legacy.databases, ctx.hosts.site(environment).database
+    if len(databases) > 1:
+        raise TransferError(
+            f"{ctx.manifest.tenant} leaves {len(databases)} databases, the site has one",
+            state="Nothing was copied.",
+            next_step="join them on legacy first, or move each as a tenant of its own",
+        )
+    mode = str(ctx.params.get("mode") or mode_of(ctx.case))
+    found: list[tuple[Transfer, Task]] = []
+    for database in databases:
+        transfer = way(database.engine, mode)
+        # Whoever makes subscriptions must be a superuser up to PostgreSQL 15; the mover is one.
+        role = "mover" if isinstance(transfer, Live) else "migration"
+        work = Task(
+            name=database.name,
+            attempt=ctx.attempt,
+            source=legacy_database(ctx.hosts, database),
+            target=site_database(ctx.hosts, environment, role=role),
+            owner=outputs.owner.name,
+            application=outputs.application.name,
+            workers=int(ctx.params.get("workers", 2)),
+            tenant=ctx.manifest.tenant,
+        )
+        found.append((transfer, work))
+    return found
+
+
+def live_moves(ctx: StepContext) -> list[tuple[Live, Task]]:
+    """Return those that are replicated while legacy is at work; empty in bulk mode."""
+    return [(way, work) for way, work in moves(ctx) if isinstance(way, Live)]
