@@ -85,6 +85,8 @@ class PrivateHost:
     pg_port: int
     ca: str
     superuser_password: str
+    binaries: Path = BINARIES
+    """Of its server; clients are always the machine's own."""
     postgres: subprocess.Popen[bytes] | None = None
 
     @property
@@ -122,7 +124,7 @@ class PrivateHost:
         log = (self.folder / "pg.log").open("ab")
         with log:
             self.postgres = subprocess.Popen(
-                [BINARIES / "postgres", "-D", self.folder / "pg"],
+                [self.binaries / "postgres", "-D", self.folder / "pg"],
                 user=_unprivileged(),
                 group=_unprivileged(),
                 extra_groups=[] if _unprivileged() else None,
@@ -146,8 +148,8 @@ class PrivateHost:
 
 
 @contextmanager
-def private_host(alias: str, base: Path) -> Iterator[PrivateHost]:
-    """Start a host; stop it and all that is its own at the end."""
+def private_host(alias: str, base: Path, *, binaries: Path = BINARIES) -> Iterator[PrivateHost]:
+    """Start a host; stop it and all that is its own at the end. `binaries` holds its server."""
     octets = secrets.token_bytes(2)
     address = f"127.{80 + secrets.randbelow(20)}.{octets[0]}.{max(2, octets[1] - 1)}"
     folder = base / alias
@@ -161,6 +163,7 @@ def private_host(alias: str, base: Path) -> Iterator[PrivateHost]:
             pg_port=free_port(address),
             ca="",
             superuser_password=secrets.token_urlsafe(12),
+            binaries=binaries,
         )
         _make_cluster(host)
         _make_sshd(host)
@@ -207,7 +210,7 @@ def _make_cluster(host: PrivateHost) -> None:
     password = host.folder / "etc" / "superuser"
     password.write_text(host.superuser_password)
     command: list[str | Path] = [
-        BINARIES / "initdb",
+        host.binaries / "initdb",
         "-D",
         data,
         "-U",

@@ -1,0 +1,66 @@
+"""
+Servers of every PostgreSQL version at hand: the machine's own, and those that ``tests/support/postgres`` locks.
+
+    npm ci --ignore-scripts --prefix tests/support/postgres
+
+Promise: a version that is named here starts; one that was not fetched, or cannot run on this machine,
+is left out, so that a test can tell which versions it was not run on.
+"""
+
+import json
+import os
+import subprocess
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from tests.support.private_hosts import BINARIES
+
+LOCKED = Path(__file__).parent / "postgres"
+CONTRACT = range(10, 18)
+"""Major versions that a source may have."""
+
+
+@cache
+def servers() -> dict[int, Path]:
+    """Return folders with ``initdb`` and ``postgres`` by major version; the machine's own always."""
+    found = {int(BINARIES.parent.name): BINARIES}
+    for package in sorted(LOCKED.glob("node_modules/postgres-*")):
+        _link(package)
+        folder = package / "native" / "bin"
+        if _runs(folder / "postgres"):
+            found.setdefault(int(package.name.removeprefix("postgres-")), folder)
+    return dict(sorted(found.items()))
+
+
+def missing() -> list[int]:
+    """Return the versions of the contract that no test can be run on here."""
+    return [major for major in CONTRACT if major not in servers()]
+
+
+def _link(package: Path) -> None:
+    """Make the links between libraries, which a package of that registry cannot carry."""
+    for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
+        target = package / link["target"]
+        # Several test processes may be here at once.
+        with suppress(FileExistsError):
+            target.symlink_to(os.path.relpath(package / link["source"], target.parent))
+
+
+def _runs(program: Path) -> bool:
+    """Whether the user that servers run as may and can start it."""
+    user = "postgres" if os.geteuid() == 0 else None
+    words = [program, "--version"]
+    try:
+        done = subprocess.run(
+            words,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            cwd="/",
+            capture_output=True,
+            check=False,
+        )
+    except OSError:
+        return False
+    return done.returncode == 0
