@@ -1,0 +1,19 @@
+"""
+Fences: how a database of each engine is kept from being written, and opened again.
+
+Promise: `FENCES` has every engine that a manifest may name.
+"""
+
+from migrate.fence.contract import (
+    GRACE_SECONDS,
+    EndedSession,
+    Evidence,
+    Fence,
+    FrozenDatabase,
+    Watched,
+)
+
+__all__ = ["FENCES", "GRACE_SECONDS", "EndedSession", "Evidence", "Fence", "FrozenDatabase", "Watched"]
+
+FENCES: dict[str, Fence] = {}
+"""By engine, as ``legacy.databases[].engine`` names it."""
