@@ -21,7 +21,7 @@ from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import Undecided, Waiting
 from migrate.plan import Plan, Planned
-from migrate.progress import Screen
+from migrate.progress import Clock, Screen
 from migrate.step import Act, Result, Step, StepContext
 from provisioning.errors import BasculeError
 
@@ -65,6 +65,7 @@ class Attempt:
                 if entry.changes:
                     begun.append(entry)
                 if outcome["kind"] in ("done", "under-waiver"):
+                    self._tell_the_clock(entry, outcome)
                     if entry.point_of_no_return:
                         past_return = True
                         self._let_go()
@@ -80,6 +81,7 @@ class Attempt:
                 return self._end(outcome["kind"], entry.id, outcome, past_return or undecided)
             return self._end("finished", "", {}, past_return)
         finally:
+            self.desk.screen.clock(None)
             self._let_go()
 
     def _fall_back(self, begun: list[Planned], cause: Planned, outcome: Result) -> Result:
@@ -227,6 +229,21 @@ class Attempt:
                     self.desk.screen.say(f"  {entry.id} is not kept alive: {self._said(error)['what']}")
                 else:
                     self._kept_alive[entry.id] = stack
+
+    def _tell_the_clock(self, entry: Planned, outcome: Result) -> None:
+        """A step that stops the tenant says since when; the point of no return ends it."""
+        if entry.point_of_no_return:
+            self.desk.screen.clock(None)
+        elif (since := outcome.get("result", {}).get("stopped_since")) is not None:
+            said = outcome["result"]
+            self.desk.screen.clock(
+                Clock(
+                    since=datetime.fromisoformat(since),
+                    predicted_low=said.get("predicted_low_seconds"),
+                    predicted_high=said.get("predicted_high_seconds"),
+                    limit=said.get("limit_seconds"),
+                )
+            )
 
     def _let_go(self, only: str | None = None) -> None:
         for name in [only] if only else list(self._in_force):

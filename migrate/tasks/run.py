@@ -19,7 +19,7 @@ from provisioning.errors import WorkspaceError
 from provisioning.workspace import Workspace
 
 _TENANT = "Whose migration."
-_JSON = "One JSON object on stdout when it ends; progress on stderr."
+_JSON = "One JSON object on stdout when it ends; progress as JSON lines on stderr."
 
 
 def _carry_on(tenant: str, as_json: bool, command: str | None, accepted_by: str | None = None) -> None:
@@ -36,7 +36,10 @@ def _carry_on(tenant: str, as_json: bool, command: str | None, accepted_by: str 
         from migrate import run as capability
 
         capability.run(
-            case, screen(sys.stderr if as_json else sys.stdout), only=only, accepted_by=accepted_by
+            case,
+            screen(sys.stderr if as_json else sys.stdout, as_json=as_json),
+            only=only,
+            accepted_by=accepted_by,
         )
         found = status.of(case)
     if as_json:

@@ -31,12 +31,18 @@ class Told:
 
     lines: list[str] = field(default_factory=list)
     done: float = 0.0
+    lanes: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def start(self, what: str, total: float | None, unit: str) -> None:
         self.lines.append(what)
 
     def advance_to(self, done: float) -> None:
         self.done = done
+
+    def lane(
+        self, name: str, done: float, total: float | None = None, unit: str = "bytes", says: str = ""
+    ) -> None:
+        self.lanes[name] = (done, says)
 
     def say(self, line: str) -> None:
         self.lines.append(line)

@@ -19,15 +19,10 @@ from migrate.stop import Stop
 from migrate.verify import Check, GoLive
 from provisioning.workspace import Workspace
 from tests.support import quoting
+from tests.support.moves import Told
 
 ATTEMPT = "realisation-2"
 NOW = datetime(2027, 3, 9, 17, 5, tzinfo=UTC)
-
-
-class Silent:
-    def start(self, what: str, total: float | None, unit: str) -> None: ...
-    def advance_to(self, done: float) -> None: ...
-    def say(self, line: str) -> None: ...
 
 
 @pytest.fixture
@@ -117,7 +112,7 @@ def stop() -> Stop:
 
 
 def do(case: Case, act: Act) -> Result:
-    return act(StepContext(case, Hosts(case.workspace, case.manifest), Silent(), "start-1"))
+    return act(StepContext(case, Hosts(case.workspace, case.manifest), Told(), "start-1"))
 
 
 def test_every_document_is_written_once(case: Case) -> None:
