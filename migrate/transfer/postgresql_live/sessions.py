@@ -38,6 +38,8 @@ def at_work(database: Database, count: int = 1) -> Iterator[list[Session]]:
     """Open sessions that may write where everybody else is fenced off; what is committed there is flushed."""
     with database.opened_many(count) as sessions:
         for session in sessions:
+            # A kept session's prepared statements may be gone from the server when it is lent again.
+            session.prepare_threshold = None
             session.execute(_AT_WORK)
         yield sessions
 
