@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import paramiko
 from fabric import Config, Connection
@@ -76,6 +76,12 @@ def _read(ssh_config: Path, alias: str) -> paramiko.SSHConfig:
     return parsed
 
 
+class Standby(Protocol):
+    """Something that waits to be used, and is put away when nobody does."""
+
+    def close(self) -> None: ...
+
+
 @dataclass
 class Hosts:
     """The hosts of one tenant, connected on first use and closed together (a context manager)."""
@@ -84,6 +90,8 @@ class Hosts:
     manifest: Manifest
     sessions: Sessions = field(default_factory=Sessions)
     """Database sessions that stay open between two uses."""
+    standby: dict[str, Standby] = field(default_factory=dict)
+    """What was made ready ahead of the moment from which on every second counts, by name."""
     _open: ExitStack = field(default_factory=ExitStack)
     _known: dict[str, Connection] = field(default_factory=dict)
     _sites: dict[str, SiteOutputs] = field(default_factory=dict)
@@ -93,6 +101,8 @@ class Hosts:
 
     def __exit__(self, *exc: object) -> None:
         with self._open:
+            for ready in self.standby.values():
+                ready.close()
             self.sessions.__exit__(None, None, None)
         self._known.clear()
 

@@ -7,10 +7,11 @@ here, in one place.
 """
 
 import inspect
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from provisioning.site import DatabaseRole, SiteOutputs
 from provisioning.workspace import Workspace
 
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
+_HOSTS: pytest.StashKey[Hosts] = pytest.StashKey()
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--checklist", type=Path, help="Where to write what will be checked, before any of it is."
     )
+    group.addoption(
+        "--part",
+        choices=("all", "before", "final"),
+        default="all",
+        help="before: what can be proved while legacy is still at work. final: what only the move can show.",
+    )
+    group.addoption(
+        "--told-by",
+        type=int,
+        help="Connect, then wait for a byte on this file descriptor; its end calls it off.",
+    )
     group.addoption("--least-free-mb", type=int, default=1024, help="Head-room that every folder needs.")
 
 
@@ -135,13 +148,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     attempt, manifest = config.getoption("--attempt"), config.stash[_CASE].manifest
+    part = config.getoption("--part")
     chosen: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         function = getattr(item, "function", None)
         item.user_properties.append(("proves", (inspect.getdoc(function) or "").partition("\n\n")[0]))
         needless = "interface" in getattr(item, "fixturenames", ()) and not manifest.interfaces
-        needless = needless or (not attempt and item.get_closest_marker("during_move") is not None)
+        of_the_move = item.get_closest_marker("during_move") is not None
+        needless = needless or (not attempt and of_the_move)
+        needless = needless or part == ("before" if of_the_move else "final")
         (left_out if needless else chosen).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = chosen
@@ -151,6 +167,25 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Leave the list by which a run that broke off is known to be one, whatever its exit status."""
     if path := session.config.getoption("--checklist"):
         path.write_text("".join(f"{Path(item.path).stem} {item.name}\n" for item in session.items))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Make connections ahead of the moment from which on every second counts, and wait for it."""
+    config = session.config
+    told_by = config.getoption("--told-by")
+    if told_by is None:
+        return
+    case: Case = config.stash[_CASE]
+    hosts = Hosts(case.workspace, case.manifest)
+    config.stash[_HOSTS] = hosts
+    config.add_cleanup(lambda: hosts.__exit__(None, None, None))
+    with suppress(BasculeError):  # a check says it better
+        hosts.target(config.getoption("--environment"))
+        for interface in case.manifest.interfaces:
+            hosts.legacy(interface.host)
+    if os.read(told_by, 1) == b"":
+        pytest.exit("nobody wants to know any more", returncode=2)
 
 
 @pytest.fixture(scope="session")
@@ -180,8 +215,8 @@ def least_free_kb(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
-def hosts(case: Case) -> Iterator[Hosts]:
-    with Hosts(case.workspace, case.manifest) as every:
+def hosts(request: pytest.FixtureRequest, case: Case) -> Iterator[Hosts]:
+    with request.config.stash.get(_HOSTS, None) or Hosts(case.workspace, case.manifest) as every:
         yield every
 
 

@@ -9,10 +9,6 @@ Promise: only a run that is complete, of this attempt and without a failure is a
 a waiver in force, and a waived check is counted as waived, never as passed.
 """
 
-import os
-import subprocess
-import sys
-import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Callable
@@ -22,13 +18,12 @@ from typing import Literal, cast, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-import migrate
 from migrate import waivers
 from migrate.case import Case
 from migrate.errors import EvidenceError, VerificationError
+from migrate.suite_run import SuiteRun
 from provisioning.manifest import Environment
 
-SUITE_TIMEOUT_SECONDS = 600
 DETAIL_CHARACTERS = 800
 
 Outcome = Literal["passed", "failed", "error", "skipped", "waived"]
@@ -80,22 +75,6 @@ class GoLive(_Evidence):
         return ", ".join(f"{number} {outcome}" for outcome, number in counted.most_common()) or "no check ran"
 
 
-def suite_folder() -> Path:
-    """
-    Return where the go-live suite lies: in the installed package, or in the work tree beside it.
-
-    Raises:
-        VerificationError: It is in neither place, so nothing could be verified.
-    """
-    package = Path(migrate.__file__).parent
-    for folder in (package / "golive", package.parent / "tests" / "golive"):
-        if (folder / "pytest.ini").is_file():
-            return folder
-    raise VerificationError(
-        "the go-live suite is not installed", next_step="install Bascule again; tests/golive belongs to it"
-    )
-
-
 def check_id(file: str, test: str) -> str:
     """Return ``tls.chain-is-trusted[x]`` for ``test_chain_is_trusted[x]`` of ``test_site_tls``."""
     name, bracket, rest = test.removeprefix("test_").partition("[")
@@ -128,18 +107,21 @@ def verify(case: Case, environment: Environment, *, attempt: str = "", suite: Pa
         VerificationError: The suite is not installed or did not end in time.
         GateError: A waiver of a skipped check was changed after it was signed.
     """
-    folder, started_at = suite or suite_folder(), datetime.now(UTC)
-    with tempfile.TemporaryDirectory(prefix="bascule-golive-") as scratch:
-        report, checklist = Path(scratch) / "report.xml", Path(scratch) / "checklist"
-        ended = _run(case, environment, attempt, folder, report, checklist)
-        checks, fault = read_report(report), ""
-        listed = checklist.read_text().splitlines() if checklist.exists() else []
-    if ended.returncode not in (0, 1):
+    return judge(case, environment, attempt, SuiteRun(case, environment, attempt, suite=suite))
+
+
+def judge(case: Case, environment: Environment, attempt: str, run: SuiteRun) -> GoLive:
+    """Let a run of the suite, or of a part of it, come to its end and judge it; raises as `verify`."""
+    started_at = datetime.now(UTC)
+    with run:
+        ran = run.finish()
+        checks, fault = read_report(ran.report), ""
+    if ran.status not in (0, 1):
         # 2 broken off, 3 internal error, 4 wrong usage, 5 nothing collected: not the whole suite.
-        tail = "\n".join(ended.stdout.strip().splitlines()[-15:])
-        fault = f"the suite ended with {ended.returncode}, so it is not complete:\n{tail}"
-    elif not checks or sorted(check.id for check in checks) != sorted(_listed(line) for line in listed):
-        fault = f"{len(checks)} results for {len(listed)} checks, so it is not complete"
+        tail = "\n".join(ran.output.strip().splitlines()[-15:])
+        fault = f"the suite ended with {ran.status}, so it is not complete:\n{tail}"
+    elif not checks or sorted(check.id for check in checks) != sorted(map(_listed, ran.checklist)):
+        fault = f"{len(checks)} results for {len(ran.checklist)} checks, so it is not complete"
     return GoLive(
         tenant=case.manifest.tenant,
         environment=environment,
@@ -148,6 +130,28 @@ def verify(case: Case, environment: Environment, *, attempt: str = "", suite: Pa
         ended_at=datetime.now(UTC),
         checks=waive(checks, lambda check: _waived_by(case, check)),
         fault=fault,
+    )
+
+
+def joined(before: GoLive, final: GoLive) -> GoLive:
+    """
+    Return the verdict on both parts together.
+
+    Raises:
+        VerificationError: They are not parts of one attempt.
+    """
+    if (before.attempt, before.environment) != (final.attempt, final.environment):
+        raise VerificationError(
+            f"the closed site was verified in {before.attempt}, not in {final.attempt}",
+            state="The door stays closed.",
+            next_step=f"fab run --tenant {final.tenant}",
+        )
+    return final.model_copy(
+        update={
+            "started_at": before.started_at,
+            "checks": before.checks + final.checks,
+            "fault": "; ".join(filter(None, (before.fault, final.fault))),
+        }
     )
 
 
@@ -218,36 +222,6 @@ def require(found: GoLive, *, shown: bool = False) -> None:
         state="This changed nothing; its door is as it was." if shown else "The door stays closed.",
         next_step=f"fab verify --tenant {found.tenant} --environment {found.environment}, after mending it",
     )
-
-
-def _run(
-    case: Case, environment: Environment, attempt: str, folder: Path, report: Path, checklist: Path
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", str(folder), "-c", str(folder / "pytest.ini")]
-    command += ["--tenant", case.manifest.tenant, "--environment", environment, "--junit-xml", str(report)]
-    command += ["--checklist", str(checklist)]
-    if attempt:
-        command += ["--attempt", attempt]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    env["BASCULE_WORKSPACE"] = str(case.workspace.root)
-    try:
-        return subprocess.run(  # noqa: S603 - our own interpreter and suite
-            command,
-            cwd=case.workspace.root,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SUITE_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise VerificationError(
-            f"the go-live suite did not end within {SUITE_TIMEOUT_SECONDS} s",
-            state="The door stays closed.",
-            next_step=f"fab verify --tenant {case.manifest.tenant} --environment {environment}",
-        ) from error
 
 
 def _listed(line: str) -> str:

@@ -13,22 +13,65 @@ from migrate.errors import MigrationError, Undecided
 from migrate.freeze import Freeze, commit_freeze
 from migrate.step import Result, StepContext, step
 from migrate.stop import Stop, measure
+from migrate.suite_run import SuiteRun
 from provisioning.engine import Stack
 from provisioning.errors import BasculeError
 from provisioning.site import DoorState, SiteOutputs
 
+_STANDBY = "go-live suite"
+
 
 @step("verify-site")
 def verify_site(ctx: StepContext) -> Result:
-    """Run the go-live suite on site and interfaces; only a pass goes on."""
-    found = verify.verify(ctx.case, "prod", attempt=ctx.attempt)
-    ctx.case.write_evidence("golive", found)
+    """
+    Run the go-live suite on site and interfaces; only a pass goes on.
+
+    With ``part: before`` all that does not depend on the freeze is proved while legacy is still at work, and
+    the rest stands by, connected; with ``part: final`` that rest is run, and the verdict is about both.
+    """
+    part = ctx.params.get("part", "all")
+    if part not in ("all", "before", "final"):
+        raise MigrationError(
+            f"verify-site: part is {part!r}",
+            next_step="write with: {part: before}, {part: final}, or nothing",
+        )
+    if part == "before":
+        found = verify.judge(ctx.case, "prod", ctx.attempt, SuiteRun(ctx.case, "prod", ctx.attempt, "before"))
+        ctx.case.write_evidence("golive-before", found)
+    elif part == "final":
+        found = verify.joined(
+            ctx.case.read_evidence("golive-before", verify.GoLive),
+            verify.judge(ctx.case, "prod", ctx.attempt, _stood_by(ctx)),
+        )
+        ctx.case.write_evidence("golive", found)
+    else:
+        found = verify.verify(ctx.case, "prod", attempt=ctx.attempt)
+        ctx.case.write_evidence("golive", found)
     for check in found.checks:
         if check.outcome != "passed":
             ctx.progress.say(f"{check.outcome}: {check.id}  {check.detail.partition(chr(10))[0]}")
     ctx.progress.say(f"go-live suite: {found.summary}")
     verify.require(found)
+    if part == "before":
+        _stand_by(ctx)
     return {"checks": len(found.checks), "summary": found.summary}
+
+
+def _stand_by(ctx: StepContext) -> None:
+    """Start what is left of the suite; it connects, and waits."""
+    if (earlier := ctx.hosts.standby.pop(_STANDBY, None)) is not None:
+        earlier.close()
+    ctx.hosts.standby[_STANDBY] = SuiteRun(ctx.case, "prod", ctx.attempt, "final", ahead=True)
+
+
+def _stood_by(ctx: StepContext) -> SuiteRun:
+    """Return the run that stands by; after a crash there is none, so another begins."""
+    ready = ctx.hosts.standby.pop(_STANDBY, None)
+    if isinstance(ready, SuiteRun) and ready.is_of == (ctx.attempt, "prod"):
+        return ready
+    if ready is not None:
+        ready.close()
+    return SuiteRun(ctx.case, "prod", ctx.attempt, "final")
 
 
 @step("open-door", changes=True)

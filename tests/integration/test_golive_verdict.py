@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fabric import Connection
 
-from migrate import door, verify, waivers
+from migrate import door, suite_run, verify, waivers
 from migrate.errors import Undecided, VerificationError
 from migrate.freeze import Freeze
 from migrate.lock import held
@@ -47,7 +47,7 @@ def ctx(site: GoLiveSite, monkeypatch: pytest.MonkeyPatch) -> Iterator[StepConte
 def suite(folder: Path, tests: str) -> Path:
     """A suite in the shape of the one that ships, with these tests."""
     folder.mkdir()
-    (folder / "pytest.ini").write_text((verify.suite_folder() / "pytest.ini").read_text())
+    (folder / "pytest.ini").write_text((suite_run.suite_folder() / "pytest.ini").read_text())
     (folder / "test_site_own.py").write_text(f"import pytest\n\n{tests}\n")
     return folder
 

@@ -27,7 +27,8 @@ from migrate.connector import Connector
 from migrate.freeze import Freeze
 from migrate.read_only import FrozenDatabase
 from migrate.step import StepContext
-from migrate.verify import Check, read_report, suite_folder
+from migrate.suite_run import suite_folder
+from migrate.verify import Check, read_report
 from provisioning.engine import Stack
 from provisioning.local import image
 from provisioning.local.place import Place

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import migrate
-from migrate import verify
+from migrate import suite_run
 from migrate.verify import Check, GoLive, Outcome, check_id, read_report, waive
 
 REPORT = """\
@@ -105,9 +105,9 @@ def test_ids_are_words_that_a_waiver_can_name() -> None:
 
 def test_the_suite_is_found_where_it_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the work tree it lies in tests/golive; an installed package has it in migrate/golive."""
-    assert verify.suite_folder().parts[-2:] == ("tests", "golive")
+    assert suite_run.suite_folder().parts[-2:] == ("tests", "golive")
     installed = tmp_path / "migrate" / "golive"
     installed.mkdir(parents=True)
     (installed / "pytest.ini").touch()
     monkeypatch.setattr(migrate, "__file__", str(tmp_path / "migrate" / "__init__.py"))
-    assert verify.suite_folder() == installed
+    assert suite_run.suite_folder() == installed
