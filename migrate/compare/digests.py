@@ -1,128 +1,143 @@
 """
-Digests of rows: a table's count and 128 bits that depend on every value of every row, in any order.
+Digests of rows: a count and 128 bits that depend on every value of every row, in any order.
 
 Promise: two sides give the same digest only if they hold the same multiset of rows, but for an
-accident of 1 in 2^128. Computed by the server; no row leaves it.
+accident of 1 in 2^128. Computed by the servers; no row leaves them. Rows are taken as text, as equality
+of values is not enough: 1.0 and 1.00, 0 and -0, 'a' and 'A' of citext are equal and yet not the same.
 
-Source: row count and the sum of md5 halves, as `pgcopydb compare data` has it; md5 rather than
-the server's own hash functions, since those may differ between versions.
+Source: sums of two 64 bit halves, since a sum does not depend on order and counts duplicates. Servers of
+one major version and encoding hash by hashtextextended with two seeds, twice as fast as md5; that it is
+the same function on both is tried, not assumed. Others take md5 of the row in UTF-8.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import LiteralString, Self
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
-from migrate.compare.verdict import Difference
-from migrate.databases import Session, query
+from migrate.compare.definitions import definitions as definitions  # what watches a schema finds it here
+from migrate.compare.relations import Relation
+from migrate.databases import Session
+
+_PROBES = ["", "a", '(1,,"o ""x""",2024-02-29)', "0123456789" * 40]
+_SEEDS = (-7046029254386353131, 7046029254386353087)
+_HALVES: tuple[LiteralString, LiteralString] = ("left", "right")
 
 
 @dataclass(frozen=True)
-class Relation:
-    """Something that holds rows. `columns` are in one order on both sides; `key` is empty without one."""
+class Digest:
+    """Rows and their digest; those of parts of a table add up to the table's, in any order."""
 
-    schema: str
-    name: str
-    kind: str
-    is_readable: bool
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
+    rows: int = 0
+    first: int = 0
+    second: int = 0
 
-    @property
-    def full_name(self) -> str:
-        return f"{self.schema}.{self.name}"
+    def __add__(self, other: "Digest") -> "Digest":
+        return Digest(self.rows + other.rows, self.first + other.first, self.second + other.second)
 
-    @property
-    def identifier(self) -> sql.Identifier:
-        return sql.Identifier(self.schema, self.name)
-
-    @property
-    def own_rows(self) -> sql.Composed:
-        """What stands after FROM: the rows of this relation alone, without those of its children."""
-        only = sql.SQL("" if self.kind == "materialized view" else "ONLY ")
-        return only + self.identifier
-
-    @property
-    def row(self) -> sql.Composed:
-        """The row as text, its columns in an order that both sides share."""
-        return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(map(sql.Identifier, self.columns)))
+    def __str__(self) -> str:
+        return f"{self.first}/{self.second}"
 
 
-def relations(session: Session) -> dict[str, Relation]:
-    """Return everything that holds rows, by full name, the largest first."""
-    with session.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(query("compare_relations")).fetchall()
-    found = [
-        Relation(
-            schema=row["schema_name"],
-            name=row["name"],
-            kind=row["kind"],
-            is_readable=row["is_readable"],
-            columns=tuple(row["columns"]),
-            key=tuple(row["key"]),
+@dataclass(frozen=True)
+class Hasher:
+    """How two given servers digest a row, so that the same row gives the same digest on both."""
+
+    is_native: bool
+    """By the servers' own hash function; else by md5."""
+    is_transcoded: bool
+    """The servers keep text in different encodings, so bytes are compared in UTF-8."""
+    has_binary_floats: bool
+    """Until version 11 servers print floats with other digits than since, so their bits are compared."""
+
+    @classmethod
+    def between(cls, source: Session, target: Session) -> Self:
+        """Choose what holds between two servers."""
+        one, other = _traits(source), _traits(target)
+        alike = one.encoding == other.encoding
+        return cls(
+            is_native=alike and one.major == other.major and one.probes == other.probes != (),
+            is_transcoded=not alike,
+            has_binary_floats=(one.major < 12) != (other.major < 12),
         )
-        for row in rows
-    ]
-    return {relation.full_name: relation for relation in found}
 
+    def row(self, relation: Relation) -> sql.Composed:
+        """The row as text; as ROW() prints it, no two rows give one text."""
+        pairs = zip(relation.columns, relation.types, strict=True)
+        columns = [self._column(sql.Identifier("t", name), type_) for name, type_ in pairs]
+        return sql.SQL("ROW({})::text").format(sql.SQL(", ").join(columns))
 
-def digest(session: Session, relation: Relation) -> tuple[int, str]:
-    """Return the number of rows and their digest, as 2 numbers of up to 40 digits."""
-    statement = sql.SQL(
-        "SELECT count(*),"
-        " coalesce(sum(('x' || left(d, 16))::bit(64)::bigint::numeric), 0)::text || '/' ||"
-        " coalesce(sum(('x' || right(d, 16))::bit(64)::bigint::numeric), 0)::text"
-        " FROM (SELECT md5({row}) AS d FROM {rows}) AS digests"
-    )
-    found = session.execute(statement.format(row=relation.row, rows=relation.own_rows)).fetchone()
-    assert found is not None  # noqa: S101 - an aggregate gives one row
-    return int(found[0]), str(found[1])
+    def md5(self, relation: Relation) -> sql.Composed:
+        """The digest of one row, 32 hex digits."""
+        transcoded: LiteralString = "md5(convert_to({}, 'UTF8'))" if self.is_transcoded else "md5({})"
+        return sql.SQL(transcoded).format(self.row(relation))
 
+    def statement(
+        self,
+        relation: Relation,
+        rows: sql.Composable | None = None,
+        where: sql.Composable | None = None,
+    ) -> sql.Composed:
+        """
+        A statement that gives one row: count, and both halves summed.
 
-def sequence_values(session: Session) -> dict[str, str]:
-    """Return where every sequence stands, by full name."""
-    names = session.execute(query("compare_sequences")).fetchall()
-    if not names:
-        return {}
-    one = sql.SQL(
-        "SELECT {name}, last_value::text || CASE WHEN is_called THEN ' used' ELSE ' unused' END"
-        " FROM {sequence}"
-    )
-    parts = [
-        one.format(name=sql.Literal(f"{schema}.{name}"), sequence=sql.Identifier(schema, name))
-        for schema, name in names
-    ]
-    return dict(session.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall())
-
-
-def large_objects(session: Session) -> dict[str, str]:
-    """Return the digest of every large object, by its id."""
-    return dict(session.execute(query("compare_large_objects")).fetchall())
-
-
-def definitions(session: Session) -> dict[tuple[str, str], str]:
-    """Return what the database is made of: definition by kind and name."""
-    rows = session.execute(query("compare_definitions")).fetchall()
-    found: dict[tuple[str, str], str] = {}
-    for kind, name, definition in rows:
-        # Two constraints may bear one name on one table's two parents; both then count as one text.
-        found[kind, name] = (
-            f"{found[kind, name]}\n{definition}" if (kind, name) in found else definition or ""
+        Args:
+            rows: What stands after FROM, instead of the whole relation.
+            where: A condition.
+        """
+        # Without OFFSET the planner would compute the text of each row once for each half.
+        inner = sql.SQL("(SELECT {} AS d FROM {} WHERE {} OFFSET 0) AS digested").format(
+            sql.SQL('({}) COLLATE "C"').format(self.row(relation)) if self.is_native else self.md5(relation),
+            rows or relation.own_rows,
+            where or sql.SQL("true"),
         )
-    return found
+        halves = [
+            sql.SQL("hashtextextended(d, {})").format(sql.Literal(seed))
+            if self.is_native
+            else sql.SQL("('x' || {}(d, 16))::bit(64)::bigint").format(sql.SQL(half))
+            for seed, half in zip(_SEEDS, _HALVES, strict=True)
+        ]
+        return sql.SQL("SELECT count(*), coalesce(sum({}), 0), coalesce(sum({}), 0) FROM {}").format(
+            *halves, inner
+        )
+
+    def _column(self, column: sql.Identifier, type_: str) -> sql.Composable:
+        if type_ == "bytea":
+            # As text it would be twice as long, and half a gigabyte could not be read at all.
+            return sql.SQL("md5({})").format(column)
+        if self.has_binary_floats and type_ in ("real", "double precision"):
+            send: LiteralString = "float4send" if type_ == "real" else "float8send"
+            return sql.SQL("encode({}({}), 'hex')").format(sql.SQL(send), column)
+        if self.has_binary_floats and type_ in ("real[]", "double precision[]"):
+            return sql.SQL("encode(array_send({}), 'hex')").format(column)
+        return column
 
 
-def differing(kind: str, source: dict[str, str], target: dict[str, str]) -> list[Difference]:
-    """Return what only one side has, or the sides have otherwise."""
-    return [
-        Difference(kind=kind, name=name, source=source.get(name), target=target.get(name))
-        for name in sorted(source.keys() | target.keys())
-        if source.get(name) != target.get(name)
-    ]
-
-
-def value(session: Session, statement: sql.SQL | sql.Composed) -> Any:
-    """Return the one value that a statement gives."""
+def digest(session: Session, statement: sql.Composed) -> Digest:
+    """Run what `Hasher.statement` gave."""
     found = session.execute(statement).fetchone()
-    return found[0] if found else None
+    assert found is not None  # noqa: S101 - an aggregate gives one row
+    return Digest(*map(int, found))
+
+
+@dataclass(frozen=True)
+class _Traits:
+    major: int
+    encoding: str
+    probes: tuple[int, ...]
+
+
+def _traits(session: Session) -> _Traits:
+    # hashtextextended came with version 11.
+    probing = session.info.server_version >= 110000
+    probes = (
+        session.execute(
+            'SELECT hashtextextended(probe COLLATE "C", seed) FROM unnest(%s::text[]) AS probe,'
+            " unnest(%s::bigint[]) AS seed",
+            (_PROBES, list(_SEEDS)),
+        ).fetchall()
+        if probing
+        else []
+    )
+    (encoding,) = session.execute("SHOW server_encoding").fetchone() or ("",)
+    return _Traits(session.info.server_version // 10000, encoding, tuple(value for (value,) in probes))

@@ -14,12 +14,22 @@ class _Evidence(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ValueDifference(_Evidence):
+    """One value of a row on both sides, long ones cut, secrets masked; None is NULL, or no such row."""
+
+    column: str
+    source: str | None
+    target: str | None
+
+
 class RowDifference(_Evidence):
     """One row that one side lacks or holds otherwise. `key` is the primary key, or the row's digest."""
 
     key: str
     kind: Literal["missing", "extra", "changed"]
     """missing: only the source has it; extra: only the target."""
+    values: tuple[ValueDifference, ...] = ()
+    """Those that differ; empty where they were not read."""
 
 
 class TableResult(_Evidence):
@@ -32,12 +42,18 @@ class TableResult(_Evidence):
     target_digest: str | None
     differing: tuple[RowDifference, ...] = ()
     """The first rows that differ, at most `narrow.SHOWN`."""
+    changed_rows: int | None = None
+    """
+    Keys that changed since they were last seen equal: only these were read for this verdict, the digests
+    are theirs, and the counts are of all rows. None: every row was read.
+    """
 
     @property
     def agrees(self) -> bool:
-        return self.source_rows is not None and (self.source_rows, self.source_digest) == (
-            self.target_rows,
-            self.target_digest,
+        return (
+            self.source_rows is not None
+            and not self.differing
+            and (self.source_rows, self.source_digest) == (self.target_rows, self.target_digest)
         )
 
 
@@ -67,6 +83,18 @@ class DatabaseComparison(_Evidence):
     not_compared: tuple[str, ...]
     """What holds no rows here, such as foreign tables, each with the reason."""
     seconds: float
+    written_on_target: tuple[str, ...] = ()
+    """Tables in which somebody other than the replication wrote on the target while it was closed."""
+
+    @property
+    def compared_in_freeze(self) -> int | None:
+        """Rows read for this verdict where the others had been compared before; None: all were read."""
+        if not any(table.changed_rows is not None for table in self.tables):
+            return None
+        return sum(
+            (table.source_rows or 0) if table.changed_rows is None else table.changed_rows
+            for table in self.tables
+        )
 
     @property
     def rows(self) -> int:

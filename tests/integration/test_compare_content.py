@@ -159,10 +159,17 @@ def test_a_planted_difference_is_found(
     assert any(line.startswith(named) for line in told(found)), told(found)
 
 
-def test_what_differs_is_named_but_not_shown(host: PrivateHost, sides: tuple[Database, Database]) -> None:
-    """Evidence holds keys and digests; a resident's data stay in the databases."""
-    host.psql("target", f"UPDATE {TABLE} SET name = 'geheim' WHERE id = 8")
-    assert "geheim" not in compare("pflege", *sides).model_dump_json()
+def test_both_values_of_what_differs_are_kept_and_nothing_else(
+    host: PrivateHost, sides: tuple[Database, Database]
+) -> None:
+    """Evidence lets a person judge a difference; a resident's other data stay in the databases."""
+    host.psql("target", f"UPDATE {TABLE} SET name = 'Zoe 8' WHERE id = 8")
+    found = compare("pflege", *sides)
+    (row,) = found.differing_tables[0].differing
+    assert [(value.column, value.source, value.target) for value in row.values] == [
+        ("name", "Zoë 8", "Zoe 8")
+    ]
+    assert "Dorfstrasse" not in found.model_dump_json()
 
 
 def test_an_empty_source_proves_nothing(host: PrivateHost, sides: tuple[Database, Database]) -> None:

@@ -1,0 +1,194 @@
+"""
+Comparing a MariaDB database with another: every row by content, definitions, and the next numbers.
+
+Promise: both sides are read at one moment each, whose GTID positions the verdict names; rows are
+hashed as they are stored, a FLOAT as the DOUBLE that it is; no row leaves its server. Reads only.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from migrate.compare.verdict import DatabaseComparison, Difference, RowDifference, TableResult
+from migrate.errors import ComparisonError
+from migrate.mariadb.columns import Table, digest_sums, printed, same_engine_digest, tables
+from migrate.mariadb.definitions import compared
+from migrate.mariadb.session import MariaDatabase, MariaSession, name
+from migrate.mariadb.stream import POSITION
+
+SHOWN = 20
+"""Rows named for a table."""
+
+Told = Callable[[str, int, int], None]
+"""Called after each table with its name, how many are done, and of how many."""
+
+Keyed = tuple[str, str]
+"""A row's key as text, and its digest."""
+
+Rows = Generator[Keyed, None, None]
+
+
+def compare(
+    called: str, source: MariaDatabase, target: MariaDatabase, *, told: Told | None = None
+) -> DatabaseComparison:
+    """
+    Compare two MariaDB databases.
+
+    Args:
+        called: What the result is called, the database's name in the manifest.
+        told: Progress.
+
+    Raises:
+        ComparisonError: The source holds no table, so agreement would prove nothing.
+    """
+    began_at = time.monotonic()
+    with snapshot(source) as left, snapshot(target) as right, ThreadPoolExecutor(1) as beside:
+        known, there = tables(left), tables(right)
+        require_tables(source, known)
+        names = [*known, *(n for n in there if n not in known)]
+        results = []
+        for done, table in enumerate(names, 1):
+            results.append(_table(left, right, known.get(table), there.get(table), beside))
+            (told or (lambda *_: None))(table, done, len(names))
+        before, after = compared(left), compared(right)
+        return DatabaseComparison(
+            name=called,
+            source_position=position(left),
+            target_position=position(right),
+            tables=tuple(sorted(results, key=lambda result: result.name)),
+            definitions=len(before),
+            sequences=len(next_numbers(left, known)),
+            large_objects=0,
+            differences=(
+                *_differing(before, after),
+                *behind(next_numbers(left, known), next_numbers(right, there)),
+            ),
+            not_compared=(),
+            seconds=round(time.monotonic() - began_at, 3),
+        )
+
+
+@contextmanager
+def snapshot(database: MariaDatabase) -> Iterator[MariaSession]:
+    """Open a session that reads one moment."""
+    with database.opened() as session:
+        session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        yield session
+
+
+def position(session: MariaSession) -> str:
+    """The GTID position of a session's snapshot; empty where the server writes no binary log."""
+    return str(session.value(POSITION) or "")
+
+
+def require_tables(source: MariaDatabase, known: Mapping[str, Table]) -> None:
+    """
+    Refuse to compare nothing with nothing.
+
+    Raises:
+        ComparisonError: There is no table.
+    """
+    if not known:
+        raise ComparisonError(
+            f"{source.name} holds no table, so agreement would prove nothing",
+            next_step="correct legacy.databases in the manifest",
+        )
+
+
+def next_numbers(session: MariaSession, known: Mapping[str, Table]) -> dict[str, int]:
+    """Return what each sequence and each AUTO_INCREMENT gives next, by name."""
+    found = {f"{t.name} AUTO_INCREMENT": t.next_number for t in known.values() if t.next_number is not None}
+    for row in session.run(
+        "SELECT TABLE_NAME AS name FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'SEQUENCE'"
+    ):
+        of = name(row["name"])
+        found[row["name"]] = int(session.value(f"SELECT next_not_cached_value FROM {of}"))  # noqa: S608 - quoted
+    return found
+
+
+def behind(source: Mapping[str, int], target: Mapping[str, int]) -> Iterator[Difference]:
+    """Yield what would give a number again on the target; being ahead does no harm."""
+    for of, number in sorted(source.items()):
+        there = target.get(of)
+        if there is None or there < number:
+            shown = None if there is None else str(there)
+            yield Difference(kind="next number", name=of, source=str(number), target=shown)
+
+
+def merged(source: Rows, target: Rows, shown: int = SHOWN) -> tuple[RowDifference, ...]:
+    """Return the first rows in which two sides differ; both are in the order of their keys' bytes."""
+    try:
+        return tuple(itertools.islice(_merged(source, target), shown))
+    finally:
+        # Each holds its session until it is closed.
+        source.close()
+        target.close()
+
+
+def _merged(source: Rows, target: Rows) -> Iterator[RowDifference]:
+    left, right = next(source, None), next(target, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left[0].encode() < right[0].encode()):
+            assert left is not None  # noqa: S101 - one of the two is left, and it is this one
+            yield RowDifference(key=left[0], kind="missing")
+            left = next(source, None)
+        elif left is None or right[0].encode() < left[0].encode():
+            yield RowDifference(key=right[0], kind="extra")
+            right = next(target, None)
+        else:
+            if left[1] != right[1]:
+                yield RowDifference(key=left[0], kind="changed")
+            left, right = next(source, None), next(target, None)
+
+
+def _differing(
+    before: Mapping[tuple[str, str], str], after: Mapping[tuple[str, str], str]
+) -> Iterator[Difference]:
+    for kind, of in sorted(before.keys() | after.keys()):
+        if before.get((kind, of)) != after.get((kind, of)):
+            yield Difference(kind=kind, name=of, source=before.get((kind, of)), target=after.get((kind, of)))
+
+
+def _table(
+    left: MariaSession,
+    right: MariaSession,
+    known: Table | None,
+    there: Table | None,
+    beside: ThreadPoolExecutor,
+) -> TableResult:
+    """Hash one table on both sides at once, and narrow a difference down."""
+    ahead = beside.submit(_digest, right, there) if there else None
+    rows, digest = _digest(left, known) if known else (None, None)
+    target_rows, target_digest = ahead.result() if ahead else (None, None)
+    table = known or there
+    assert table is not None  # noqa: S101 - one side has it
+    result = TableResult(
+        name=table.name,
+        source_rows=rows,
+        target_rows=target_rows,
+        source_digest=digest,
+        target_digest=target_digest,
+    )
+    if result.agrees or known is None or there is None or known.columns != there.columns:
+        return result  # other columns are told as definitions
+    return result.model_copy(update={"differing": merged(_keyed(left, known), _keyed(right, there))})
+
+
+def _digest(session: MariaSession, table: Table) -> tuple[int, str]:
+    (row,) = session.run(digest_sums(same_engine_digest(table), name(table.name)))
+    return int(row["n"]), str(row["digest"])
+
+
+def _keyed(session: MariaSession, table: Table) -> Rows:
+    """Yield key and digest of every row in the order of the keys' bytes."""
+    columns = {column.name: column for column in table.columns}
+    digest = same_engine_digest(table)
+    parts = ", ".join(printed(columns[part]) for part in table.key)
+    key = f"CONCAT_WS(',', {parts})" if parts else digest
+    for found in session.stream(
+        f"SELECT {key} AS k, {digest} AS d FROM {name(table.name)} ORDER BY CAST(k AS BINARY), d"  # noqa: S608 - quoted names
+    ):
+        yield str(found[0]), str(found[1])
