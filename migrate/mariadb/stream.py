@@ -1,0 +1,156 @@
+"""
+All rows of one snapshot as text, from one server straight into another, beside the target.
+
+One session of the source prints every table in turn; what it prints is split at the tables' ends and
+given to one sink a table: the target's own client. Text is what COPY and LOAD DATA both read.
+
+Promise: every table's lines are counted against what the source's server says it sent, and each sink's
+exit status counts; a stream that ends early is no success. Passwords are in files that only the
+job's user reads, removed at its end.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from migrate.errors import TransferError
+from migrate.mariadb.columns import Table
+from migrate.mariadb.session import PINNED, MariaDatabase, name, without_values
+from migrate.remote_jobs import Ended, Job
+from migrate.step import Progress
+
+# A line that is no row begins with a backslash and a point: within a row every backslash is escaped.
+_SPLIT = r"""
+function stop(why) { print why > "/dev/stderr"; failed = 1; exit 1 }
+/^\\\.position / { print $2 > "position"; next }
+/^\\\.begin / { number = $2; sink = "sh ./sink " number; rows = 0; inside = 1; next }
+/^\\\.end / {
+    if (rows != $2) stop("table " number ": " rows " rows came of " $2)
+    if (rows > 0 && close(sink) != 0) stop("table " number ": its sink failed")
+    print number, rows > "counts"; fflush("counts"); inside = 0; next
+}
+/^\\\.done$/ { whole = 1; next }
+inside { print | sink; rows++; next }
+{ stop("a line out of its place") }
+END { exit failed || !whole }
+"""
+
+_SCRIPT = """
+export LC_ALL=C.UTF-8
+trap 'rm -f source.cnf target.cnf pgpass' EXIT
+for each in mariadb awk {needs}; do
+    command -v $each > /dev/null || {{ echo "$each is not installed" >&2; exit 127; }}
+done
+: > counts
+{{ mariadb --defaults-file=source.cnf --quick --raw --batch --skip-column-names "$(cat dbname)" < ask
+    echo $? > asked; }} | LC_ALL=C awk -f split
+split=$?
+[ $split -eq 0 ] && [ "$(cat asked)" = 0 ]
+"""
+
+POSITION = (
+    "SELECT BINLOG_GTID_POS("
+    "(SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS"
+    " WHERE VARIABLE_NAME = 'BINLOG_SNAPSHOT_FILE'),"
+    "(SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS"
+    " WHERE VARIABLE_NAME = 'BINLOG_SNAPSHOT_POSITION'))"
+)
+"""Within a consistent snapshot: the GTID position that it stands at; '' before the first event."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One table's way: its fields as expressions on the source, and the statement that reads them."""
+
+    table: Table
+    fields: tuple[str, ...]
+    statement: str
+
+
+@dataclass(frozen=True)
+class Sink:
+    """The target's own client: a script that reads lines, ``$1`` being the lane's number."""
+
+    script: str
+    files: Mapping[str, bytes]
+    needs: str
+    """Programs that it calls, which must be installed beside the target."""
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What arrived: rows by table, and the source's GTID position of the snapshot."""
+
+    position: str
+    rows: Mapping[str, int]
+
+
+def start(job: Job, *, spec: str, source: MariaDatabase, lanes: Sequence[Lane], sink: Sink) -> None:
+    """Start the stream as a job beside the target; the job must be absent."""
+    job.start(
+        spec=spec,
+        script=_SCRIPT.format(needs=sink.needs),
+        files={
+            "ask": _questions(lanes).encode(),
+            "split": _SPLIT.encode(),
+            "sink": sink.script.encode(),
+            "source.cnf": source.endpoint.option_file(ca_file="source.pem"),
+            "source.pem": source.endpoint.ca.encode(),
+            "dbname": source.endpoint.dbname.encode(),
+            **{f"lane-{number}": lane.statement.encode() for number, lane in enumerate(lanes)},
+            **sink.files,
+        },
+    )
+
+
+def _questions(lanes: Sequence[Lane]) -> str:
+    asked = [PINNED, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"]
+    asked.append(rf"SELECT CONCAT('\\.position ', COALESCE(({POSITION}), ''))")
+    for number, lane in enumerate(lanes):
+        asked.append(rf"SELECT '\\.begin {number}'")
+        fields = ", ".join(lane.fields)
+        asked.append(f"SELECT {fields} FROM {name(lane.table.name)}")  # noqa: S608 - quoted
+        asked.append(r"SELECT CONCAT('\\.end ', FOUND_ROWS())")
+    asked.append(r"SELECT '\\.done'")
+    return ";\n".join(asked) + ";\n"
+
+
+def wait(job: Job, lanes: Sequence[Lane], progress: Progress, *, state: str) -> Streamed:
+    """
+    Wait for the stream's end, telling how far it is.
+
+    Raises:
+        TransferError: It is not whole; names the table and what its client said.
+    """
+    sizes = [lane.table.bytes for lane in lanes]
+
+    def tell(measured: str) -> None:
+        finished = int(measured or 0)
+        progress.advance_to(sum(sizes[:finished]))
+
+    ended = job.wait(measure="wc -l < counts 2>/dev/null", tell=tell)
+    seen = job.look(measure="cat position 2>/dev/null || echo; cat counts 2>/dev/null")
+    position, *counts = seen.measured.split("\n")
+    rows = {}
+    for line in filter(None, counts):
+        number, count = line.split()
+        rows[lanes[int(number)].table.name] = int(count)
+    if ended.status != 0 or len(rows) != len(lanes):
+        raise TransferError(
+            f"copying rows: {_said(ended, lanes)}",
+            state=state,
+            next_step="mend the cause, then fab run: it begins the copy anew",
+        )
+    return Streamed(position, rows)
+
+
+def _said(ended: Ended, lanes: Sequence[Lane]) -> str:
+    """What went wrong, with tables by their names and without the values that servers quote."""
+    lines = []
+    for line in (ended.errors or ended.log).splitlines():
+        if found := re.match(r"table (\d+):", line):
+            line = line.replace(found[0], f"{lanes[int(found[1])].table.name}:", 1)
+        # A DETAIL shows the row, and what stands in quotes at a line's end is a value of it.
+        if not line.startswith("DETAIL:"):
+            lines.append(without_values(re.sub(r'^((?:ERROR|CONTEXT):.*: )".*$', r'\1"…"', line)))
+    return "\n  ".join(lines[:20]) or f"ended with {ended.status} and said nothing"
