@@ -100,13 +100,16 @@ def connectors(hosts: Hosts) -> list[Connector]:
     return [Connector(hosts.legacy(interface.host), interface) for interface in hosts.manifest.interfaces]
 
 
-def hold_all(every: Sequence[Connector]) -> list[InterfaceCount]:
+def hold_all(every: Sequence[Connector], site: SiteOutputs | None = None) -> list[InterfaceCount]:
     """
-    Stop all interfaces from transmitting, and wait until legacy has stored what they delivered.
+    Stop all interfaces from transmitting, and wait until the receiving side has stored what they delivered.
+
+    Args:
+        site: The receiving side; None is the legacy system.
 
     Raises:
-        InterfaceError: One could not be held or legacy did not store all of it in time; those that were
-            held have been released again.
+        InterfaceError: One could not be held or not all of it was stored in time; those that were held
+            have been released again.
     """
     held: list[Connector] = []
     try:
@@ -114,11 +117,11 @@ def hold_all(every: Sequence[Connector]) -> list[InterfaceCount]:
             # Before it is known to have worked: an answer that is lost on the way may hide a hold.
             held.append(connector)
             connector.hold()
-        return [_settled(connector) for connector in every]
+        return [_settled(connector, site) for connector in every]
     except InterfaceError as error:
         stuck = _release_quietly(held)
         error.state = (
-            f"Still held: {', '.join(stuck)}. " if stuck else "All interfaces transmit to legacy again. "
+            f"Still held: {', '.join(stuck)}. " if stuck else "All interfaces transmit again. "
         ) + "Nothing else was touched."
         raise
 
@@ -271,21 +274,21 @@ def stored_on(site: SiteOutputs, interface: Interface) -> Received:
         ) from None
 
 
-def _settled(connector: Connector) -> InterfaceCount:
-    """Count a held interface once legacy has stored all that it delivered."""
+def _settled(connector: Connector, site: SiteOutputs | None) -> InterfaceCount:
+    """Count a held interface once the receiving side has stored all that it delivered."""
     status = connector.hold()
     had: list[Received | None] = [None]
 
     def stored() -> bool:
-        had[0] = connector.received()
+        had[0] = connector.received() if site is None else stored_on(site, connector.interface)
         return had[0] is None or had[0].last_sequence >= status.delivered
 
     if not wait_until(stored, deadline_seconds=SETTLE_SECONDS):
-        found = had[0].last_sequence if had[0] else 0
+        found, where = had[0].last_sequence if had[0] else 0, "the site" if site else "legacy"
         raise InterfaceError(
-            f"interface {connector.name}: {status.delivered} messages were delivered, yet legacy has stored"
+            f"interface {connector.name}: {status.delivered} messages were delivered, yet {where} has stored"
             f" {found} of them after {SETTLE_SECONDS:.0f} s",
-            next_step="see on the legacy system why it does not take them up, then fab run",
+            next_step=f"see on {where} why it does not take them up, then fab run",
         )
     return InterfaceCount(
         name=connector.name, kind=connector.interface.kind, at_hold=Count.of(status), legacy_had=had[0]

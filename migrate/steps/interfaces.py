@@ -12,7 +12,7 @@ from migrate.interfaces import InterfaceCount, Interfaces
 from migrate.step import Result, StepContext, step
 
 
-def _counts(ctx: StepContext) -> Interfaces:
+def counts_so_far(ctx: StepContext) -> Interfaces:
     """
     Return what was counted so far in this attempt.
 
@@ -28,7 +28,7 @@ def _counts(ctx: StepContext) -> Interfaces:
     return found
 
 
-def _write(ctx: StepContext, every: list[InterfaceCount], direction: str = "site") -> Interfaces:
+def keep_counts(ctx: StepContext, every: list[InterfaceCount], direction: str = "site") -> Interfaces:
     evidence = Interfaces.model_validate(
         {"attempt": ctx.attempt, "direction": direction, "interfaces": tuple(every)}, from_attributes=True
     )
@@ -43,13 +43,13 @@ def _release_to_legacy(ctx: StepContext) -> Result:
     # The lease began with the hold: where the freeze never began, nobody else ends it.
     unfreeze(ctx)
     try:
-        counted = _counts(ctx)
+        counted = counts_so_far(ctx)
     except EvidenceError:
         return {"released": len(every)}
     for connector in every:
         ctx.progress.say(f"{connector.name}: transmits to legacy again; draining")
     done = [interfaces.account(one, counted.of(one.name), None) for one in every]
-    return _summary(_write(ctx, done, "legacy"))
+    return _summary(keep_counts(ctx, done, "legacy"))
 
 
 @step("hold-interfaces", undo=_release_to_legacy, keep_alive=keep_alive)
@@ -63,7 +63,7 @@ def hold_interfaces(ctx: StepContext) -> Result:
         ctx.progress.say(f"{count.name}: held after message {count.at_hold.delivered}")
         if count.legacy_had is None:
             ctx.progress.say(f"{count.name}: legacy cannot be asked what it stored; the comparison decides")
-    _write(ctx, held)
+    keep_counts(ctx, held)
     return {"held": {count.name: count.at_hold.delivered for count in held}}
 
 
@@ -88,26 +88,26 @@ def _put_back(ctx: StepContext) -> Result:
 @step("convert-interfaces", undo=_put_back)
 def convert_interfaces(ctx: StepContext) -> Result:
     """Repoint all interfaces to the site, still held, and probe each through the closed door."""
-    site, counted = ctx.hosts.site(), _counts(ctx)
+    site, counted = ctx.hosts.site(), counts_so_far(ctx)
     done = []
     for connector in interfaces.connectors(ctx.hosts):
         done.append(interfaces.convert(connector, site, counted.of(connector.name)))
         ctx.progress.say(f"{connector.name}: points at {site.url}; probe: {done[-1].probe}")
-    _write(ctx, done)
+    keep_counts(ctx, done)
     return {"converted": {one.name: one.probe for one in done}}
 
 
 @step("release-interfaces")
 def release_interfaces(ctx: StepContext) -> Result:
     """Release all interfaces to the open site, wait until they have drained, and count."""
-    site, counted = ctx.hosts.site(), _counts(ctx)
+    site, counted = ctx.hosts.site(), counts_so_far(ctx)
     every = interfaces.connectors(ctx.hosts)
     ready = [interfaces.count_before_release(one, site, counted.of(one.name)) for one in every]
     # Written before the release: a repeat after a crash could no longer measure what waited.
-    _write(ctx, ready)
+    keep_counts(ctx, ready)
     interfaces.release_all(every)
     done = [interfaces.account(one, count, site) for one, count in zip(every, ready, strict=True)]
-    evidence = _write(ctx, done)
+    evidence = keep_counts(ctx, done)
     if wrong := [one.name for one in done if one.lost or one.duplicates or one.in_order is False]:
         raise InterfaceError(
             f"the counts of {', '.join(wrong)} do not agree: {evidence.lost} messages lost,"

@@ -42,7 +42,7 @@ def _ways(ctx: StepContext) -> list[tuple[Transfer, Task]]:
     ]
 
 
-def _require_closed(ctx: StepContext) -> None:
+def require_closed(ctx: StepContext) -> None:
     """Refuse to overwrite a site that somebody may be using."""
     state = door.read(ctx.hosts.target(), ctx.hosts.site())
     if state != "closed":
@@ -55,7 +55,7 @@ def _require_closed(ctx: StepContext) -> None:
 
 def _empty_databases(ctx: StepContext) -> Result:
     """Empty the site's database again."""
-    _require_closed(ctx)
+    require_closed(ctx)
     for transfer, task in _ways(ctx):
         transfer.empty(task)
     return {"emptied": [database.name for database in ctx.manifest.legacy.databases]}
@@ -64,7 +64,7 @@ def _empty_databases(ctx: StepContext) -> Result:
 @step("copy-databases", undo=_empty_databases)
 def copy_databases(ctx: StepContext) -> Result:
     """Move all databases onto the closed site."""
-    _require_closed(ctx)
+    require_closed(ctx)
     require_held(ctx)
     copied = []
     for transfer, task in _ways(ctx):
@@ -86,7 +86,7 @@ def copy_databases(ctx: StepContext) -> Result:
 
 def _empty_files(ctx: StepContext) -> Result:
     """Remove the copied files from the site."""
-    _require_closed(ctx)
+    require_closed(ctx)
     every = trees(ctx.hosts)
     for tree in every:
         empty_tree(tree)
@@ -96,7 +96,7 @@ def _empty_files(ctx: StepContext) -> Result:
 @step("copy-files", undo=_empty_files)
 def copy_files(ctx: StepContext) -> Result:
     """Move all trees of files onto the closed site."""
-    _require_closed(ctx)
+    require_closed(ctx)
     require_held(ctx)
     port = ctx.params.get("sender_port")
     copied = []

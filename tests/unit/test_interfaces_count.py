@@ -86,7 +86,7 @@ def test_one_that_cannot_be_held_releases_the_others() -> None:
     assert (words(first), words(second), words(third)) == (["hold", "release"], ["hold", "release"], [])
     assert str(error.value) == (
         "interface two on server: `./bin/two hold` ended with 1: no room left\n"
-        "All interfaces transmit to legacy again. Nothing else was touched.\n"
+        "All interfaces transmit again. Nothing else was touched.\n"
         "Next: on server: bin/two status"
     )
 
