@@ -54,6 +54,7 @@ def moves(ctx: StepContext, environment: Environment = "prod") -> list[tuple[Tra
             application=outputs.application.name,
             workers=int(ctx.params.get("workers", 2)),
             tenant=ctx.manifest.tenant,
+            engine=database.engine,
         )
         found.append((transfer, work))
     return found

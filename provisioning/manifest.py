@@ -203,6 +203,9 @@ class Window(Model):
     opens_at: AwareDatetime
     closes_at: AwareDatetime
     time_zone: TimeZone
+    way_back_hours: int = Field(
+        default=168, ge=1, le=24 * 90, description="How long after going live one may still go back."
+    )
 
     @model_validator(mode="after")
     def _ends_after_it_opens(self) -> Self:

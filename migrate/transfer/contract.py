@@ -36,6 +36,8 @@ class Task:
     workers: int = 2
     tenant: str = ""
     """With `name`, tells what this move leaves on a server from what another one does."""
+    engine: str = "postgresql"
+    """The source's, as the manifest names it."""
 
     def turned(self) -> Self:
         """The same move the other way round, for what flows back; both sides keep their owners then."""
@@ -68,6 +70,8 @@ class Copied(_Evidence):
     seconds: float
     stages: dict[str, float]
     """Seconds of each part of the work, in order."""
+    lanes: dict[str, int] = {}
+    """How many relations went which way, for a way that has several; large objects are counted too."""
 
     @property
     def bytes_per_second(self) -> float:
@@ -170,6 +174,10 @@ class Live(Transfer, Protocol):
         Raises:
             TransferError: Not within the time, the flow broke, or the schema changed (with both definitions).
         """
+        ...
+
+    def make_ready(self, task: Task) -> None:
+        """Make ahead of the switch all that `turn` needs and that can be made while the source is at work."""
         ...
 
     def drain(self, task: Task, *, timeout_seconds: float) -> Drained:
