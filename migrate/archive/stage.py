@@ -1,0 +1,250 @@
+"""
+Staging a tenant: out of its legacy system into an archive, and from an archive onto its site's host.
+
+Promise: either needs only its own side; each may be repeated after whatever ended it, and goes on. Clear
+dumps on the legacy host go when the archive is finished.
+"""
+
+import re
+import secrets
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from migrate import lock
+from migrate.archive import area, keys, listing
+from migrate.archive.checking import checked
+from migrate.archive.layout import Manifest, PlannedItem, name_of
+from migrate.archive.plan import CHUNK_BYTES, Desk, Plan, base_entries, cut
+from migrate.archive.receiving import load
+from migrate.archive.sending import Place, write_archive
+from migrate.archive.store import archives, find, open_store
+from migrate.case import Case
+from migrate.connections import Hosts
+from migrate.databases import Database, legacy_database, query, value
+from migrate.errors import Refused
+from migrate.step import Progress
+from migrate.transfer.postgresql_staged import dump as dumping
+from provisioning.manifest import Environment
+
+LEAST_CHUNK_BYTES = 64 * 1024
+
+
+class ReceivedItem(BaseModel):
+    """One database or tree that arrived on the site's host."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["database", "files"]
+    name: str
+    files: int
+    bytes: int
+    position: str = ""
+    frozen: bool = False
+    unsettled: tuple[str, ...] = ()
+    """Names that changed while they were read: the next archive, or a last pass, brings them."""
+
+
+class Received(BaseModel):
+    """An archive that was loaded whole: evidence ``staged``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    archive: str
+    base: str
+    made_at: AwareDatetime
+    loaded_at: AwareDatetime
+    source_fingerprint: str
+    items: tuple[ReceivedItem, ...]
+
+
+def desks(case: Case) -> list[Desk]:
+    """Return all archives that were begun from this workspace, by name."""
+    root = _desks(case)
+    return sorted(
+        (Desk(path) for path in root.iterdir() if (path / "begun.json").is_file()) if root.is_dir() else (),
+        key=lambda desk: desk.archive,
+    )
+
+
+def stage_out(
+    case: Case,
+    hosts: Hosts,
+    location: str,
+    progress: Progress,
+    *,
+    ticket: Path | None = None,
+    since: str = "",
+    chunk_bytes: int = CHUNK_BYTES,
+    anew: bool = False,
+) -> Manifest:
+    """
+    Write the archive of a tenant, or go on with the one that was begun at this location.
+
+    Args:
+        location: A folder, or ``s3://bucket/prefix``.
+        since: A finished archive of this workspace; only what changed since is written then.
+        chunk_bytes: No chunk holds more than this.
+        anew: Begin another archive, whatever was begun.
+
+    Raises:
+        TransferError: The medium is full or gone, or something could not be read; what is written stays.
+        Refused: Somebody is writing already.
+    """
+    tenant = case.manifest.tenant
+    if chunk_bytes < LEAST_CHUNK_BYTES:
+        raise Refused(
+            f"chunks of {chunk_bytes} bytes are too small",
+            state="Nothing was written.",
+            next_step=f"leave it out, or take at least {LEAST_CHUNK_BYTES}",
+        )
+    chosen = keys.read_ticket(ticket or keys.folder(case.workspace, tenant) / "ticket.json", tenant)
+    databases = {one.name: legacy_database(hosts, one) for one in case.manifest.legacy.databases}
+    with lock.held(_desks(case), tenant):
+        desk = None if anew else _begun(case, location, since, databases)
+        if desk is None:
+            desk = Desk(_desks(case) / f"{tenant}-{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(4)}")
+            desk.begin(location, since)
+        store = open_store(location, desk.archive)
+        with store.held(tenant):
+            plan = _plan(case, hosts, desk, databases, chunk_bytes, location, progress)
+            places = _places(case, hosts, desk, databases, progress)
+            manifest = write_archive(plan, desk, store, chosen, places, progress)
+    for name, database in databases.items():
+        dumping.forget(name, database, desk.archive)
+    return manifest
+
+
+def stage_in(
+    case: Case,
+    hosts: Hosts,
+    location: str,
+    progress: Progress,
+    *,
+    environment: Environment = "prod",
+    archive: str = "",
+) -> Received:
+    """
+    Check an archive and load it onto the site's host; database and files of the site stay as they are.
+
+    Raises:
+        TransferError: The archive is not whole or not ours, or what it rests on is not there.
+        Refused: Somebody is loading already.
+    """
+    tenant = case.manifest.tenant
+    known = keys.read_keys(case.workspace, tenant)
+    whole = checked(find(location, tenant, archive), known, tenant, progress)
+    connection = hosts.target(environment)
+    with area.held(connection, tenant):
+        states = load(whole, connection, progress)
+    manifest = whole.manifest
+    return Received(
+        archive=manifest.archive,
+        base=manifest.base,
+        made_at=manifest.made_at,
+        loaded_at=datetime.now(UTC),
+        source_fingerprint=manifest.source_fingerprint,
+        items=tuple(
+            ReceivedItem(
+                **item.model_dump(),
+                unsettled=tuple(
+                    name_of(path).decode(errors="backslashreplace")
+                    for path in states[f"{item.kind}-{item.name}"].unsettled
+                ),
+            )
+            for item in manifest.items
+        ),
+    )
+
+
+def _desks(case: Case) -> Path:
+    return keys.folder(case.workspace, case.manifest.tenant) / "archives"
+
+
+def _begun(case: Case, location: str, since: str, databases: Mapping[str, Database]) -> Desk | None:
+    """Return the archive that was begun at this location and can be gone on with."""
+    there = archives(location)
+    for desk in reversed(desks(case)):
+        known = desk.begun
+        if desk.is_finished or known["base"] != since:
+            continue
+        if desk.archive not in there and known["location"] != location:
+            continue
+        # Chunks of two dumps in one archive would be a database that never was.
+        if desk.plan() and not all(dumping.made(name, one, desk.archive) for name, one in databases.items()):
+            shutil.rmtree(desk.folder)
+            continue
+        return desk
+    return None
+
+
+def _places(
+    case: Case, hosts: Hosts, desk: Desk, databases: Mapping[str, Database], progress: Progress
+) -> dict[str, Place]:
+    found = {
+        f"database-{name}": dumping.dump(name, database, desk.archive, progress)[0]
+        for name, database in databases.items()
+    }
+    for tree in case.manifest.legacy.files:
+        found[f"files-{tree.name}"] = Place(hosts.legacy(tree.host), tree.path)
+    return found
+
+
+def _plan(
+    case: Case,
+    hosts: Hosts,
+    desk: Desk,
+    databases: Mapping[str, Database],
+    chunk_bytes: int,
+    location: str,
+    progress: Progress,
+) -> Plan:
+    """Return the plan of an archive; make it, with the dumps that it describes, where there is none."""
+    if plan := desk.plan():
+        return plan
+    base = Desk(_desks(case) / desk.begun["base"]) if desk.begun["base"] else None
+    if base:
+        base_entries(base, "database", "")  # refuses before a dump is made
+    items, digests = [], []
+    for name, database in databases.items():
+        place, facts = dumping.dump(name, database, desk.archive, progress)
+        entries = listing.listed(place.host, place.folder, "database")
+        brought = base_entries(base, "database", name) if base else ()
+        chunks = cut(entries, chunk_bytes, base=brought)
+        items.append(PlannedItem(kind="database", name=name, entries=entries, chunks=chunks, facts=facts))
+        with database.opened() as session:
+            session.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)")
+            digests.append(str(value(session, query("assess_fingerprint"))))
+    for tree in case.manifest.legacy.files:
+        progress.start(f"{tree.name}: reading every file's digest", None, "bytes")
+        entries = listing.listed(hosts.legacy(tree.host), tree.path, "files")
+        brought = base_entries(base, "files", tree.name) if base else ()
+        chunks = cut(entries, chunk_bytes, base=brought)
+        items.append(PlannedItem(kind="files", name=tree.name, entries=entries, chunks=chunks))
+    plan = Plan(
+        archive=desk.archive,
+        tenant=case.manifest.tenant,
+        location=location,
+        base=desk.begun["base"],
+        source_fingerprint="+".join(digests),
+        items=tuple(items),
+    )
+    desk.keep(plan)
+    return plan
+
+
+def bytes_of_text(text: str) -> int:
+    """
+    Return a size that a person typed: ``256M``, ``1G``, ``65536``.
+
+    Raises:
+        Refused: It is no size.
+    """
+    found = re.fullmatch(r"(\d+)([kKmMgG]?)(?:i?B)?", text.strip())
+    if found is None:
+        raise Refused(f"{text!r} is no size", state="Nothing was done.", next_step="write it as 256M or 1G")
+    return int(found[1]) << 10 * " kmg".index(found[2].lower() or " ")

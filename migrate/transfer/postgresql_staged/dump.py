@@ -1,0 +1,112 @@
+"""
+The dump that an archive carries: pg_dump in directory format, as a job on the legacy host itself.
+
+Promise: it goes on without this process, and a writer that comes back finds the same dump: its files do not
+change while they are put into chunks. Files of tables that did not change are the same in the next dump,
+byte for byte, so that a later archive need not carry them again. Passwords are in files that only the
+job's user reads; clear data never leave that folder but into the cipher, and go when the archive is done.
+"""
+
+from migrate import remote
+from migrate.archive.layout import Facts
+from migrate.archive.sending import Place
+from migrate.databases import Database, query
+from migrate.errors import TransferError
+from migrate.remote_jobs import Job
+from migrate.step import Progress
+from migrate.transfer.tools import require_success
+
+HEADROOM_BYTES = 64 * 1024 * 1024
+
+# Compressed at the least cost: what is carried shall be small, and gzip's output tells nothing of the hour.
+_DUMP = """
+export PGPASSFILE=./pgpass PGCLIENTENCODING=UTF8
+rm -rf data
+psql -XqAt --dbname="$(cat source)" --set=ON_ERROR_STOP=1 --file=facts.sql > facts &&
+pg_dump --format=directory --compress=1 --jobs={workers} --file=data --no-publications --no-subscriptions \\
+    --no-tablespaces --no-security-labels --exclude-schema=bascule --dbname="$(cat source)"
+status=$?
+rm -f pgpass
+exit $status
+"""
+_STATE = "Nothing was written of this database; legacy is as it was."
+
+
+def job(name: str, database: Database) -> Job:
+    """The job that dumps a database, on the host that it is reached from."""
+    return Job(database.through, f"stage-{name}")
+
+
+def made(name: str, database: Database, archive: str) -> bool:
+    """Tell whether the dump for an archive is there, or under way."""
+    seen = job(name, database).look(measure="ls data/toc.dat 2>/dev/null")
+    return seen.spec == archive and (
+        seen.state == "running" or (seen.state == "finished" and seen.status == 0 and seen.measured != "")
+    )
+
+
+def forget(name: str, database: Database, archive: str) -> None:
+    """Remove the dump that was made for an archive; another's stays."""
+    if job(name, database).look().spec == archive:
+        job(name, database).discard()
+
+
+def dump(
+    name: str, database: Database, archive: str, progress: Progress, *, workers: int = 2
+) -> tuple[Place, Facts]:
+    """
+    Dump a database for an archive, or return the dump that was made for it already.
+
+    Raises:
+        TransferError: Too little room on the legacy host, or pg_dump did not dump all of it.
+    """
+    work = job(name, database)
+    attached = made(name, database, archive)
+    if not attached:
+        with database.opened() as session:
+            row = session.execute(query("staged_facts")).fetchone()
+        before = Facts.model_validate(row[0] if row else None)
+        _require_room(database, before)
+        work.discard()
+        work.start(
+            spec=archive,
+            script=_DUMP.format(workers=workers),
+            files={
+                "pgpass": database.endpoint.pgpass,
+                "ca.pem": database.endpoint.ca.encode(),
+                "source": database.endpoint.conninfo(ca_file="ca.pem", application="bascule copy").encode(),
+                "facts.sql": query("staged_facts"),
+            },
+        )
+    progress.start(f"{name}: dump{' (attached)' if attached else ''}", None, "bytes")
+    ended = work.wait(
+        measure="du -sk data 2>/dev/null | cut -f1",
+        tell=lambda kib: progress.advance_to(int(kib or 0) * 1024),
+    )
+    try:
+        require_success(
+            f"pg_dump of {database.name}",
+            ended,
+            state=_STATE,
+            next_step="mend the cause, then the same command again",
+        )
+    except TransferError:
+        work.discard()
+        raise
+    facts = remote.read_file(database.through, f"{work.folder}/facts")
+    return Place(database.through, f"{work.folder}/data"), Facts.model_validate_json(facts)
+
+
+def _require_room(database: Database, facts: Facts) -> None:
+    host = database.through
+    free = int(
+        remote.run(host, "df -PB1 . | awk 'NR == 2 {print $4}'", raising=TransferError, doing="df").text
+    )
+    needed = facts.data_bytes + HEADROOM_BYTES
+    if free < needed:
+        raise TransferError(
+            f"{host.host} has {free // 1024**2} MiB free in the login folder, the dump of {database.name} "
+            f"needs up to {needed // 1024**2} MiB",
+            state=_STATE,
+            next_step=f"free {(needed - free) // 1024**2 + 1} MiB there, or link .bascule to a larger disk",
+        )
