@@ -1,7 +1,8 @@
 """
 What a person asks before typing anything else.
 
-Promise: reads the case only, so it may be asked beside a run that is at work.
+Promise: reads only, so it may be asked beside a run that is at work. It connects to nothing, but where
+changes flow back to legacy: then it asks both servers how far that is, and says so when they do not answer.
 """
 
 from json import dumps
@@ -11,6 +12,11 @@ from invoke.context import Context
 from rich.console import Console
 
 from migrate import status as capability
+from migrate.budget import Budget, budgets
+from migrate.case import Case
+from migrate.connections import Hosts
+from migrate.progress import screen
+from migrate.step import StepContext
 from migrate.tasks.edge import for_a_person, open_case
 from provisioning.errors import BasculeError
 from provisioning.manifest_file import tenants
@@ -30,13 +36,32 @@ def status(_: Context, tenant: str = "", json: bool = False) -> None:
         if not tenant:
             _every_tenant(Workspace.find(), as_json=json)
             return
-        found = capability.of(open_case(tenant))
+        case = open_case(tenant)
+        found = capability.of(case)
+        budget, unknown = _budget(case) if found.way_back == "armed" else ([], "")
         if json:
-            print(dumps(found.as_json(), ensure_ascii=False))
+            asked = {"rollback_budget": [one.as_json() for one in budget], "rollback_unknown": unknown}
+            print(dumps({**found.as_json(), **asked}, ensure_ascii=False))
             return
         console = Console(highlight=False)
         for part in capability.render(found):
             console.print(part, soft_wrap=True)
+        for one in budget:
+            console.print(f"Way back: {one}", soft_wrap=True)
+        if unknown:
+            console.print(f"Way back: armed, but how far it is cannot be told: {unknown}", soft_wrap=True)
+        if found.way_back == "armed":
+            ends = f"fab finalize --tenant {tenant}"
+            console.print(f"Going back: fab rollback --tenant {tenant}; giving that up: {ends}")
+
+
+def _budget(case: Case) -> tuple[list[Budget], str]:
+    """Return how far one can still go back; where that cannot be asked, why."""
+    try:
+        with Hosts(case.workspace, case.manifest) as hosts:
+            return budgets(StepContext(case, hosts, screen(), attempt="")), ""
+    except BasculeError as error:
+        return [], error.what
 
 
 def _every_tenant(workspace: Workspace, *, as_json: bool) -> None:
