@@ -1,0 +1,147 @@
+"""
+Users at work during a rehearsal or a benchmark: clients that write and keep a log of what was acknowledged.
+
+Promise: every number is written in turn, again until somebody acknowledged it; so after a switch each one
+that was acknowledged must be there exactly once, and the longest time without an acknowledgement is the
+stop as users see it. Rows of the tenant's own tables are changed along with it, at a bounded rate.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from time import monotonic
+from types import TracebackType
+from typing import LiteralString, Self
+
+import psycopg
+from psycopg import sql
+
+from migrate.databases import Session
+from provisioning.errors import BasculeError
+
+RETRY_SECONDS = 0.005
+LEDGER = sql.Identifier("rehearsal", "ledger")
+MAKE_LEDGER = """
+CREATE SCHEMA rehearsal;
+CREATE TABLE rehearsal.ledger (
+    client int NOT NULL, number bigint NOT NULL, written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (client, number)
+);
+"""
+"""Made in the source before it is copied, by whoever owns it."""
+
+
+@dataclass
+class Acknowledged:
+    """What one client wrote: when each number was acknowledged, and by which side."""
+
+    client: int
+    at: list[tuple[float, int, str]] = field(default_factory=list)
+    """Monotonic seconds, number, name of the database that took it."""
+
+    @property
+    def last_number(self) -> int:
+        return self.at[-1][1] if self.at else 0
+
+
+Connect = Callable[[], Session]
+"""Opens a session as the application has one: with its rights, not with Bascule's."""
+
+
+class Workload:
+    """
+    Clients that write to whichever side takes it (a context manager).
+
+    Each goes on with the side that took its last write, and tries the others in turn while that one refuses.
+    """
+
+    def __init__(
+        self,
+        sides: Mapping[str, Connect],
+        *,
+        clients: int = 2,
+        per_second: float = 20.0,
+        change: LiteralString = "",
+    ) -> None:
+        """
+        Args:
+            sides: How each is reached, by name; the first is where writing begins.
+            clients: Sessions at once.
+            per_second: Writes a second that they make together, while they are taken.
+            change: A statement that changes rows of the tenant's own, run in the transaction of every write.
+        """
+        self._sides, self._change = dict(sides), change
+        self._pause = clients / per_second
+        self._stopped = threading.Event()
+        self.logs = [Acknowledged(client) for client in range(clients)]
+        self._threads = [threading.Thread(target=self._work, args=(log,), daemon=True) for log in self.logs]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Let every client end its write and leave."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
+
+    @property
+    def acknowledged(self) -> int:
+        return sum(log.last_number for log in self.logs)
+
+    def stops(self) -> list[float]:
+        """Return how long nothing was acknowledged where the side changed, in seconds, in order."""
+        every = sorted(moment for log in self.logs for moment in log.at)
+        return [after[0] - before[0] for before, after in pairwise(every) if before[2] != after[2]]
+
+    def _work(self, log: Acknowledged) -> None:
+        names = list(self._sides)
+        open_: dict[str, Session] = {}
+        turn = 0
+        try:
+            while not self._stopped.is_set():
+                name = names[turn % len(names)]
+                try:
+                    if name not in open_:
+                        open_[name] = self._sides[name]()
+                    self._write_on(open_[name], name, log)
+                except (BasculeError, psycopg.Error):
+                    broken = open_.get(name)
+                    if broken is not None and broken.closed:
+                        del open_[name]
+                turn += 1
+                self._stopped.wait(RETRY_SECONDS)
+        finally:
+            for session in open_.values():
+                session.close()
+
+    def _write_on(self, session: Session, name: str, log: Acknowledged) -> None:
+        """Write in turn until this side refuses."""
+        insert = sql.SQL("INSERT INTO {} (client, number) VALUES (%s, %s) ON CONFLICT DO NOTHING")
+        while not self._stopped.is_set():
+            number = log.last_number + 1
+            with session.transaction():
+                # An answer may have been lost after the commit: the number is there then, and counts once.
+                session.execute(insert.format(LEDGER), (log.client, number))
+                if self._change:
+                    session.execute(self._change)
+            log.at.append((monotonic(), number, name))
+            self._stopped.wait(self._pause)
+
+
+def missing(session: Session, logs: Sequence[Acknowledged]) -> int:
+    """Return how many acknowledged numbers a database does not hold; the ledger's key lets none be twice."""
+    held: dict[int, int] = dict(
+        session.execute(
+            sql.SQL("SELECT client, pg_catalog.count(*) FROM {} GROUP BY client").format(LEDGER)
+        ).fetchall()
+    )
+    return sum(max(0, log.last_number - held.get(log.client, 0)) for log in logs)
