@@ -7,8 +7,12 @@ Promise: `contract` is all that the rest of Bascule sees; `way` finds the module
 from migrate.errors import TransferError
 from migrate.transfer.contract import Transfer
 from migrate.transfer.postgresql_bulk import PostgresqlBulk
+from migrate.transfer.postgresql_live import PostgresqlLive
 
-WAYS: dict[tuple[str, str], Transfer] = {("postgresql", "bulk"): PostgresqlBulk()}
+WAYS: dict[tuple[str, str], Transfer] = {
+    ("postgresql", "bulk"): PostgresqlBulk(),
+    ("postgresql", "live"): PostgresqlLive(),
+}
 """By engine and mode."""
 
 

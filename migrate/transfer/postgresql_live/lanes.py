@@ -172,7 +172,7 @@ def _faults(relation: Relation, always: Sequence[str]) -> list[str]:
         return [f"{relation.full_name!r}: a name with a line break; rename it"]
     if relation.lane in FLOWING and always:
         return [
-            f"{relation.full_name}: trigger {', '.join(always)} fires for replicated rows too, so it would act "
-            "twice; ALTER TABLE … ENABLE TRIGGER … makes it an ordinary one"
+            f"{relation.full_name}: trigger {', '.join(always)} fires for replicated rows too, so it would "
+            "act twice; ALTER TABLE … ENABLE TRIGGER … makes it an ordinary one"
         ]
     return []

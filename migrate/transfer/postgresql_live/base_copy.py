@@ -1,0 +1,254 @@
+"""
+The base copy: all rows as they were at one moment, from server to server beside the target, in parallel.
+
+Promise: read under the snapshot that the flow's slot begins at, so that copy and flow together miss nothing
+and have nothing twice. It goes on when this process is killed. When a server or the job itself went away,
+the snapshot is lost, yet what was done stays done: the rest is copied under a stream of its own.
+
+Source: a slot with its exported snapshot, binary COPY with FREEZE, largest first, each table's indexes as
+soon as its rows are there: measured against pg_dump and native subscription copy.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from importlib.resources import files as package_files
+from types import MappingProxyType
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from migrate.databases import Database, Session, query, value
+from migrate.errors import ConnectionFailed, MigrationError, TransferError
+from migrate.remote_jobs import Ended, Job
+from migrate.step import Progress
+from migrate.transfer.contract import Task
+from migrate.transfer.postgresql_live import state, throttle, tuning, watch
+from migrate.transfer.postgresql_live.items import Plan, Work
+from migrate.transfer.postgresql_live.lanes import FLOWING
+from migrate.transfer.postgresql_live.names import stem
+from migrate.transfer.postgresql_live.schema import connecting
+from migrate.transfer.postgresql_live.stream import (
+    Stream,
+    drop_publication,
+    drop_subscription,
+    new_stream,
+    publish,
+    streams,
+)
+from migrate.transfer.tools import require_success
+from migrate.waiting import wait_until
+
+WENT_AWAY = 75
+"""Exit status of the job when a server or the snapshot went away."""
+RETURN_SECONDS = 180.0
+"""How long a server may take to come back."""
+WHY_SLOWED = "cat slowed 2>/dev/null"
+_NO_LIMITS = throttle.Limits()
+_UNTUNED: Mapping[str, str] = MappingProxyType({})
+_STATE = "The source works as ever; what was copied stays, and a repeat copies the rest."
+
+
+def copy_job(task: Task) -> Job:
+    """The job that copies, on the target's host."""
+    return Job(task.target.through, f"live-{task.name}-copy")
+
+
+def number_of(task: Task, stream: Stream) -> int:
+    """Which stream it is, counted from 1."""
+    return int(stream.name.removeprefix(stem(task)))
+
+
+def load(
+    task: Task,
+    plan: Plan,
+    progress: Progress,
+    *,
+    limits: throttle.Limits,
+    tuned: Mapping[str, str],
+    total: int,
+) -> tuple[Stream, ...]:
+    """
+    Copy everything that is not done yet; return the streams that carry its changes, not yet subscribed.
+
+    Foreign keys are left out where rows were read under more than one snapshot: `add_keys` makes them once
+    the streams have met.
+
+    Args:
+        total: Bytes that the target will have in the end, for the progress.
+
+    Raises:
+        TransferError: Something could not be copied, or a server stays away.
+    """
+    job = copy_job(task)
+    while True:
+        seen = job.look()
+        if seen.state == "died":
+            # With all that ran under it: the host was restarted, or somebody ended it.
+            job.discard()
+        if seen.state in ("absent", "died"):
+            with task.source.opened() as source, task.target.opened() as target:
+                watch.require_unchanged(task, source, target)
+                kept = _former(task, plan, source, target)
+                work, stream = _next(task, plan, target, kept)
+                if work is None:
+                    return kept
+                _start(task, source, target, work, stream, limits=limits, tuned=tuned)
+        attached = " (attached)" if seen.state in ("running", "finished") else ""
+        progress.start(f"{task.name}: base copy{attached}", total, "bytes")
+        ended = _wait(task, progress, total)
+        job.discard()
+        _judge(task, ended, progress)
+
+
+def add_keys(task: Task, plan: Plan, *, tries: int = 20) -> None:
+    """
+    Make the foreign keys that several snapshots put off, while changes flow.
+
+    A check may see a row before the one it refers to, which comes by another stream; it is tried again then.
+    """
+    for left in range(tries - 1, -1, -1):
+        with task.source.opened() as source, task.target.opened() as target:
+            work = plan.work(state.done(target), 0, rows=False)
+            if work.is_empty:
+                return
+            job = copy_job(task)
+            if job.look().state == "absent":
+                _start(task, source, target, work, None)
+        try:
+            ended = job.wait()
+        finally:
+            job.discard()
+        if ended.status == 0 or not left or "violates foreign key constraint" not in ended.errors:
+            _require(task, ended)
+
+
+def _former(task: Task, plan: Plan, source: Session, target: Session) -> tuple[Stream, ...]:
+    """Have each stream that is there carry the tables that came under its snapshot; drop empty ones."""
+    done = state.done(target)
+    kept: list[Stream] = []
+    for stream in streams(task, source, target):
+        flowing = plan.flowing(done, number_of(task, stream))
+        # With no table at all, the first stream still has a marker to prove a drain by.
+        if not flowing and (plan.remaining(done) or kept):
+            drop_subscription(stream, target)
+            drop_publication(stream, source)
+            continue
+        narrowed = replace(stream, tables=tuple(sorted((one.schema, one.name) for one in flowing)))
+        if narrowed.tables != stream.tables:
+            publish(narrowed, source, target)
+        kept.append(narrowed)
+    return tuple(kept)
+
+
+def _next(
+    task: Task, plan: Plan, target: Session, kept: tuple[Stream, ...]
+) -> tuple[Work | None, Stream | None]:
+    """What the next job does, and the stream whose slot it makes, if it reads rows; None when all is done."""
+    done = state.done(target)
+    number = max((number_of(task, stream) for stream in kept), default=0) + 1
+    remaining = plan.remaining(done)
+    snapshots = plan.snapshots(done) | ({number} if remaining else set())
+    work = plan.work(done, number, keys=len(snapshots) <= 1)
+    if work.is_empty:
+        return None, None
+    if not work.rows:
+        return work, None
+    flowing = [(one.schema, one.name) for one in remaining if one.lane in FLOWING]
+    return work, new_stream(task, flowing, number)
+
+
+def _start(
+    task: Task,
+    source: Session,
+    target: Session,
+    work: Work,
+    stream: Stream | None,
+    *,
+    limits: throttle.Limits = _NO_LIMITS,
+    tuned: Mapping[str, str] = _UNTUNED,
+) -> None:
+    """Start the job; publication and role stand before the slot, whose snapshot all rows are read under."""
+    folder = package_files(__package__)
+    contents = {name: text.encode() for name, text in work.files.items()}
+    contents |= {"workers": f"{task.workers}\n".encode(), "send": (folder / "send.sh").read_bytes()}
+    if stream is not None:
+        publish(stream, source, target)
+        slot = sql.SQL("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT \\g slot\n")
+        contents["slot.sql"] = slot.format(sql.Identifier(stream.name)).as_bytes(None)
+        contents["throttle"] = (folder / "throttle.sh").read_bytes()
+        contents |= throttle.files(source, limits, state.paused(target))
+    if tuned:
+        tuning.tune(target, tuned)
+        undoing = [statement.as_string(target) for statement in tuning.undoing(target)]
+        contents["untune.sql"] = ";\n".join([*undoing, ""]).encode()
+    copy_job(task).start(
+        spec=stream.name if stream else "definitions",
+        script=(folder / "base_copy.sh").read_text(),
+        files={**connecting(task), **contents},
+    )
+
+
+def _wait(task: Task, progress: Progress, total: int) -> Ended | None:
+    """Wait for the job's end, telling size and what slows it; None when it died without a word."""
+    told = ""
+
+    def tell(measured: str) -> None:
+        nonlocal told
+        if measured != told:
+            progress.say(f"{task.name}: {'the copy waits: ' + measured if measured else 'the copy goes on'}")
+            told = measured
+        # A server that is away is for the job to find out.
+        with suppress(ConnectionFailed, psycopg.Error), task.target.opened() as session:
+            size = value(session, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
+            progress.advance_to(min(int(size), total))
+
+    job = copy_job(task)
+    try:
+        return job.wait(measure=WHY_SLOWED, tell=tell)
+    except ConnectionFailed:
+        raise
+    except MigrationError:
+        return None
+
+
+def _judge(task: Task, ended: Ended | None, progress: Progress) -> None:
+    """
+    Accept a job's end, or that servers went away and are back.
+
+    Raises:
+        TransferError: It failed otherwise, or they stay away.
+    """
+    if ended is not None and ended.status != WENT_AWAY:
+        _require(task, ended)
+        return
+    said = ended.errors.strip().splitlines()[:1] if ended is not None else ["it was ended from outside"]
+    progress.say(f"{task.name}: the copy was cut off ({''.join(said)}); what is done stays, the rest follows")
+    for database in (task.source, task.target):
+        if not wait_until(lambda: _answers(database), deadline_seconds=RETURN_SECONDS, pace_seconds=0.5):  # noqa: B023 - called before the next turn
+            raise TransferError(
+                f"{database.name} does not answer for {RETURN_SECONDS:.0f} s",
+                state=_STATE,
+                next_step="start it, then fab run",
+            )
+
+
+def _answers(database: Database) -> bool:
+    with suppress(ConnectionFailed), database.opened() as session:
+        return not value(session, "SELECT pg_catalog.pg_is_in_recovery()")
+    return False
+
+
+def _require(task: Task, ended: Ended) -> None:
+    require_success(
+        f"the base copy of {task.source.name}", ended, state=_STATE, next_step="mend the cause, then fab run"
+    )
+
+
+def size(database: Session) -> dict[str, Any]:
+    """What a move of a database has to carry, as transfer_source.sql says."""
+    with database.cursor(row_factory=dict_row) as cursor:
+        (row,) = cursor.execute(query("transfer_source")).fetchall()
+    return row

@@ -1,0 +1,81 @@
+# The base copy: runs beside the target as a job; the rows go from server to server through this host.
+#
+# Files beside it: source, target (connection strings), pgpass, workers, send, and the lists of items in
+# the order in which they are begun: tables, then definitions, keys and last. Every item <i> is <i>.sql for the target,
+# which marks what it did; one with rows has <i>.copy for the source. slot.sql makes the slot whose snapshot all
+# rows are read under; without it nothing is read. Ends with 75 when a server or the snapshot went away:
+# what is marked stays done, the rest needs a new snapshot.
+umask 077
+export PGPASSFILE="$PWD/pgpass" PGCLIENTENCODING=UTF8 PGOPTIONS=
+rm -rf taken lost failed slowed slot snapshot hold asking sending.*
+mkdir taken
+holder= watcher=
+
+finish() {
+    status=$?
+    trap - EXIT TERM
+    for pid in $watcher $(cat asking sending.* 2>/dev/null) $holder; do
+        kill "$pid" 2>/dev/null
+        kill -s CONT "$pid" 2>/dev/null
+    done
+    [ ! -e untune.sql ] || psql "$(cat target)" -Xqo /dev/null -v ON_ERROR_STOP=1 -f untune.sql
+    rm -f pgpass
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 143' TERM
+
+# One connection holds the snapshot: it lasts until the next command on it, or its end.
+hold() {
+    mkfifo hold
+    psql "$(cat source) replication=database" -XAtq -v ON_ERROR_STOP=1 < hold > holder.log 2>&1 &
+    holder=$!
+    exec 7> hold
+    cat slot.sql >&7
+    until [ -s slot ]; do
+        kill -0 "$holder" 2>/dev/null || { cat holder.log >&2; touch lost; return 1; }
+        sleep 0.05
+    done
+    cut -d'|' -f3 slot > snapshot
+}
+
+# Takes the next item that nobody has, until there is none or one failed.
+work() {
+    while read -r item; do
+        [ ! -e failed ] || return 1
+        mkdir "taken/$item" 2>/dev/null || continue
+        psql "$(cat target)" -Xqo /dev/null -v ON_ERROR_STOP=1 -f "$item.sql" 7>&- < /dev/null && continue
+        [ $? -ne 2 ] || touch lost
+        touch failed
+        return 1
+    done < "$1"
+}
+
+together() {
+    n=0 pids=
+    while [ "$n" -lt "$(cat workers)" ]; do
+        work "$1" 7>&- &
+        pids="$pids $!" n=$((n + 1))
+    done
+    for pid in $pids; do wait "$pid"; done
+    [ ! -e failed ]
+}
+
+give_up() {
+    # Without the snapshot's holder nothing more can be read under it, whatever the senders said.
+    [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null || touch lost
+    [ -e lost ] && exit 75
+    exit 1
+}
+
+if [ -e slot.sql ]; then
+    sh ./throttle 7>&- &
+    watcher=$!
+    hold && together tables || give_up
+    # The source need not remember what its rows were like any longer.
+    kill "$watcher" "$(cat asking)" "$holder"
+    rm -f slowed asking
+    watcher= holder=
+    exec 7>&-
+fi
+work definitions && together keys && work last || give_up

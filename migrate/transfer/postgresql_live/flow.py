@@ -1,0 +1,143 @@
+"""
+The flow of changes: how it is, waiting for it, holding it up by hand.
+
+Promise: looking changes nothing; a flow that is broken, a slot that is lost and a schema that changed
+are said with their reason, before anything is frozen.
+"""
+
+from collections.abc import Iterable
+from time import monotonic, sleep
+from typing import TypeVar
+
+from migrate.databases import Session, query, value
+from migrate.errors import TransferError
+from migrate.step import Progress
+from migrate.transfer.contract import Flow, Task
+from migrate.transfer.postgresql_live import state, throttle, watch
+from migrate.transfer.postgresql_live.base_copy import WHY_SLOWED, copy_job
+from migrate.transfer.postgresql_live.drain import arrived, mark
+from migrate.transfer.postgresql_live.health import health
+from migrate.transfer.postgresql_live.sessions import both_at_work
+from migrate.transfer.postgresql_live.stream import pause as pause_stream
+from migrate.transfer.postgresql_live.stream import resume as resume_stream
+from migrate.transfer.postgresql_live.stream import streams
+
+_Figure = TypeVar("_Figure", int, float)
+
+NEAR_BYTES = 1024**2
+"""Below this distance it is worth to measure how long a change takes."""
+LOOK_SECONDS = 1.0
+
+
+def flow(task: Task) -> Flow:
+    """Look at the flow from source to target."""
+    with both_at_work(task) as ((source,), (target,)):
+        return _flow(task, source, target)
+
+
+def _flow(task: Task, source: Session, target: Session) -> Flow:
+    is_begun = state.is_begun(target, task)
+    if is_begun and state.copied(target, task) is None:
+        said = copy_job(task).look(measure=WHY_SLOWED).measured.strip()
+        why = state.paused(target)
+        return Flow(state="copying", says=said or (f"paused: {why}" if why else ""))
+    seen = [health(stream, source, target) for stream in streams(task, source, target)]
+    if not seen:
+        return Flow(state="absent")
+    broken = [one.says for one in seen if one.state in ("broken", "absent")]
+    changed = watch.changes(source, target)
+    if changed:
+        broken.append(f"{task.source.name} was changed while it is moved:\n{watch.told(changed)}")
+    waits = any(one.state == "paused" for one in seen)
+    why = state.paused(target) if is_begun else ""
+    return Flow(
+        state="broken" if broken else "paused" if waits else "flowing",
+        lag_bytes=_most(one.lag_bytes for one in seen),
+        lag_seconds=_most(one.lag_seconds for one in seen),
+        retained_bytes=_most(one.retained_bytes for one in seen),
+        room_bytes=min((one.room_bytes for one in seen if one.room_bytes is not None), default=None),
+        oldest_write_seconds=value(source, query("live_oldest_write")),
+        says="; ".join(filter(None, broken)) or (f"paused: {why}" if why else ""),
+    )
+
+
+def _most(figures: Iterable[_Figure | None]) -> _Figure | None:
+    return max((figure for figure in figures if figure is not None), default=None)
+
+
+def catch_up(task: Task, progress: Progress, *, within_seconds: float, timeout_seconds: float) -> Flow:
+    """Wait until a change takes less than `within_seconds`, and no older transaction writes; see `Live`."""
+    ends_at = monotonic() + timeout_seconds
+    progress.start(f"{task.name}: catching up", None, "bytes behind")
+    with both_at_work(task) as ((source,), (target,)):
+        while True:
+            seen = _flow(task, source, target)
+            if seen.state != "flowing":
+                ends = f"from {task.source.name} to {task.target.name}"
+                raise TransferError(
+                    f"changes do not flow {ends}: {seen.says or seen.state}",
+                    state="The source works as ever.",
+                    next_step=_next_step(seen),
+                )
+            progress.advance_to(seen.lag_bytes or 0)
+            left = ends_at - monotonic()
+            oldest = seen.oldest_write_seconds or 0.0
+            if (seen.lag_bytes or 0) <= NEAR_BYTES and left > 0:
+                took = _takes(task, source, target, left)
+                if took <= within_seconds and oldest <= within_seconds:
+                    return _flow(task, source, target)
+            if left <= 0:
+                raise TransferError(
+                    f"{task.target.name} did not catch up within {timeout_seconds:g} s: {seen.lag_bytes or 0}"
+                    f" bytes behind, and the oldest open transaction that writes is {oldest:.0f} s old",
+                    state="The source works as ever; changes go on flowing.",
+                    next_step="wait for, or end, what writes so much or so long; then fab run",
+                )
+            sleep(min(LOOK_SECONDS, max(left, 0)))
+
+
+def _takes(task: Task, source: Session, target: Session, timeout_seconds: float) -> float:
+    """Seconds until what is committed on the source now is there on the target."""
+    begun = monotonic()
+    flows = streams(task, source, target)
+    arrived(flows, source, target, mark(flows, source), timeout_seconds=timeout_seconds)
+    return monotonic() - begun
+
+
+def _next_step(seen: Flow) -> str:
+    if seen.state == "absent":
+        return "fab run: it copies the database first"
+    if seen.state == "paused":
+        return "resume it, then fab run"
+    return "mend the cause, then fab run; where it cannot be mended, fab abandon and begin anew"
+
+
+def pause(task: Task, why: str) -> None:
+    """
+    Have the copy, or the flow, wait until `resume`, whatever becomes of this process.
+
+    Raises:
+        TransferError: Nothing was begun that could wait.
+    """
+    with both_at_work(task) as ((source,), (target,)):
+        if not state.is_begun(target, task):
+            raise TransferError(
+                f"nothing moves from {task.source.name} to {task.target.name}, so nothing can wait",
+                next_step="fab status",
+            )
+        state.pause(target, " ".join(why.split()) or "by hand")
+        throttle.pause(copy_job(task), state.paused(target))
+        for stream in streams(task, source, target):
+            pause_stream(stream, source, target)
+
+
+def resume(task: Task) -> None:
+    """Have it go on; nothing is done where nobody had it wait."""
+    with both_at_work(task) as ((source,), (target,)):
+        if not state.is_begun(target, task):
+            return
+        state.resume(target)
+        throttle.resume(copy_job(task))
+        if state.copied(target, task) is not None:
+            for stream in streams(task, source, target):
+                resume_stream(stream, target)

@@ -1,0 +1,46 @@
+# Asks the source every second how it is, and stops the senders as long as one measure is over its limit.
+# Files beside it: source, health.sql, limits; paused (why a person has it wait); slowed (why it waits now).
+read -r factor floor_us behind_bytes active_sessions < limits
+
+all() {
+    for file in sending.*; do
+        pid=$(cat "$file" 2>/dev/null) && kill -s "$1" "$pid" 2>/dev/null
+    done
+}
+
+# What is usual: before any sender runs.
+IFS='|' read -r usual_us usual_behind _ <<END
+$(psql "$(cat source)" -XAtq -v ON_ERROR_STOP=1 -f health.sql)
+END
+limit_us=$((${usual_us:-0} * factor))
+[ "$limit_us" -ge "$floor_us" ] || limit_us=$floor_us
+limit_behind=$((${usual_behind:-0} + behind_bytes))
+
+rm -f health
+mkfifo health
+{ cat health.sql; echo '\watch 1'; } > watch.sql
+psql "$(cat source)" -XAtq -v ON_ERROR_STOP=1 -f watch.sql > health &
+echo $! > asking
+while IFS='|' read -r us behind active; do
+    [ -n "$active" ] || continue
+    why=
+    if [ -e paused ]; then
+        why="paused: $(cat paused)"
+    elif [ "$us" -gt "$limit_us" ]; then
+        why="the source answers in $((us / 1000)) ms, limit $((limit_us / 1000)) ms"
+    elif [ "$behind" -gt "$limit_behind" ]; then
+        why="a standby of the source is $((behind / 1048576)) MiB behind, limit $((limit_behind / 1048576)) MiB"
+    elif [ "$active" -gt "$active_sessions" ]; then
+        why="$active sessions are at work on the source, limit $active_sessions"
+    fi
+    if [ -n "$why" ]; then
+        printf '%s\n' "$why" > slowed.new && mv slowed.new slowed
+        all STOP
+    elif [ -e slowed ]; then
+        rm -f slowed
+        all CONT
+    fi
+done < health
+# The source answers no more: the senders are to see that for themselves.
+rm -f slowed
+all CONT
