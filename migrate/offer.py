@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from migrate.assess.facts import Assessment, Fingerprint
+from migrate.assess.facts import Assessment, Fingerprint, Mode
 from migrate.case import Case
 from migrate.errors import EvidenceError, MigrationError
 from migrate.rates import CENT, Demand, Position, RateCard, Vendor, Words, money
@@ -78,6 +78,8 @@ class Offer(_Kept):
     stop_high_seconds: float
     data_bytes: int
     fingerprint: Fingerprint
+    mode: Mode = "bulk"
+    """What the stop rests on: another mode is another offer, since its stop is another."""
     wished_opens_at: AwareDatetime
     wished_closes_at: AwareDatetime
 
@@ -133,6 +135,7 @@ def make_offer(
         stop_high_seconds=assessment.estimate.high_seconds,
         data_bytes=assessment.bytes,
         fingerprint=assessment.fingerprint,
+        mode=assessment.mode,
         wished_opens_at=manifest.window.opens_at,
         wished_closes_at=manifest.window.closes_at,
     )

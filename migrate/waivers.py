@@ -6,16 +6,22 @@ waived, never passed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, Field
 
 from migrate import signatures
+from migrate.assess.facts import Finding
+from migrate.assess.findings import catalogue
+from migrate.assess.kinds import require_waivable
 from migrate.case import Case, write_whole
 from migrate.errors import GateError, Refused
 from migrate.signatures import VENDOR
+
+FINDING = "finding:"
+"""What a waiver of a finding begins with: ``finding:<id>:<subject>``, or without the subject for all."""
 
 
 class Waiver(BaseModel):
@@ -39,11 +45,13 @@ def give(case: Case, waiver: Waiver, key: Path) -> Waiver:
     Write, sign and journal a waiver; one for the same thing is replaced.
 
     Raises:
-        Refused: It has expired already.
+        Refused: It has expired already; or it is for a finding that does not exist or that nobody can waive.
         GateError: The key is not that of `waiver.by`, or that person does not sign for the vendor.
     """
     if waiver.expired:
         raise Refused(f"the waiver would have expired already ({waiver.expires_at:%F %H:%M %Z})")
+    if waiver.what.startswith(FINDING):
+        require_waivable(waiver.what.removeprefix(FINDING).partition(":")[0], catalogue())
     if not signatures.is_of_vendor(_allowed(case), waiver.by):
         raise GateError(f"{waiver.by} does not sign for the vendor: stacks/allowed_signers does not say so")
     path = _path(case, waiver.what)
@@ -81,6 +89,22 @@ def active(case: Case, what: str) -> Waiver | None:
         return None
     waiver = _read(case, path)
     return None if waiver.expired or waiver.what != what else waiver
+
+
+def of_findings(case: Case, findings: Iterable[Finding]) -> dict[str, Waiver]:
+    """
+    Return the waivers in force by the `Finding.waiver_id` that each covers.
+
+    Raises:
+        GateError: One of them was changed after signing or is not signed by the vendor.
+    """
+    found: dict[str, Waiver] = {}
+    for finding in findings:
+        if finding.waivable:
+            waiver = active(case, finding.waiver_id) or active(case, FINDING + finding.id)
+            if waiver is not None:
+                found[finding.waiver_id] = waiver
+    return found
 
 
 def every(case: Case) -> Iterator[Waiver]:

@@ -5,22 +5,30 @@ Promise: reads only, on every host and in every database, so it may run at any t
 wanted; the legacy system is left exactly as it was.
 """
 
-import hashlib
 from datetime import UTC, datetime
 
 from migrate import position
 from migrate.assess.database import measure_database
-from migrate.assess.estimate import choose_mode, estimate_stop
-from migrate.assess.facts import Assessment, Fingerprint, Target
+from migrate.assess.estimate import estimate_before, estimate_stop
+from migrate.assess.facts import Assessment, Database, Growth
 from migrate.assess.findings import all_findings
-from migrate.assess.host import free_bytes, measure_files, measure_host, measure_interface
+from migrate.assess.host import measure_files, measure_host, measure_interface, wal_disk
+from migrate.assess.mode import decide, overall
+from migrate.assess.site import measure_target
+from migrate.assess.staleness import fingerprint_of
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.databases import legacy_database, site_database
+from migrate.databases import legacy_database
+from migrate.errors import EvidenceError
+from migrate.playbook import load
 from migrate.step import Progress
-from provisioning.errors import BasculeError
+from migrate.transfer import WAYS
+from provisioning.manifest import LegacyDatabase
 
 __all__ = ["Assessment", "assess", "is_kept", "measure"]
+
+GROWTH_SECONDS = 24 * 3600
+"""Two assessments nearer to each other than this tell nothing of growth."""
 
 
 def assess(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
@@ -63,18 +71,21 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
         measured(f"host {host.name}: {measured_hosts[-1].system}")
     databases = []
     for database in legacy.databases:
-        with legacy_database(hosts, database).opened() as session:
-            databases.append(measure_database(database, session))
+        databases.append(_measured(case, hosts, database))
         measured(f"database {database.name}: {databases[-1].server.bytes / 1e6:.0f} MB")
     files = []
     for tree in legacy.files:
         files.append(measure_files(tree, hosts.legacy(tree.host)))
         measured(f"files {tree.name}: {files[-1].count}, {files[-1].bytes / 1e6:.0f} MB")
     interfaces = [measure_interface(i, hosts.legacy(i.host)) for i in manifest.interfaces]
-    target = _target(hosts, progress)
+    target = measure_target(hosts, databases, progress)
 
-    mode, because = choose_mode(databases)
-    schemas = "\n".join(database.schema_digest for database in databases)
+    forced = asked_mode(case)
+    databases = [
+        decide(one, target, forced=forced, has_live_way=(given.engine, "live") in WAYS)
+        for one, given in zip(databases, legacy.databases, strict=True)
+    ]
+    mode, because = overall(databases)
     return Assessment(
         tenant=manifest.tenant,
         measured_at=datetime.now(UTC),
@@ -83,30 +94,45 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
         files=tuple(files),
         interfaces=tuple(interfaces),
         target=target,
-        findings=all_findings(measured_hosts, databases, files, interfaces, target),
+        findings=all_findings(measured_hosts, databases, files, interfaces, target, forced),
         mode=mode,
         mode_because=because,
         estimate=estimate_stop(databases, files, len(interfaces)),
-        fingerprint=Fingerprint(
-            schema_digest=hashlib.sha256(schemas.encode()).hexdigest(),
-            bytes=sum(d.content_bytes for d in databases) + sum(f.bytes for f in files),
-            files=sum(f.count for f in files),
-        ),
+        before_stop=estimate_before(databases, files),
+        fingerprint=fingerprint_of(databases, files, interfaces),
     )
 
 
-def _target(hosts: Hosts, progress: Progress) -> Target | None:
-    """Measure the prod site where it stands already; an assessment usually comes before it."""
+def asked_mode(case: Case) -> str | None:
+    """Return the mode that manifest or playbook name; None where it is left to the facts."""
+    if case.manifest.mode is not None:
+        return case.manifest.mode
+    phases = load(case.workspace, case.manifest.playbook).phases
+    asked = [entry.params["mode"] for phase in phases for entry in phase.steps if "mode" in entry.params]
+    return str(asked[0]) if asked else None
+
+
+def _measured(case: Case, hosts: Hosts, database: LegacyDatabase) -> Database:
+    with legacy_database(hosts, database).opened() as session:
+        facts = measure_database(database, session)
+    folder = facts.server.data_directory
+    disk = wal_disk(hosts.legacy(database.host), folder) if folder else None
+    grown = _growth_since(case, facts)
+    return facts.model_copy(update={"wal_disk": disk, "growth": grown or facts.growth})
+
+
+def _growth_since(case: Case, now: Database) -> Growth | None:
+    """How much the database grew since the assessment before; None when that is missing or too near."""
     try:
-        site = hosts.site("prod")
-        free = free_bytes(hosts.target("prod"), site.files)
-        with site_database(hosts, "prod").opened() as session:
-            version = session.info.server_version
-            names = session.execute("SELECT name FROM pg_catalog.pg_available_extensions").fetchall()
-    except BasculeError:
-        stack = hosts.manifest.stack("prod")
-        progress.say(f"target: {stack} does not stand yet, or does not answer; not measured")
+        before = case.read_evidence("assessment", Assessment)
+    except (EvidenceError, ValueError):
         return None
-    return Target(
-        free_bytes=free, version_number=version, available_extensions=tuple(sorted(n for (n,) in names))
+    seconds = (datetime.now(UTC) - before.measured_at).total_seconds()
+    was = [database for database in before.databases if database.name == now.name]
+    if not was or seconds < GROWTH_SECONDS:
+        return None
+    days = seconds / 86400
+    return Growth(
+        bytes_per_day=round((now.server.bytes - was[0].server.bytes) / days),
+        rests_on=f"its size {days:.0f} days ago, at the assessment before",
     )

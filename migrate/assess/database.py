@@ -5,39 +5,59 @@ Promise: reads only, in a session that cannot write, waits for no lock longer th
 reads no more than about `SAMPLE_BYTES` against the clock; it may run on a busy working day.
 """
 
+import hashlib
+from collections.abc import Iterable
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
+import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from migrate.assess.facts import (
+    Collation,
     Counts,
     Database,
     Extension,
+    Facts,
+    Growth,
+    Index,
+    Job,
     LongTransaction,
+    Oddity,
     ReadSample,
     Role,
     Server,
+    Slot,
     Table,
+    WalHistory,
+    Work,
     WriteRate,
 )
+from migrate.assess.path_traps import Function, find_path_traps
 from migrate.databases import Session
 from migrate.databases import query as statement
 from migrate.errors import MigrationError
 from provisioning.manifest import LegacyDatabase
 
+F = TypeVar("F", bound=Facts)
+
 SAMPLE_BYTES = 64 * 1024 * 1024
 RATE_SECONDS = 3.0
 """How long the write rate is looked at, at least."""
-OLDEST_SERVER = 120000
-"""PostgreSQL 12, the oldest whose catalogue these queries know."""
+OLDEST_SERVER = 100000
+"""PostgreSQL 10, the first that replicates rows; these queries know its catalogue and all since."""
+MOST_TEXT_BYTES = 1 << 30
+GROWTH_DAYS = 1.0
+"""Statistics of less tell of a day's work, not of growth."""
 
 _QUIET = """
     SET default_transaction_read_only = on;
     SET lock_timeout = '2s';
     SET statement_timeout = '60s';
 """
+_JOBS = {"pg_cron": "cron.job", "pgagent": "pgagent.pga_job"}
+"""Schedulers, each with its table of jobs."""
 
 
 def query(session: Session, name: str) -> list[dict[str, Any]]:
@@ -59,7 +79,7 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
     """
     if session.info.server_version < OLDEST_SERVER:
         raise MigrationError(
-            f"{database.name}: PostgreSQL {session.info.server_version // 10000} is older than"
+            f"{database.name}: PostgreSQL {shown_version(session.info.server_version)} is older than"
             f" {OLDEST_SERVER // 10000}, the oldest that can be moved",
             state="Nothing was changed; assessing only reads.",
             next_step="upgrade the legacy server first, then assess again",
@@ -67,25 +87,105 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
     session.execute(_QUIET)
     began_at = monotonic()
     before = query(session, "writes")[0]
-    tables = tuple(Table.model_validate(row) for row in query(session, "tables"))
+    tables = _tables(session)
+    server = Server.model_validate({**query(session, "server")[0], "managed_by": managed_by(session)})
     facts = {
         "name": database.name,
         "host": database.host,
-        "server": Server.model_validate(query(session, "server")[0]),
+        "server": server,
         "tables": tables,
+        "indexes": _every(Index, query(session, "indexes")),
         "counts": Counts.model_validate(query(session, "counts")[0]),
-        "extensions": tuple(Extension.model_validate(row) for row in query(session, "extensions")),
-        "roles": tuple(Role.model_validate(row) for row in query(session, "roles")),
-        "long_transactions": tuple(
-            LongTransaction.model_validate(row) for row in query(session, "transactions")
-        ),
-        "schema_digest": query(session, "fingerprint")[0]["digest"],
-        "read": _timed_read(session, tables),
+        "extensions": _every(Extension, query(session, "extensions")),
+        "oddities": _every(Oddity, query(session, "oddities")),
+        "path_traps": find_path_traps(_functions(session), (r["name"] for r in query(session, "names"))),
+        "collations": _every(Collation, query(session, "collations")),
+        "roles": _every(Role, query(session, "roles")),
+        "long_transactions": _every(LongTransaction, query(session, "transactions")),
+        "work": _every(Work, query(session, "work")),
+        "jobs": _jobs(session),
+        "slots": _every(Slot, query(session, "slots")),
+        "subscriptions": tuple(row["name"] for row in query(session, "subscriptions")),
+        "wal_history": None if server.is_standby else _wal_history(session),
+        "growth": _growth(session),
+        "schema_digest": schema_digest(session),
+        "read": _timed_read(session, tables, may_see_secured=server.bypasses_row_security),
     }
     # Servers report what they wrote once a second, so a shorter look would often see nothing.
     sleep(max(0.0, RATE_SECONDS - (monotonic() - began_at)))
     after = query(session, "writes")[0]
     return Database.model_validate({**facts, "writes": _rate(before, after)})
+
+
+def schema_digest(session: Session) -> str:
+    """Return SHA-256 over the definitions of the database, without what Bascule put there."""
+    digest = hashlib.sha256()
+    for row in query(session, "fingerprint"):
+        digest.update(row["line"].encode() + b"\n")
+    return digest.hexdigest()
+
+
+def managed_by(session: Session) -> str:
+    """Return whose service the server is, such as ``Amazon RDS or Aurora``; empty for one's own."""
+    rows = query(session, "managed")
+    return str(rows[0]["service"]) if rows else ""
+
+
+def shown_version(number: int) -> str:
+    """Return such as ``9.6`` or ``14`` for a server's version number."""
+    major, minor = divmod(number, 10000)
+    return str(major) if major >= 10 else f"{major}.{minor // 100}"
+
+
+def _every(kind: type[F], rows: Iterable[dict[str, Any]]) -> tuple[F, ...]:
+    return tuple(kind.model_validate(row) for row in rows)
+
+
+def _tables(session: Session) -> tuple[Table, ...]:
+    columns: dict[tuple[str, str], list[str]] = {}
+    for row in query(session, "no_equality"):
+        columns.setdefault((row["schema_name"], row["table"]), []).append(f"{row['column']} {row['type']}")
+    return tuple(
+        Table.model_validate(
+            {**row, "no_equality": tuple(columns.get((row["schema_name"], row["name"]), ()))}
+        )
+        for row in query(session, "tables")
+    )
+
+
+def _functions(session: Session) -> list[Function]:
+    return [Function(**{**row, "callers": tuple(row["callers"])}) for row in query(session, "functions")]
+
+
+def _jobs(session: Session) -> tuple[Job, ...] | None:
+    """Return the jobs of the schedulers that the database has; None where one does not show them."""
+    jobs: list[Job] = []
+    for scheduler, table in _JOBS.items():
+        is_there = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
+        if session.execute(is_there, [table]).fetchone() == (True,):
+            try:
+                rows = query(session, f"jobs_{scheduler}")
+            except psycopg.errors.InsufficientPrivilege:
+                return None
+            jobs += [Job(scheduler=scheduler, **row) for row in rows]
+    return tuple(jobs)
+
+
+def _wal_history(session: Session) -> WalHistory | None:
+    try:
+        return WalHistory.model_validate(query(session, "wal_history")[0])
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+
+
+def _growth(session: Session) -> Growth | None:
+    row = query(session, "growth")[0]
+    if row["days"] is None or row["days"] < GROWTH_DAYS:
+        return None
+    return Growth(
+        bytes_per_day=round(row["bytes"] / row["days"]),
+        rests_on=f"rows added less rows deleted in the {row['days']:.0f} days that the server counts",
+    )
 
 
 def _rate(before: dict[str, Any], after: dict[str, Any]) -> WriteRate:
@@ -102,7 +202,7 @@ def _rate(before: dict[str, Any], after: dict[str, Any]) -> WriteRate:
     )
 
 
-def _timed_read(session: Session, tables: tuple[Table, ...]) -> ReadSample | None:
+def _timed_read(session: Session, tables: tuple[Table, ...], *, may_see_secured: bool) -> ReadSample | None:
     """
     Have the server read a sample of the largest tables and turn the rows to text, as COPY does.
 
@@ -111,19 +211,33 @@ def _timed_read(session: Session, tables: tuple[Table, ...]) -> ReadSample | Non
     """
     # Where row security applies, the pinned `row_security = off` makes any read an error.
     readable = [
-        t for t in tables if t.kind == "table" and t.is_readable and not t.has_row_security and t.bytes > 0
+        t
+        for t in tables
+        if t.kind == "table" and t.is_readable and t.bytes > 0 and (may_see_secured or not t.has_row_security)
     ]
-    started, read, names = monotonic(), 0, []
+    started, read, largest, names = monotonic(), 0, 0, []
     for table in readable:
         share = min(100.0, 100.0 * (SAMPLE_BYTES - read) / table.bytes)
         text_bytes = sql.SQL(
-            "SELECT coalesce(sum(octet_length(t::text)), 0)::bigint FROM {} AS t TABLESAMPLE SYSTEM ({})"
+            "SELECT coalesce(sum(octet_length(t::text)), 0)::bigint, coalesce(max(octet_length(t::text)), 0)"
+            " FROM {} AS t TABLESAMPLE SYSTEM ({})"
         ).format(sql.Identifier(table.schema_name, table.name), sql.Literal(share))
-        read += session.execute(text_bytes).fetchall()[0][0]
         names.append(str(table))
+        try:
+            size, longest = session.execute(text_bytes).fetchall()[0]
+        except (
+            psycopg.errors.ProgramLimitExceeded,
+            psycopg.errors.InternalError_,
+            psycopg.errors.OutOfMemory,
+        ):
+            # No text is longer than 1 GB; a row that would be is a finding, not the end of the assessment.
+            largest = MOST_TEXT_BYTES
+            continue
+        read, largest = read + size, max(largest, longest)
         if share < 100.0:
             break
     if not names:
         return None
     what = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-    return ReadSample(what=what, bytes=read, seconds=round(max(monotonic() - started, 0.001), 3))
+    seconds = round(max(monotonic() - started, 0.001), 3)
+    return ReadSample(what=what, bytes=read, seconds=seconds, largest_row_bytes=largest)

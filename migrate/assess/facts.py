@@ -7,130 +7,69 @@ compared years later without the system that it was measured on.
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, Field
+
+from migrate.assess.database_facts import (
+    Collation,
+    Counts,
+    Database,
+    Extension,
+    Facts,
+    Growth,
+    Index,
+    Job,
+    LongTransaction,
+    Mode,
+    Oddity,
+    PathTrap,
+    ReadSample,
+    Role,
+    Server,
+    Slot,
+    Table,
+    WalDisk,
+    WalHistory,
+    Work,
+    WriteRate,
+)
+from migrate.assess.fingerprint import DatabaseFingerprint, Fingerprint
+
+__all__ = [
+    "Assessment",
+    "Collation",
+    "Counts",
+    "Database",
+    "DatabaseFingerprint",
+    "Extension",
+    "Facts",
+    "Files",
+    "Finding",
+    "Fingerprint",
+    "Growth",
+    "Host",
+    "Index",
+    "InterfaceFacts",
+    "Job",
+    "LongTransaction",
+    "Mode",
+    "Oddity",
+    "Part",
+    "PathTrap",
+    "ReadSample",
+    "Role",
+    "Server",
+    "Severity",
+    "Slot",
+    "StopEstimate",
+    "Table",
+    "Target",
+    "WalDisk",
+    "WalHistory",
+    "Work",
+    "WriteRate",
+]
 
 Severity = Literal["info", "warning", "blocker"]
-Mode = Literal["bulk"]
-
-
-class Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Server(Facts):
-    """One PostgreSQL server, as seen by the user of the manifest."""
-
-    version: str
-    version_number: int
-    wal_level: str
-    max_connections: int
-    max_wal_senders: int
-    max_replication_slots: int
-    shared_buffers: str
-    time_zone: str
-    data_directory: str | None
-    """None where the user may not see it."""
-    is_standby: bool
-    encoding: str
-    collation: str
-    character_type: str
-    bytes: int
-    sessions: int
-    may_freeze: bool
-
-
-class Table(Facts):
-    schema_name: str
-    name: str
-    kind: Literal["table", "partitioned", "foreign"]
-    estimated_rows: int
-    bytes: int
-    index_bytes: int
-    has_key: bool
-    is_unlogged: bool
-    has_row_security: bool
-    is_readable: bool
-
-    def __str__(self) -> str:
-        return f"{self.schema_name}.{self.name}"
-
-
-class Counts(Facts):
-    views: int
-    materialized_views: int
-    sequences: int
-    indexes: int
-    functions: int
-    triggers: int
-    foreign_keys: int
-    event_triggers: int
-    generated_columns: int
-    large_objects: int
-    large_object_bytes: int
-
-
-class Extension(Facts):
-    name: str
-    version: str
-
-
-class Role(Facts):
-    name: str
-    may_log_in: bool
-    is_superuser: bool
-    may_replicate: bool
-
-
-class LongTransaction(Facts):
-    who: str
-    seconds: float
-    is_prepared: bool
-
-
-class WriteRate(Facts):
-    """Between two readings, `seconds` apart. WAL is that of the whole server."""
-
-    seconds: float
-    rows_per_second: float
-    wal_bytes_per_second: float
-
-
-class ReadSample(Facts):
-    """A short timed read: what the estimate of the stop rests on."""
-
-    what: str
-    bytes: int
-    seconds: float
-
-    @property
-    def bytes_per_second(self) -> float:
-        return self.bytes / self.seconds if self.seconds else 0.0
-
-
-class Database(Facts):
-    """One database under ``legacy.databases``."""
-
-    name: str
-    host: str
-    server: Server
-    tables: tuple[Table, ...]
-    counts: Counts
-    extensions: tuple[Extension, ...]
-    roles: tuple[Role, ...]
-    long_transactions: tuple[LongTransaction, ...]
-    writes: WriteRate
-    read: ReadSample | None
-    """None for a database without a table that has rows."""
-    schema_digest: str
-
-    @property
-    def content_bytes(self) -> int:
-        """What has to be moved: tables and large objects, without indexes."""
-        return sum(table.bytes for table in self.tables) + self.counts.large_object_bytes
-
-    @property
-    def index_bytes(self) -> int:
-        return sum(table.index_bytes for table in self.tables)
 
 
 class Host(Facts):
@@ -148,6 +87,22 @@ class Target(Facts):
     free_bytes: int
     version_number: int
     available_extensions: tuple[str, ...]
+    extension_versions: dict[str, str] = Field(default_factory=dict)
+    """What the site's server would install, of the extensions that legacy uses."""
+    encoding: str = "UTF8"
+    collation: str = ""
+    """Empty where it was not looked at."""
+    character_type: str = ""
+    collation_version: str | None = None
+    collations: dict[str, str | None] = Field(default_factory=dict)
+    """Of the collations that legacy names, those that the site has, with their versions."""
+    wal_level: str = "logical"
+    free_slots: int = 10
+    free_senders: int = 10
+    max_logical_replication_workers: int = 4
+    managed_by: str = ""
+    mover_is_superuser: bool | None = None
+    """None while the site has no mover: it gets one for the time of a move."""
 
 
 class Files(Facts):
@@ -167,6 +122,22 @@ class Files(Facts):
     odd_name_count: int
     unreadable_count: int
     read: ReadSample | None
+    largest_bytes: int = 0
+    oldest_at: AwareDatetime | None = None
+    newest_at: AwareDatetime | None = None
+    """When a file was last written; None for an empty tree."""
+    changed_last_day: int = 0
+    """Files written within the last 24 hours: what a later pass has to carry."""
+    changed_last_day_bytes: int = 0
+    hard_links: int = 0
+    """Files that have more than one name."""
+    privileged: int = 0
+    """Files with setuid, setgid or device rights."""
+    twins: tuple[str, ...] = ()
+    """At most ten names that another differs from in case or accents' spelling only."""
+    twin_count: int = 0
+    long_names: int = 0
+    """Names beyond 143 bytes or paths beyond 1000, which encrypted or foreign file systems cut."""
 
 
 class InterfaceFacts(Facts):
@@ -187,6 +158,13 @@ class Finding(Facts):
     what: str
     meaning: str
     remedy: str
+    waivable: bool = True
+    """False where nothing could work while it stands, whoever signs."""
+
+    @property
+    def waiver_id(self) -> str:
+        """What `fab waive --what` takes for this finding alone."""
+        return f"finding:{self.id}:{self.subject}"
 
 
 class Part(Facts):
@@ -212,21 +190,6 @@ class StopEstimate(Facts):
         return sum(part.high_seconds for part in self.parts)
 
 
-class Fingerprint(Facts):
-    """Schema and volume: what an estimate or a rehearsal stays good for."""
-
-    schema_digest: str
-    bytes: int
-    files: int
-
-    def still_holds_for(self, now: "Fingerprint") -> bool:
-        """Whether the schema is the same and the volume within a tenth."""
-        near = all(
-            abs(a - b) <= max(a, b) / 10 for a, b in ((self.bytes, now.bytes), (self.files, now.files))
-        )
-        return self.schema_digest == now.schema_digest and near
-
-
 class Assessment(Facts):
     """All that `fab assess` measured. Evidence ``assessment``."""
 
@@ -242,6 +205,8 @@ class Assessment(Facts):
     mode: Mode
     mode_because: str
     estimate: StopEstimate
+    before_stop: StopEstimate = StopEstimate(parts=())
+    """What is done while everybody works on: the base copy of a live move."""
     fingerprint: Fingerprint
 
     @property

@@ -4,11 +4,14 @@ Measuring legacy hosts, their trees of files and their interfaces, over SSH.
 Promise: reads only. It needs no more on the host than a POSIX shell with GNU find, grep, awk and tar.
 """
 
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from shlex import quote
 
 from fabric import Connection
 
-from migrate.assess.facts import Files, Host, InterfaceFacts, ReadSample
+from migrate.assess.facts import Files, Host, InterfaceFacts, ReadSample, WalDisk
 from migrate.connector import Connector
 from migrate.errors import MigrationError
 from migrate.remote import attempt, run
@@ -28,10 +31,31 @@ df -PB1 . | awk 'NR == 2 {print $4}'
 """
 
 _COUNTS = r"""
-find "$tree" -printf '%y %s\n' 2>/dev/null | awk '
-    $1 == "f" {n++; b += $2} $1 == "d" {d++} $1 == "l" {o++} $1 !~ /[fdl]/ {s++}
-    END {printf "%d %.0f %d %d %d\n", n, b, d, o, s}'
+find "$tree" -printf '%y %s %T@ %n %m\n' 2>/dev/null | awk -v day="$(($(date +%s) - 86400))" '
+    $1 == "f" {
+        n++; b += $2
+        if ($2 > big) big = $2
+        if (n == 1 || $3 < old) old = $3
+        if (n == 1 || $3 > new) new = $3
+        if ($3 >= day) {c++; cb += $2}
+        if ($4 > 1) h++
+        if (length($5) == 4 && $5 ~ /^[2-7]/) p++
+    }
+    $1 == "d" {d++} $1 == "l" {o++} $1 !~ /[fdl]/ {s++}
+    END {printf "%d %.0f %d %d %d %.0f %.6f %.6f %d %.0f %d %d\n", n, b, d, o, s, big, old, new, c, cb, h, p}'
 find "$tree" ! -type l ! -readable -printf x 2>/dev/null | wc -c
+find "$tree" -printf '%f\0%P\0' 2>/dev/null | LC_ALL=C tr '\n\0' '_\n' |
+    LC_ALL=C awk 'NR % 2 {name = length($0); next} name > 143 || length($0) > 1000 {n++} END {print n + 0}'
+"""
+
+# Names that are one to a file system that does not tell cases apart; accents are looked at here.
+_ALIKE = r"""
+find "$tree" -printf '%P\0' 2>/dev/null | LC_ALL=C sort -zf | LC_ALL=C uniq -zDi
+true
+"""
+_ACCENTED = r"""
+find "$tree" -printf '%P\0' 2>/dev/null | LC_ALL=C grep -za '[^ -~]'
+true
 """
 
 # A name is odd when it holds control characters, or bytes that are no UTF-8.
@@ -66,6 +90,37 @@ def free_bytes(connection: Connection, folder: str) -> int:
     return int(_lines(connection, f"df -PB1 {quote(folder)} | awk 'NR == 2 {{print $4}}'")[0])
 
 
+def wal_disk(connection: Connection, data_directory: str) -> WalDisk | None:
+    """
+    Return what is free where a server keeps its log, or at the nearest folder above that can be looked at.
+
+    The login is rarely the server's own user, and may not look into its folder; None when no folder
+    above tells anything.
+    """
+    script = f"""
+path={quote(data_directory)}/pg_wal
+while :; do
+    free=$(df -PB1 "$path" 2>/dev/null | awk 'NR == 2 {{print $4}}')
+    [ -z "$free" ] || break
+    [ "$path" != / ] || exit 0
+    path=$(dirname "$path")
+done
+printf '%s\\n%s\\n' "$path" "$free"
+"""
+    path, _, free = run(connection, script, doing="looking at the log's disk").text.partition("\n")
+    if not free:
+        return None
+    return WalDisk(path=path, is_exact=path.endswith("/pg_wal"), free_bytes=int(free))
+
+
+def count_files(tree: LegacyFiles, connection: Connection) -> tuple[int, int]:
+    """Return how many files a tree has, and their bytes; no content is read."""
+    sizes = f"find {quote(tree.path)} -type f -printf '%s\\n' 2>/dev/null"
+    script = sizes + " | awk '{b += $1} END {printf \"%d %.0f\", NR, b}'"
+    count, size = _lines(connection, script)[0].split()
+    return int(count), int(size)
+
+
 def measure_files(tree: LegacyFiles, connection: Connection) -> Files:
     """
     Count a tree and read the first `SAMPLE_BYTES` of it against the clock.
@@ -80,9 +135,11 @@ def measure_files(tree: LegacyFiles, connection: Connection) -> Files:
             next_step=f"correct legacy/files/{tree.name}/path in the manifest, then assess again",
         )
     here = f"tree={quote(tree.path)}\n"
-    counts, unreadable = _lines(connection, here + _COUNTS)
-    count, size, folders, others, special = (int(part) for part in counts.split())
+    counts, unreadable, long_names = _lines(connection, here + _COUNTS)
+    whole = [float(part) for part in counts.split()]
+    count, size, folders, others, special, largest = (int(part) for part in whole[:6])
     odd = [_shown(name) for name in _names(connection, here + _ODD)]
+    twins = _twins([*_names(connection, here + _ALIKE), *_names(connection, here + _ACCENTED)])
     read, nanoseconds = (int(line) for line in _lines(connection, here + _READ))
     return Files(
         name=tree.name,
@@ -96,6 +153,16 @@ def measure_files(tree: LegacyFiles, connection: Connection) -> Files:
         odd_name_count=len(odd),
         unreadable_count=int(unreadable),
         read=ReadSample(what=tree.path, bytes=read, seconds=nanoseconds / 1e9) if count else None,
+        largest_bytes=largest,
+        oldest_at=datetime.fromtimestamp(whole[6], UTC) if count else None,
+        newest_at=datetime.fromtimestamp(whole[7], UTC) if count else None,
+        changed_last_day=int(whole[8]),
+        changed_last_day_bytes=int(whole[9]),
+        hard_links=int(whole[10]),
+        privileged=int(whole[11]),
+        twins=tuple(twins[:10]),
+        twin_count=len(twins),
+        long_names=int(long_names),
     )
 
 
@@ -120,6 +187,15 @@ def _names(connection: Connection, script: str) -> list[bytes]:
     """Return NUL-separated names."""
     done = run(connection, script, timeout_seconds=TIMEOUT_SECONDS, doing="looking at file names")
     return [name for name in done.stdout.split(b"\0") if name]
+
+
+def _twins(names: Iterable[bytes]) -> list[str]:
+    """Return names of which another one is the same but for case or the spelling of accents, sorted."""
+    alike: dict[str, set[bytes]] = {}
+    for name in names:
+        folded = unicodedata.normalize("NFC", name.decode("utf-8", "surrogateescape")).casefold()
+        alike.setdefault(folded, set()).add(name)
+    return sorted(_shown(name) for group in alike.values() if len(group) > 1 for name in group)
 
 
 def _shown(name: bytes) -> str:

@@ -4,12 +4,14 @@ Steps before the move: request, assessment, offer, date, sites; and the look at 
 Promise: nothing of the tenant's legacy system is changed by any of them.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
 
 from migrate import documents, waivers
 from migrate.assess import Assessment
 from migrate.assess import assess as measure_all
+from migrate.assess.facts import Finding
 from migrate.deploy import deploy
 from migrate.errors import MigrationError, Refused, Waiting
 from migrate.offer import write_offer
@@ -32,27 +34,43 @@ def record_the_request(ctx: StepContext) -> Result:
 def assess(ctx: StepContext) -> Result:
     """Measure the legacy system, reading only; a finding that blocks the move stops here."""
     found = measure_all(ctx.case, ctx.hosts, ctx.progress)
-    blocking = [f for f in found.blockers if not waivers.active(ctx.case, f"assess:{f.id}")]
+    waived = waivers.of_findings(ctx.case, found.blockers)
+    blocking = [finding for finding in found.blockers if finding.waiver_id not in waived]
     if blocking:
-        listed = "\n".join(f"  {f.id} ({f.subject}): {f.what}; {f.meaning}. {f.remedy}" for f in blocking)
-        raise MigrationError(
-            f"{_counted(len(blocking))} the move of {found.tenant}:\n{listed}",
-            state="Nothing was changed; assessing only reads.",
-            next_step=f"after mending them: fab run --tenant {found.tenant}; "
-            f"or fab waive --tenant {found.tenant} --what assess:{blocking[0].id} …",
+        raise _blocked(found.tenant, blocking)
+    for what, waiver in waived.items():
+        ctx.progress.say(
+            f"{what} waived by {waiver.by} until {waiver.expires_at:%F %H:%M %Z}: {waiver.reason}"
         )
     return {
         "mode": found.mode,
+        "because": found.mode_because,
         "bytes": found.bytes,
         "stop_low_seconds": found.estimate.low_seconds,
         "stop_high_seconds": found.estimate.high_seconds,
         "findings": len(found.findings),
-        "waived": bool(found.blockers),
+        "waived": bool(waived),
     }
 
 
-def _counted(blocking: int) -> str:
-    return "1 finding blocks" if blocking == 1 else f"{blocking} findings block"
+def _blocked(tenant: str, blocking: Sequence[Finding]) -> MigrationError:
+    """Return the error that names every blocker, and the command for the first that somebody may waive."""
+    listed = "\n".join(
+        f"  {f.id} ({f.subject}): {f.what}; {f.meaning}. {f.remedy[:1].upper()}{f.remedy[1:]}"
+        + ("" if f.waivable else ". No waiver can help")
+        for f in blocking
+    )
+    counted = "1 finding blocks" if len(blocking) == 1 else f"{len(blocking)} findings block"
+    waivable = [finding.waiver_id for finding in blocking if finding.waivable]
+    or_waive = (
+        f"; or, for each that may be let be: fab waive --tenant {tenant} --what {waivable[0]}"
+        " --by … --reason … --expires … --key …"
+    )
+    return MigrationError(
+        f"{counted} the move of {tenant}:\n{listed}",
+        state="Nothing was changed; assessing only reads.",
+        next_step=f"after mending them: fab run --tenant {tenant}" + (or_waive if waivable else ""),
+    )
 
 
 @step("write-offer")

@@ -6,14 +6,16 @@ Promise: legacy is only read; what is written is the case's.
 
 import sys
 from datetime import UTC, datetime
+from json import dumps
 
 from fabric import task
 from invoke.context import Context
 from pydantic import ValidationError
-from rich.filesize import decimal
 
-from migrate.assess import Assessment, is_kept
+from migrate import waivers
 from migrate.assess import assess as measure_all
+from migrate.assess import is_kept, shown
+from migrate.assess.staleness import stale
 from migrate.connections import Hosts
 from migrate.errors import Refused
 from migrate.progress import screen
@@ -27,39 +29,21 @@ def assess(_: Context, tenant: str, json: bool = False) -> None:
     with for_a_person(as_json=json):
         case = open_case(tenant)
         with Hosts(case.workspace, case.manifest) as hosts:
-            shown = screen(sys.stderr if json else sys.stdout)
+            progress = screen(sys.stderr if json else sys.stdout)
             try:
-                found = measure_all(case, hosts, shown)
+                found = measure_all(case, hosts, progress)
             finally:
-                shown.finish()
+                progress.finish()
+        waived = waivers.of_findings(case, found.findings)
+        no_longer = stale(case, found.fingerprint)
     if json:
-        print(found.model_dump_json())
+        until = {what: waiver.model_dump(mode="json") for what, waiver in waived.items()}
+        print(dumps({**found.model_dump(mode="json"), "waived": until, "stale": no_longer}))
         return
-    _show(found)
+    print("\n".join(shown.lines(found, waived, no_longer)))
     if not is_kept(case):
         print("not kept: legacy is frozen or left, and what the move was planned with stays")
     print(f"Next: fab run --tenant {tenant}")
-
-
-def _show(found: Assessment) -> None:
-    for database in found.databases:
-        print(
-            f"{database.name}: PostgreSQL {database.server.version}, {decimal(database.server.bytes)},"
-            f" tables: {len(database.tables)}, rows written a second: {database.writes.rows_per_second:.0f}"
-        )
-    for tree in found.files:
-        print(f"{tree.name}: files: {tree.count}, {decimal(tree.bytes)}")
-    for interface in found.interfaces:
-        print(f"{interface.name}: {interface.detail}")
-    for finding in found.findings:
-        print(f"\n{finding.severity:8} {finding.id} ({finding.subject}): {finding.what}")
-        print(f"{'':8} {finding.meaning}\n{'':8} to do: {finding.remedy}")
-    print(f"\n{found.mode}: {found.mode_because}")
-    print(
-        f"estimated stop: {found.estimate.low_seconds:.0f} to {found.estimate.high_seconds:.0f} s, of which"
-    )
-    for part in found.estimate.parts:
-        print(f"  {part.low_seconds:5.0f} to {part.high_seconds:5.0f} s  {part.name}: {part.rests_on}")
 
 
 @task(

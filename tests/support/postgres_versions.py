@@ -1,5 +1,5 @@
 """
-Servers of every PostgreSQL version at hand: the machine's own, and those that ``tests/support/postgres`` locks.
+Servers of every PostgreSQL version: the machine's own, and those that ``tests/support/postgres`` locks.
 
     npm ci --ignore-scripts --prefix tests/support/postgres
 
@@ -50,10 +50,9 @@ def _link(package: Path) -> None:
 def _runs(program: Path) -> bool:
     """Whether the user that servers run as may and can start it."""
     user = "postgres" if os.geteuid() == 0 else None
-    words = [program, "--version"]
     try:
         done = subprocess.run(
-            words,
+            [program, "--version"],
             user=user,
             group=user,
             extra_groups=[] if user else None,

@@ -1,0 +1,72 @@
+"""
+Which way each database moves, and why.
+
+Promise: live wherever it can work; otherwise bulk, with everything that stands against live named at
+once, so that a person can mend it. Decided from measured facts alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from migrate.assess.facts import Database, Mode, Target
+from migrate.assess.findings import replication
+from migrate.assess.findings.target import Site, target_cannot_flow_back, target_refuses_superuser
+from migrate.assess.kinds import Seen
+
+_LIVE = (
+    "copied and replicated while everybody works, so the stop is a matter of seconds and does not grow "
+    "with the "
+    "database; what is written on the site can flow back until the move is finalized"
+)
+_BULK = "freeze, copy, compare, open"
+_NEEDED: tuple[Callable[[Database], Seen], ...] = (
+    replication.wal_level_not_logical,
+    replication.source_refuses_superuser,
+    replication.slots_used_up,
+    replication.wal_senders_used_up,
+)
+
+
+def decide(
+    database: Database, target: Target | None, *, forced: str | None = None, has_live_way: bool = True
+) -> Database:
+    """
+    Return the database with its mode, the reason, and what stands against live.
+
+    Args:
+        target: The site, where it stands; None is taken for one that can do what a site of ours does.
+        forced: The mode that manifest or playbook name. A conflict is a finding; see `findings.mode`.
+        has_live_way: Whether this version of Bascule can move this engine live at all.
+    """
+    obstacles = tuple(_obstacles(database, target, has_live_way))
+    mode: Mode = "bulk" if obstacles or forced == "bulk" else "live"
+    if mode == "live":
+        because = _LIVE
+    elif obstacles:
+        because = f"{_BULK}: live cannot be, since {'; '.join(obstacles)}"
+    else:
+        because = f"{_BULK}: asked for by the manifest or the playbook, though live would work"
+    return database.model_copy(update={"mode": mode, "mode_because": because, "live_obstacles": obstacles})
+
+
+def overall(databases: Sequence[Database]) -> tuple[Mode, str]:
+    """Return the mode of the whole move: bulk as soon as one database needs it, since all stop together."""
+    bulk = [database for database in databases if database.mode == "bulk"]
+    chosen = bulk or databases
+    if not chosen:
+        return "bulk", "there is no database to move"
+    reasons = {database.mode_because for database in chosen}
+    if len(reasons) == 1:
+        return chosen[0].mode, reasons.pop()
+    return chosen[0].mode, "; ".join(f"{database.name}: {database.mode_because}" for database in chosen)
+
+
+def _obstacles(database: Database, target: Target | None, has_live_way: bool) -> Iterator[str]:
+    if not has_live_way:
+        yield "this version of Bascule has no live way for it"
+    if database.server.is_standby:
+        yield "the server is a standby"
+    seen = [see(database) for see in _NEEDED]
+    if target is not None:
+        site = Site(target, (database,), ())
+        seen += [target_refuses_superuser(site), target_cannot_flow_back(site)]
+    yield from (what for what in seen if isinstance(what, str))
