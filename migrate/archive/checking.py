@@ -126,9 +126,11 @@ def _faults_of_sizes(store: Store, every: tuple[Sealed, ...]) -> dict[str, str]:
         if one.name not in there:
             faults[one.name] = "is missing"
         elif there[one.name] < one.bytes:
-            faults[one.name] = f"is truncated: {there[one.name]} bytes of {one.bytes}"
+            faults[one.name] = f"is truncated, or another archive's: {there[one.name]} bytes of {one.bytes}"
         elif there[one.name] > one.bytes:
-            faults[one.name] = f"is too long: {there[one.name]} bytes instead of {one.bytes}"
+            faults[one.name] = (
+                f"is another archive's, or changed since: {there[one.name]} bytes, not {one.bytes}"
+            )
     return faults
 
 

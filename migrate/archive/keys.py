@@ -18,7 +18,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
-from pyrage import x25519
+from pyrage import IdentityError, RecipientError, x25519
 
 from migrate.case import write_whole
 from migrate.errors import Refused, TransferError
@@ -111,7 +111,7 @@ def read_ticket(path: Path, tenant: str) -> Ticket:
         ticket = Ticket.model_validate_json(_own(path))
         x25519.Recipient.from_str(ticket.recipient)
         ticket.sign(b"")
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecipientError) as error:
         said = "; ".join(f["msg"] for f in error.errors()) if isinstance(error, ValidationError) else ""
         raise TransferError(
             f"{path} is no ticket{': ' + said if said else ''}",
@@ -135,12 +135,10 @@ def read_keys(workspace: Workspace, tenant: str) -> Keys:
         TransferError: There is no identity here, or others may read it.
     """
     here = folder(workspace, tenant)
+    text = _own(here / "identity").decode(errors="replace").strip()
     try:
-        identity = x25519.Identity.from_str(_own(here / "identity").decode().strip())
-    except Exception as error:
-        if isinstance(error, TransferError):
-            raise
-        # pyrage tells what is wrong with a key by an exception class of its own, made in Rust.
+        identity = x25519.Identity.from_str(text)
+    except IdentityError:
         raise TransferError(
             f"{here / 'identity'} is no age identity", next_step="put the one that stage-key made there"
         ) from None

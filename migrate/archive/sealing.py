@@ -67,7 +67,7 @@ def seal(name: str, source: Reader, sink: Writer, recipient: str) -> tuple[Seale
     plain, cipher = Tally(source), Tally(sink)
     try:
         pyrage.encrypt_io(plain, cipher, [x25519.Recipient.from_str(recipient)])
-    except pyrage.EncryptError:
+    except (pyrage.EncryptError, OSError):
         if error := plain.error or cipher.error:
             raise error from None
         raise
@@ -87,7 +87,7 @@ def unseal(name: str, source: Reader, sink: Writer, identity: Any) -> Plain:
     cipher, plain = Tally(source), Tally(sink)
     try:
         pyrage.decrypt_io(cipher, plain, [identity])
-    except pyrage.DecryptError as failure:
+    except (pyrage.DecryptError, OSError) as failure:  # OSError: met in the middle of the stream
         if error := cipher.error or plain.error:
             raise error from None
         raise TransferError(

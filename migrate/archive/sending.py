@@ -94,7 +94,7 @@ def write_archive(
             desk.note(written[name])
             done += sizes[name]
         progress.advance_to(done)
-    manifest = _finish(plan, [written[name] for name in chunks], store, ticket)
+    manifest = finish_archive(plan, [written[name] for name in chunks], store, ticket)
     _read_back(store, manifest, progress)
     desk.finish()
     return manifest
@@ -115,7 +115,13 @@ def _write_chunk(
     return Written(sealed=sealed, plain=plain)
 
 
-def _finish(plan: Plan, written: list[Written], store: Store, ticket: Ticket) -> Manifest:
+def finish_archive(plan: Plan, written: list[Written], store: Store, ticket: Ticket) -> Manifest:
+    """
+    Write contents, manifest and signature over chunks that are all there.
+
+    Args:
+        written: One note a chunk, in order.
+    """
     contents = Contents(items=plan.items, plain=tuple(note.plain for note in written))
     packed = gzip.compress(contents.model_dump_json().encode(), mtime=0)
     with store.writing(CONTENTS) as sink:
