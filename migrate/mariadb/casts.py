@@ -23,7 +23,7 @@ _WHOLE = {
     "smallint": ("smallint", "integer"),
     "mediumint": ("integer", "integer"),
     "int": ("integer", "bigint"),
-    "bigint": ("bigint", "numeric(20)"),
+    "bigint": ("bigint", "numeric(20,0)"),
 }
 _DATES = ("date", "datetime", "timestamp")
 
@@ -39,6 +39,7 @@ class Cast:
 
     column: Column
     type: str
+    """As PostgreSQL's format_type prints it."""
     copied: str
     """The field of a line of the stream, as an expression of MariaDB."""
     source: str
@@ -79,7 +80,10 @@ def cast(table: str, column: Column) -> Cast:
         raise _refused(table, column, "its name is longer than the 63 bytes that PostgreSQL allows")
     if kind in _WHOLE:
         plain = f"({c} + 0)"
-        return Cast(column, _WHOLE[kind][column.is_unsigned], field(column, plain), plain, f"{there}::text")
+        # Numbers that are given out are whole numbers of at most 63 bits there.
+        called = "bigint" if kind == "bigint" and "auto_increment" in column.extra else ""
+        called = called or _WHOLE[kind][column.is_unsigned]
+        return Cast(column, called, field(column, plain), plain, f"{there}::text")
     if kind == "year":
         plain = f"({c} + 0)"
         return Cast(column, "smallint", field(column, plain), plain, f"{there}::text")
@@ -120,7 +124,11 @@ def _text_type(column: Column) -> str:
     if column.is_json:
         return "json"
     # Characters on both sides; what has no length of its own there has none here.
-    return f"varchar({column.max_length})" if column.data_type in ("char", "varchar") else "text"
+    return (
+        f"character varying({max(column.max_length, 1)})"
+        if column.data_type in ("char", "varchar")
+        else "text"
+    )
 
 
 def _bits(column: Column) -> Cast:
@@ -146,7 +154,8 @@ def _moment(column: Column) -> Cast:
         called, shape, same = "date", "%Y-%m-%d", f"pg_catalog.to_char({there}, 'YYYY-MM-DD')"
     else:
         here = f"{there} AT TIME ZONE 'UTC'" if column.data_type == "timestamp" else there
-        called = f"timestamptz({digits})" if column.data_type == "timestamp" else f"timestamp({digits})"
+        zoned = "with" if column.data_type == "timestamp" else "without"
+        called = f"timestamp({digits}) {zoned} time zone"
         shape, same = "%Y-%m-%d %H:%i:%s.%f", f"pg_catalog.to_char({here}, 'YYYY-MM-DD HH24:MI:SS.US')"
     zone = "+00" if column.data_type == "timestamp" else ""
     zero, text = is_zero_date(column), f"DATE_FORMAT({c}, '{shape}')"

@@ -9,6 +9,7 @@ stream, or differs from everything, and never becomes NULL in silence.
 from dataclasses import dataclass
 from typing import Any
 
+from migrate.errors import MigrationError
 from migrate.mariadb.session import MariaSession, name, query
 
 TEXTS = frozenset(("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"))
@@ -19,6 +20,8 @@ SHAPES = frozenset(
         *("multipolygon", "geometrycollection"),
     )
 )
+SIGHT = ("SELECT", "SHOW VIEW", "TRIGGER", "EVENT")
+"""Rights without which parts of a database are hidden."""
 _TOO_LONG = "'\\t'"
 """One field more than the reader expects: it stops there."""
 
@@ -76,7 +79,18 @@ class Table:
 
 
 def tables(session: MariaSession) -> dict[str, Table]:
-    """Return all tables of the session's database by name, the largest first."""
+    """
+    Return all tables of the session's database by name, the largest first.
+
+    Raises:
+        MigrationError: The account may not see everything, and so would leave things out unawares.
+    """
+    has = {row["privilege"] for row in session.run(query("sight"))}
+    if missing := [right for right in SIGHT if right not in has]:
+        raise MigrationError(
+            f"{session.shown}: the account lacks {', '.join(missing)}, so the server hides things from it",
+            next_step=f"GRANT {', '.join(missing)} ON <database>.* TO that account",
+        )
     columns: dict[str, list[Column]] = {}
     keys: dict[str, dict[int, str]] = {}
     for row in session.run(query("columns")):
@@ -168,7 +182,8 @@ def row_digest(texts: dict[str, str]) -> str:
         texts: Expression by the column (or expression) that tells whether there is a value.
     """
     # A value too long to be hashed must not pass for its like: it gets a digest that is nobody else's.
-    parts = [f"IF({has} IS NULL, '-', COALESCE(MD5({text}), CAST(RAND() AS CHAR)))" for has, text in texts.items()]
+    nobodys = "CAST(RAND() AS CHAR)"
+    parts = [f"IF({has} IS NULL, '-', COALESCE(MD5({text}), {nobodys}))" for has, text in texts.items()]
     return f"MD5(CONCAT({', '.join(parts)}))" if parts else "MD5('')"
 
 

@@ -8,6 +8,7 @@ definer, which is an account of one server, are no part of a definition. Reads o
 import re
 from dataclasses import dataclass, replace
 
+from migrate.errors import MigrationError
 from migrate.mariadb.session import MariaSession, literal, name, query
 
 _STATEMENT = {
@@ -87,7 +88,11 @@ def compared(session: MariaSession) -> dict[tuple[str, str], str]:
 
 def _made(session: MariaSession, kind: str, called: str) -> Made:
     (row,) = session.run(f"SHOW CREATE {kind.upper()} {name(called)}")
-    statement = str(row[_STATEMENT[kind]])
+    if (statement := row[_STATEMENT[kind]]) is None:
+        raise MigrationError(
+            f"{session.shown}: the account may not see how {kind} {called} is made",
+            next_step="GRANT SELECT ON mysql.* TO that account, which shows it routines' bodies",
+        )
     definer = _DEFINER.search(statement)
     made = Made(
         kind=kind,

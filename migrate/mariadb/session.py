@@ -92,7 +92,7 @@ class MariaSession:
 
     def __init__(self, connection: "pymysql.Connection[DictCursor]", shown: str) -> None:
         self._connection = connection
-        self._shown = shown
+        self.shown = shown
 
     def run(self, statement: str, *args: Any) -> list[dict[str, Any]]:
         """
@@ -112,7 +112,7 @@ class MariaSession:
         """Return the first value of the first row."""
         rows = self.run(statement, *args)
         if not rows:
-            raise MigrationError(f"{self._shown}: a query that gives one row gave none")
+            raise MigrationError(f"{self.shown}: a query that gives one row gave none")
         return next(iter(rows[0].values()))
 
     def stream(self, statement: str) -> Generator[tuple[Any, ...], None, None]:
@@ -133,7 +133,7 @@ class MariaSession:
         except pymysql.MySQLError as error:
             code, said = (*error.args, "", "")[:2]
             raise ServerRefused(
-                f"{self._shown}: {without_values(str(said or code))}", code=code if type(code) is int else 0
+                f"{self.shown}: {without_values(str(said or code))}", code=code if type(code) is int else 0
             ) from None  # the driver's own error quotes values
 
 

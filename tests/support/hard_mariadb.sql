@@ -53,7 +53,7 @@ INSERT INTO `ohne_schluessel` VALUES
     (REPEAT('äö', 100000), REPEAT(x'0102', 100000), '[]', NULL);
 
 CREATE TABLE `alt` (`nr` int PRIMARY KEY, `was` varchar(20)) ENGINE=MyISAM DEFAULT CHARSET=utf8mb4;
-INSERT INTO `alt` VALUES (1, 'MyISAM'), (2, 'ohne Transaktion');
+INSERT INTO `alt` VALUES (1, 'MyISAM'), (2, 'ohne Transaktion'), (3, NULL);
 
 CREATE SEQUENCE `belegnummer` START WITH 1000 CACHE 10;
 CREATE VIEW `aktive` AS SELECT `Id`, `Name` FROM `Kunde` WHERE `aktiv` = b'1';
