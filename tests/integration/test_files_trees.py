@@ -11,7 +11,7 @@ from migrate import files
 from migrate.compare.trees import compare_tree
 from migrate.connections import Hosts
 from migrate.errors import TransferError
-from migrate.files import Tree, copy_tree, empty_tree, trees
+from migrate.files import Tree, copy_tree, empty_tree, room, trees
 from migrate.remote_jobs import Job
 from tests.support.moves import Move, Told, a_move
 
@@ -143,7 +143,7 @@ def test_too_little_disk_is_told_beforehand(
     move: Move, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A site without the room is refused before anything is copied, with how much is missing."""
-    monkeypatch.setattr(files, "HEADROOM_BYTES", 1 << 60)
+    monkeypatch.setattr(room, "HEADROOM_BYTES", 1 << 60)
     with pytest.raises(TransferError, match=r"MiB free, documents needs \d+ MiB"):
         copy_tree(tree(hosts), "realisation-1", Told())
 

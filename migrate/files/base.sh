@@ -1,0 +1,41 @@
+#!/bin/sh
+# The base pass: everything there is, in parts at the same time, then one sweep over all of it.
+#
+# Usage: sh base LINE INTO PARTS LARGE live|exact [rsync options]     LINE and INTO are absolute paths; LARGE
+# names the parts that have large files, such as 01.
+# Promise: goes on from what an earlier one has moved. Large files are written in place, so that half of one is
+# kept whatever ends this; until its time is set, which happens last, nothing takes it for whole. The sweep sets
+# folders' modes and times and removes what the sender does not have; exact: it compares every content.
+set -u
+line=$1 into=$2 parts=$3 large=$4 how=$5
+shift 5
+umask 077
+mkdir -p "$into" || exit 1
+pull() {
+    out=$1
+    shift
+    rsync -lptgo "$@" --info=progress2 -e "sh $line/rsh alone" sender:./ "$into/" > "$out" || return
+}
+part() {
+    n=$1
+    shift
+    set -- --from0 --no-implied-dirs --ignore-missing-args "$@"
+    status=0
+    pull "out-$n" -rS "$@" "--files-from=:part-$n" || status=$?
+    case $status in 0 | 24) ;; *) return $status ;; esac
+    case $large in *$n*) ;; *) return $status ;; esac
+    pull "out-large-$n" --inplace "$@" "--files-from=:large-$n"
+}
+pids='' status=0 n=0
+while [ "$n" -lt "$parts" ]; do
+    part "$n" "$@" &
+    pids="$pids $!" n=$((n + 1))
+done
+# 24: some files vanished meanwhile. Any other failure ends it, once every part has ended.
+for pid in $pids; do
+    wait "$pid" || { one=$?; case $status in 0 | 24) status=$one ;; esac; }
+done
+case $status in 0 | 24) ;; *) exit $status ;; esac
+[ "$how" = exact ] && set -- -c "$@"
+pull out-sweep -rS --delete "$@" || status=$?
+exit $status

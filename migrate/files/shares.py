@@ -1,0 +1,127 @@
+"""
+Sharing a tree out between rsyncs that run at the same time.
+
+Promise: every file and link is in exactly one share; shares weigh about the same. A share names whole folders
+wherever it can: rsync walks a folder several times as fast as it works through a list of its files, and
+slowest through a list that is not sorted by name (each was measured).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+from fabric import Connection
+
+from migrate import remote
+from migrate.errors import TransferError
+
+FILE_COST_BYTES = 16 * 1024
+"""What making one file costs, as bytes: many small files weigh as much as a large one."""
+LARGE_BYTES = 64 * 1024 * 1024
+"""From here on a file is written in place, so that half of it serves the next try."""
+_PIECES = 8
+"""A folder that weighs more than this part of a share is shared out itself."""
+
+_LIST = r"find . -mindepth 1 \( -type f -o -type l \) -printf '%s\0%P\0'"
+_ODD = r"find . -mindepth 1 ! -type f ! -type l ! -type d -print -quit"
+_UNREADABLE = r"find . -mindepth 1 ! -type l ! -readable -print -quit"
+
+Entries = Sequence[tuple[int, bytes]]
+"""Size in bytes and name of every file and link of a tree."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one of the rsyncs moves: names of folders and files, sorted; and large files, one by one."""
+
+    names: list[bytes]
+    large: list[bytes]
+
+
+def listed(connection: Connection, folder: str) -> list[tuple[int, bytes]]:
+    """
+    Return size and name of every file and link below a folder.
+
+    Raises:
+        TransferError: No such folder, or something in it that is no file, link or folder, or that the
+            user may not read.
+    """
+    for look, why in ((_ODD, "is neither file nor link nor folder"), (_UNREADABLE, "may not be read")):
+        odd = _found(connection, folder, look).rstrip(b"\n").decode(errors="backslashreplace")
+        if odd:
+            raise TransferError(
+                f"{connection.host}: {folder}/{odd} {why}, so it cannot move",
+                state="Nothing was copied.",
+                next_step="mend or remove it there, or move the tree without it",
+            )
+    raw = _found(connection, folder, _LIST).split(b"\0")[:-1]
+    return [(int(size), name) for size, name in zip(raw[::2], raw[1::2], strict=True)]
+
+
+def _found(connection: Connection, folder: str, look: str) -> bytes:
+    # What vanishes while find walks is the copy's own business; find's other complaints are errors.
+    script = f"""cd {quote(folder)} || exit 1
+        {{ said=$(LC_ALL=C {look} 2>&1 >&3); }} 3>&1
+        said=$(printf '%s\\n' "$said" | grep -v 'No such file or directory$')
+        [ -z "$said" ] || {{ printf '%s\\n' "$said" | head -n 20 >&2; exit 1; }}"""
+    done = remote.run(
+        connection, script, timeout_seconds=900, raising=TransferError, doing=f"looking into {folder}"
+    )
+    return done.stdout
+
+
+def balanced(entries: Entries, parts: int) -> list[list[bytes]]:
+    """Share names out to lists of about the same weight: the largest first, each to the lightest list."""
+    lists: list[list[bytes]] = [[] for _ in range(parts)]
+    weights = [0] * parts
+    for size, name in sorted(entries, reverse=True):
+        lightest = weights.index(min(weights))
+        lists[lightest].append(name)
+        weights[lightest] += size + FILE_COST_BYTES
+    return [names for names in lists if names]
+
+
+def shares(entries: Entries, parts: int) -> list[Share]:
+    """Share a tree out; at most `parts` shares, none of them empty."""
+    large = {name for size, name in entries if size >= LARGE_BYTES}
+    names = balanced(_pieces(entries, parts), parts)
+    return [
+        Share(sorted(name for name in one if name not in large), [name for name in one if name in large])
+        for one in names
+    ]
+
+
+def _pieces(entries: Entries, parts: int) -> list[tuple[int, bytes]]:
+    """Weight and name of the folders that are light and hold no large file, and of all files in others."""
+    inside: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+    weights: dict[bytes, int] = defaultdict(int)
+    has_large: set[bytes] = set()
+    folders: dict[bytes, set[bytes]] = defaultdict(set)
+    for size, name in entries:
+        parent, child = _parent(name), None
+        inside[parent].append((size, name))
+        while True:
+            weights[parent] += size + FILE_COST_BYTES
+            if size >= LARGE_BYTES:
+                has_large.add(parent)
+            if child is not None:
+                folders[parent].add(child)
+            if not parent:
+                break
+            parent, child = _parent(parent), parent
+    most = weights[b""] / (parts * _PIECES)
+
+    def of(folder: bytes) -> Iterator[tuple[int, bytes]]:
+        yield from inside[folder]
+        for below in folders[folder]:
+            if below in has_large or weights[below] > most:
+                yield from of(below)
+            else:
+                yield weights[below], below
+
+    return list(of(b""))
+
+
+def _parent(name: bytes) -> bytes:
+    return name.rpartition(b"/")[0]
