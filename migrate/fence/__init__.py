@@ -12,8 +12,9 @@ from migrate.fence.contract import (
     FrozenDatabase,
     Watched,
 )
+from migrate.fence.postgresql import PostgresqlFence
 
 __all__ = ["FENCES", "GRACE_SECONDS", "EndedSession", "Evidence", "Fence", "FrozenDatabase", "Watched"]
 
-FENCES: dict[str, Fence] = {}
+FENCES: dict[str, Fence] = {"postgresql": PostgresqlFence()}
 """By engine, as ``legacy.databases[].engine`` names it."""

@@ -39,14 +39,14 @@ class FrozenDatabase(Evidence):
     """As the manifest calls it."""
     dbname: str
     frozen_at: AwareDatetime
-    """Just before the first statement, also where a crash made a second one necessary."""
+    """Just before the first statement; where a crash made a second one necessary, before the first of all."""
     seconds: float
     """From the first statement until no session could write any more."""
     ended: tuple[EndedSession, ...]
     rows_written: int
     """The server's counter once nobody could write any more; it must not move."""
     held_by: Literal["rights", "flag"] = "rights"
-    """rights: whoever switches his own read-only flag off may not write either. flag: he may, and is noticed."""
+    """rights: who switches his own read-only flag off may not write either. flag: he may, and is noticed."""
     excepted: tuple[str, ...] = ()
     """Roles that can log in and that no right can be taken from; what they write is noticed."""
 
@@ -79,7 +79,7 @@ class Fence(Protocol):
         name: str = "",
         grace_seconds: float = GRACE_SECONDS,
         within_seconds: float | None = None,
-        before: Callable[[], datetime] | None = None,
+        before: Callable[[], datetime | None] | None = None,
     ) -> FrozenDatabase:
         """
         Let nobody write any more; what lifts it again is kept in the database, before anything changes.
@@ -90,7 +90,7 @@ class Fence(Protocol):
             within_seconds: The server refuses to begin later than this: whoever keeps the lease has lifted
                 it by then, and would not lift what comes after.
             before: Called once nothing is left that could refuse the fence, and before anything changes;
-                returns when that was, or when it was at first, before a crash.
+                returns when the fence was begun at first, where a crash made a second beginning necessary.
 
         Raises:
             FreezeError: It cannot be done; what was done is undone by `lift`.
@@ -110,8 +110,8 @@ class Fence(Protocol):
         """
         What a host needs to do the same as `lift` alone: the files of a lease, by name.
 
-        One of them is ``restore-<name>.sh``, which is run in the lease's folder and may be repeated; a password
-        lies in ``pgpass-<name>`` or ``secret-<name>``, which is removed when it is needed no more.
+        One of them is ``restore-<name>.sh``, which is run in the lease's folder and may be repeated. A
+        password lies in ``secret-<name>``, which is removed when it is needed no more.
         """
         ...
 

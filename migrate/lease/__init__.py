@@ -1,17 +1,21 @@
 """
-The lease on one legacy host: a freeze that its own host lifts when nobody renews it in time.
+The lease on one host: a freeze that its own host lifts when nobody renews it in time, or at its limit.
 
-Promise: whatever happens to Bascule, its machine or the network, legacy works again after at most
-the lease's seconds, as long as that host runs; a lease that was lifted can neither be renewed nor
-committed; `commit` and the keeper decide by the same rename, so never both.
+Promise: whatever happens to Bascule, its machine or the network, that side works again after at most
+the lease's seconds, and after its limit even while it is renewed, as long as that host runs; a lease that
+was lifted can neither be renewed nor committed; `commit` and the keeper decide by the same rename, so
+never both. Where the host itself is restarted while Bascule is away, its keeper is gone: the freeze then
+lasts until any command of Bascule renews or lifts it, since nothing is put into a customer's start-up.
 
-Lies in ``.bascule/lease/<tenant>`` below the login folder (mode 0700); see keeper.sh and lift.sh.
+Lies in ``.bascule/lease/<tenant>`` below the login folder (mode 0700), or ``.bascule/lease-site/<stack>``
+on a site's host, where several tenants' may lie; see keeper.sh and lift.sh.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 from shlex import quote
 from time import monotonic_ns
 from typing import Literal
@@ -19,7 +23,6 @@ from typing import Literal
 from fabric import Connection
 
 from migrate import remote
-from migrate.databases import Endpoint
 from migrate.errors import FreezeError
 from migrate.remote_jobs import Job
 
@@ -27,19 +30,21 @@ State = Literal["absent", "armed", "committed", "lifting", "lifted"]
 
 _STATE = """
 cd {folder} 2>/dev/null || {{ echo absent; exit 0; }}
+. ./clock
 {before}
 for state in armed committed lifting lifted; do [ -e $state ] && break; done
 echo $state; cat attempt seconds
 lock=../../jobs/{keeper}/lock
 [ -e $lock ] && ! flock -n $lock true && echo alive || echo dead
 cat moment 2>/dev/null || echo; cat reason 2>/dev/null || echo
+left
 """
 
 _RENEW = """[ ! -e armed ] || (umask 077; echo {nonce} > renewed.{nonce} && mv renewed.{nonce} renewed)"""
 
 _COMMIT = """
-[ "$(cat attempt)" != {attempt} ] || mv armed committed 2>/dev/null
-[ ! -e committed ] || rm -f pgpass-*
+[ "$(cat attempt)" != {attempt} ] || over || mv armed committed 2>/dev/null
+[ ! -e committed ] || rm -f secret-*
 sync . 2>/dev/null || sync
 """
 
@@ -48,6 +53,22 @@ cd {folder} || exit 1
 [ ! -e committed ] || touch databases-only
 for state in armed committed lifted; do mv $state lifting 2>/dev/null && break; done
 sh ./lift
+"""
+
+
+# What is there already stays as it is: a repeated freeze neither begins anew nor gets more time. Renews
+# too, so that whoever begins the freeze knows how long the lease lasts at least.
+_PROTECT = """
+cd {folder} || exit 1
+. ./clock
+[ -e armed ] || {{ rm -rf {parts}; echo lost; exit 0; }}
+(umask 077; echo {nonce} > renewed.{nonce} && mv renewed.{nonce} renewed) || exit 1
+for each in limit frozen-{name}; do [ ! -e $each ] || rm -f {parts}/$each; done
+if [ -e {parts}/limit ]; then
+    echo "$(cat {parts}/limit) $(now)" > {parts}/began && mv {parts}/began {parts}/limit || exit 1
+fi
+[ -e frozen-{name} ] && cat frozen-{name} || echo new
+mv -f {parts}/* . && rm -rf {parts}
 """
 
 
@@ -65,25 +86,32 @@ class Look:
     has_keeper: bool = False
     moment: str = ""
     reason: str = ""
+    limit_seconds: int | None = None
+    """How long the freeze may last, renewed or not; None without a limit, or before the freeze."""
+    left_seconds: int | None = None
+    """How much of that is left."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The lease of one tenant on one host."""
+    """The lease of one tenant on one host, of its legacy system or of its site."""
 
     connection: Connection
     host: str
-    """As the manifest names it."""
+    """As the manifest names it; for a site, its stack."""
     tenant: str
+    side: Literal["legacy", "site"] = "legacy"
 
     @property
     def folder(self) -> str:
+        if self.side == "site":
+            return f".bascule/lease-site/{self.host}"
         return f".bascule/lease/{self.tenant}"
 
     @property
     def keeper(self) -> str:
         """Name of the job that keeps it."""
-        return f"keeper-{self.tenant}"
+        return f"keeper-site-{self.host}" if self.side == "site" else f"keeper-{self.tenant}"
 
     def look(self, *, before: str = ":", doing: str = "looking at the lease") -> Look:
         """Return its state; changes nothing by itself. `before` runs in its folder first."""
@@ -91,15 +119,26 @@ class Lease:
         lines = self._run(script, doing).split("\n")
         if lines[0] == "absent":
             return Look("absent")
-        state, attempt, seconds, keeper, moment, reason = (*lines, "", "")[:6]
-        return Look(state, attempt, int(seconds), keeper == "alive", moment, reason)  # type: ignore[arg-type] # the script prints no other state
+        state, attempt, seconds, keeper, moment, reason, limit = (*lines, "", "", "")[:7]
+        whole, left = (int(each) for each in limit.split()) if limit else (None, None)
+        return Look(state, attempt, int(seconds), keeper == "alive", moment, reason, whole, left)  # type: ignore[arg-type] # the script prints no other state
 
-    def arm(self, attempt: str, seconds: int, controls: Sequence[str], *, needs_psql: bool) -> None:
+    def arm(
+        self,
+        attempt: str,
+        seconds: int,
+        controls: Sequence[str],
+        *,
+        needs: Sequence[str] = (),
+        over_committed: bool = False,
+    ) -> None:
         """
         Begin the lease, or renew it when this attempt has begun it already.
 
         Args:
             controls: Control commands of the interfaces on this host, relative to the login folder.
+            needs: Programs that lifting needs (`Fence.lift_needs`).
+            over_committed: One that was committed counts for nothing: its databases are open again.
 
         Raises:
             LeaseLost: It ran out in this attempt, or another attempt holds it.
@@ -108,9 +147,10 @@ class Lease:
         if seen.state == "armed" and seen.attempt == attempt:
             self.renew()
             return
-        if seen.state in ("armed", "committed", "lifting") or seen.attempt == attempt:
+        in_the_way = ("armed", "lifting") if over_committed else ("armed", "committed", "lifting")
+        if seen.state in in_the_way or seen.attempt == attempt:
             raise self.refusal(seen, attempt)
-        needed = "psql flock setsid timeout" if needs_psql else "flock setsid timeout"
+        needed = " ".join([*needs, "flock", "setsid", "timeout"])
         contents = {
             "armed": b"",
             "attempt": f"{attempt}\n".encode(),
@@ -118,6 +158,7 @@ class Lease:
             "renewed": f"{monotonic_ns()}\n".encode(),
             "interfaces": "".join(f"{control}\n" for control in controls).encode(),
             "lift": (files(__package__) / "lift.sh").read_bytes(),
+            "clock": (files(__package__) / "clock.sh").read_bytes(),
         }
         old, new = quote(self.folder), quote(f"{self.folder}.new")
         check = f"for each in {needed}; do command -v $each > /dev/null || exit 127; done; "
@@ -145,33 +186,39 @@ class Lease:
             self._keep(seen.attempt, seen.seconds)
         return seen
 
-    def protect(self, name: str, endpoint: Endpoint, restore_sql: str) -> datetime:
+    def protect(
+        self, name: str, lifting: Mapping[str, bytes], *, limit_seconds: int | None
+    ) -> datetime | None:
         """
-        Put on the host what lifts the freeze of one database; what is there already stays as it is.
+        Put on the host what lifts the freeze of one database, and start the clock of the limit.
+
+        Args:
+            lifting: What `Fence.lift_files` gives.
+            limit_seconds: How long the freeze may last from now on; what was set first in this lease stays.
 
         Returns:
-            When this was first done in this lease: now, or before the crash that is made up for.
+            When this was first done in this lease, before the crash that is made up for; None when it is now.
+
+        Raises:
+            LeaseLost: It ran out meanwhile.
         """
-        stem, ca = f"restore-{name}", f"ca-{name}.pem"
-        contents = {
-            # Relative: the lease's own folder is where psql runs.
-            f"{stem}.conninfo": endpoint.conninfo(ca_file=ca, application="bascule lease").encode(),
-            f"{stem}.sql": restore_sql.encode(),
-            f"pgpass-{name}": endpoint.pgpass,
-            ca: endpoint.ca.encode(),
-            f"frozen-{name}": datetime.now(UTC).isoformat().encode(),
-        }
-        # Never replaced: a repeated freeze would take its own setting for the one from before.
-        # mv goes by name, so the .sql, which makes the rest count, comes last.
-        then = (
-            f"cd {quote(self.folder)} || exit 1; [ -e {stem}.sql ] || mv ../{self.tenant}.parts/* .; "
-            f"[ -e {stem}.sql ] && rm -rf ../{self.tenant}.parts && cat frozen-{name}"
+        contents = {**lifting, f"frozen-{name}": datetime.now(UTC).isoformat().encode() + b"\n"}
+        if limit_seconds is not None:
+            contents["limit"] = b"%d" % limit_seconds
+        parts = f"{self.folder}.parts"
+        then = _PROTECT.format(
+            folder=quote(self.folder),
+            parts=f"../{quote(Path(parts).name)}",
+            name=quote(name),
+            nonce=monotonic_ns(),
         )
-        parts = f".bascule/lease/{self.tenant}.parts"
         said = remote.write_folder(
             self.connection, parts, contents, then=then, doing="keeping what lifts the freeze"
         )
-        return datetime.fromisoformat(said)
+        if said == "lost":
+            seen = self.look()
+            raise self.refusal(seen, seen.attempt)
+        return None if said == "new" else datetime.fromisoformat(said)
 
     def commit(self, attempt: str) -> None:
         """
@@ -185,20 +232,20 @@ class Lease:
         if seen.state != "committed" or seen.attempt != attempt:
             raise self.refusal(seen, attempt)
 
-    def lift(self, databases: Mapping[str, Endpoint], reason: str) -> None:
+    def lift(self, secrets: Mapping[str, bytes], reason: str) -> None:
         """
         Lift the freeze at once. May be repeated.
 
         Args:
-            databases: Those on this host, by name: their passwords are gone from it after a commit.
+            secrets: What `Fence.lift_files` calls ``secret-…``: they are gone from the host after a commit.
 
         Raises:
             FreezeError: It could not be lifted; the keeper, if it lives, goes on trying.
         """
         if self.look().state == "absent":
             return
-        for name, endpoint in databases.items():
-            remote.write_file(self.connection, f"{self.folder}/pgpass-{name}", endpoint.pgpass)
+        for name, secret in secrets.items():
+            remote.write_file(self.connection, f"{self.folder}/{name}", secret)
         remote.write_file(self.connection, f"{self.folder}/reason", f"{reason}\n".encode())
         self._run(_LIFT.format(folder=quote(self.folder)), "lifting the freeze", timeout_seconds=180)
         if self.look().state != "lifted":
@@ -207,6 +254,7 @@ class Lease:
     def refusal(self, seen: Look, attempt: str) -> LeaseLost:
         """The error that says why this lease is of no use to `attempt`."""
         again = f"fab run --tenant {self.tenant}, which begins a new attempt"
+        which = "Legacy" if self.side == "legacy" else "The site"
         match seen.state:
             case "absent":
                 return LeaseLost(f"{self.host}: nothing is frozen there", next_step=again)
@@ -214,26 +262,32 @@ class Lease:
                 when = f"at {seen.moment}" if seen.moment else "just now"
                 return LeaseLost(
                     f"{self.host} lifted the freeze of {seen.attempt} {when}: {seen.reason}",
-                    state="Legacy is writable and its users work on it; this attempt can no longer go live.",
+                    state=f"{which} is writable and its users work on it; this attempt is over.",
                     next_step=again,
                 )
             case _ if seen.attempt != attempt:
                 return LeaseLost(
                     f"{self.host} is frozen by {seen.attempt}, not by {attempt}",
-                    state="Legacy is read-only.",
+                    state=f"{which} is read-only.",
                     next_step=f"fab unfreeze --tenant {self.tenant}, unless {seen.attempt} is still at work",
+                )
+            case "armed":
+                return LeaseLost(
+                    f"{self.host}: the freeze of {attempt} is over its limit of {seen.limit_seconds} s",
+                    state=f"The host makes {which.lower()} writable by itself now; this attempt is over.",
+                    next_step=again,
                 )
             case _:
                 return LeaseLost(
-                    f"{self.host} is frozen for good since {seen.attempt} went live",
-                    state="Legacy is read-only and readable.",
+                    f"{self.host} is frozen for good since {seen.attempt} went through",
+                    state=f"{which} is read-only and readable.",
                 )
 
     def _keep(self, attempt: str, seconds: int) -> None:
         keeper = (files(__package__) / "keeper.sh").read_bytes()
         Job(self.connection, self.keeper).ensure(
             spec=f"{attempt} {seconds}",
-            script=f"exec sh ./keeper ../../lease/{quote(self.tenant)}",
+            script=f"exec sh ./keeper ../../../{quote(self.folder)}",
             files={"keeper": keeper},
         )
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lifts a freeze on the legacy host that it lies on: databases writable, interfaces back and released.
+# Lifts a freeze on the host that it lies on: databases writable, interfaces back and released.
 #
 # Promise: can be repeated; keeper and operator never lift at once; says that it is lifted only when
 # all of it is. Runs in the folder of the lease.
@@ -8,11 +8,9 @@ exec 9> lift.lock && flock 9
 [ -e lifting ] || exit 0
 failed=0
 
-for restore in restore-*.sql; do
+for restore in restore-*.sh; do
     [ -e "$restore" ] || continue
-    name=${restore#restore-} name=${name%.sql}
-    PGPASSFILE="./pgpass-$name" psql -X -q -v ON_ERROR_STOP=1 -o /dev/null \
-        -d "$(cat "${restore%.sql}.conninfo")" -f "$restore" < /dev/null || failed=1
+    sh "./$restore" 9>&- || failed=1
 done
 
 # After the point of no return interfaces are no longer the lease's business.
@@ -26,5 +24,5 @@ done < interfaces
 
 [ "$failed" = 0 ] || exit 1
 date -u +%Y-%m-%dT%H:%M:%SZ > moment
-rm -f pgpass-*
+rm -f secret-*
 mv lifting lifted

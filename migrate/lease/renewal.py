@@ -6,14 +6,14 @@ freeze looks for himself (`migrate.freeze.require_held`). A broken connection is
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from fabric import Connection
 
-from migrate.connections import Hosts, connect
 from migrate.errors import MigrationError
 from migrate.lease import Lease, LeaseLost
 
@@ -21,14 +21,27 @@ _AGAIN_SECONDS = 1.0
 """After a renewal that did not get through."""
 
 
-class Renewal:
-    """Renews the leases on some hosts while it is open (a context manager), one thread a host."""
+@dataclass(frozen=True)
+class Renewed:
+    """A lease, and how a connection of its own is made to its host."""
 
-    def __init__(self, hosts: Hosts, names: Sequence[str], tenant: str) -> None:
-        self._hosts = hosts
-        self._tenant = tenant
+    lease: Lease
+    connect: Callable[[], Connection]
+
+
+class Renewal:
+    """
+    Renews leases while it is open (a context manager), one thread a host, four times within each.
+
+    Args:
+        after_seconds: Before the first renewal, where there was one just now: what ends sooner makes no
+            connection.
+    """
+
+    def __init__(self, leases: Sequence[Renewed], *, after_seconds: float = 0.0) -> None:
+        self._after_seconds = after_seconds
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._renew, args=(name,), daemon=True) for name in names]
+        self._threads = [threading.Thread(target=self._renew, args=(one,), daemon=True) for one in leases]
         self.lost: dict[str, str] = {}
         """Hosts whose lease could not be renewed for good, and what they said."""
 
@@ -44,19 +57,19 @@ class Renewal:
         for thread in self._threads:
             thread.join(timeout=30)
 
-    def _renew(self, name: str) -> None:
+    def _renew(self, one: Renewed) -> None:
         connection: Connection | None = None
-        pause = 0.0
+        pause = self._after_seconds
         while not self._stop.wait(pause):
             try:
                 if connection is None:
-                    connection = connect(*self._hosts.legacy_ssh_config(name))
-                seen = Lease(connection, name, self._tenant).renew()
+                    connection = one.connect()
+                seen = replace(one.lease, connection=connection).renew()
                 if seen.state == "committed":
                     break
                 pause = seen.seconds / 4
             except LeaseLost as error:
-                self.lost[name] = error.what
+                self.lost[one.lease.host] = error.what
                 break
             except (MigrationError, OSError):
                 pause = _AGAIN_SECONDS

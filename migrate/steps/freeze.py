@@ -22,6 +22,9 @@ def freeze_legacy(ctx: StepContext) -> Result:
     return {
         "frozen_at": frozen.frozen_at.isoformat(),
         "lease_seconds": frozen.lease_seconds,
+        "limit_seconds": frozen.limit_seconds,
+        # Renewed or not; without a limit, `lease_seconds` after nobody renews it any more.
+        "until": frozen.until.isoformat() if frozen.until else None,
         "ended_sessions": sum(len(database.ended) for database in frozen.databases),
         "seconds": sum(database.seconds for database in frozen.databases),
     }

@@ -24,8 +24,8 @@ from migrate.case import Case
 from migrate.compare.verdict import Comparison, DatabaseComparison, TableResult, TreeComparison
 from migrate.connections import Hosts
 from migrate.connector import Connector
+from migrate.fence import FrozenDatabase
 from migrate.freeze import Freeze
-from migrate.read_only import FrozenDatabase
 from migrate.step import StepContext
 from migrate.suite_run import suite_folder
 from migrate.verify import Check, read_report

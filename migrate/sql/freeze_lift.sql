@@ -1,0 +1,70 @@
+-- Gives back what freeze_rights.sql and freeze_flag.sql took, as they kept it, in one transaction. Nothing kept,
+-- nothing done. What was dropped meanwhile is passed over: a lift that stops half-way would help nobody.
+DO $$
+DECLARE
+    db name := pg_catalog.current_database();
+    keeper name := (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10);
+    may_keep boolean := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user);
+    kept jsonb := (
+        SELECT pg_catalog.substr(c.setting, 15)::jsonb
+        FROM pg_catalog.pg_db_role_setting s
+        CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
+        WHERE c.setting LIKE 'bascule.fence=%'
+          AND s.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = db)
+    );
+    one record;
+    thing text;
+    grantee text;
+BEGIN
+    IF NOT may_keep THEN
+        -- He froze only where the database had no flag of its own.
+        EXECUTE pg_catalog.format('ALTER DATABASE %I RESET default_transaction_read_only', db);
+        RETURN;
+    END IF;
+    IF kept IS NULL THEN
+        RETURN;
+    END IF;
+    FOR one IN
+        SELECT s.kind, s.grantor, s.privileges, s.grantees, s.names,
+               CASE WHEN s.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option,
+               (SELECT pg_catalog.string_agg(n, ', ') FROM pg_catalog.jsonb_array_elements_text(s.names) n) AS all_names,
+               (SELECT pg_catalog.string_agg(g, ', ')
+                FROM pg_catalog.jsonb_array_elements_text(s.grantees) g) AS all_grantees
+        FROM pg_catalog.jsonb_to_recordset(COALESCE(kept -> 'rights', '[]'))
+            AS s(kind text, grantor text, depth int, is_grantable bool, privileges text, grantees jsonb, names jsonb)
+        ORDER BY s.depth
+    LOOP
+        BEGIN
+            IF one.grantor IS NOT NULL THEN
+                EXECUTE 'SET LOCAL ROLE ' || one.grantor;
+            END IF;
+            EXECUTE pg_catalog.format(
+                'GRANT %s ON %s %s TO %s%s', one.privileges, one.kind, one.all_names, one.all_grantees, one.option);
+            SET LOCAL ROLE NONE;
+        EXCEPTION WHEN OTHERS THEN
+            -- Something of it is gone: each by itself, and from the owner where the grantor cannot any more.
+            FOR thing IN SELECT n FROM pg_catalog.jsonb_array_elements_text(one.names) n LOOP
+                FOR grantee IN SELECT g FROM pg_catalog.jsonb_array_elements_text(one.grantees) g LOOP
+                    BEGIN
+                        EXECUTE pg_catalog.format(
+                            'GRANT %s ON %s %s TO %s%s', one.privileges, one.kind, thing, grantee, one.option);
+                    EXCEPTION
+                        WHEN undefined_table OR undefined_column OR undefined_function OR undefined_object
+                            OR invalid_schema_name OR wrong_object_type OR invalid_grant_operation THEN
+                        RAISE WARNING 'not given back: % on % % to %: %',
+                            one.privileges, one.kind, thing, grantee, SQLERRM;
+                    END;
+                END LOOP;
+            END LOOP;
+        END;
+    END LOOP;
+    FOR thing IN SELECT f.value FROM pg_catalog.jsonb_each_text(COALESCE(kept -> 'flags', '{}')) f LOOP
+        BEGIN
+            EXECUTE thing;
+        EXCEPTION WHEN undefined_object THEN
+            RAISE WARNING 'not put back: %: %', thing, SQLERRM;
+        END;
+    END LOOP;
+    EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I RESET bascule.fence', keeper, db);
+END
+$$;

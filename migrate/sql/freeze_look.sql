@@ -1,0 +1,34 @@
+-- How this database is fenced, and what was written into it; one row. rows_written: rows ever inserted, updated or
+-- deleted in permanent tables and large objects, since the server began to count; schema bascule is ours alone. It
+-- stands still in a fenced database; whoever goes round the fence moves it.
+SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) AS server_epoch,
+       (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user) AS is_superuser,
+       d.oid AS database,
+       EXISTS (
+           SELECT FROM pg_catalog.pg_db_role_setting s
+           CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
+           WHERE s.setdatabase = d.oid AND s.setrole = 0
+             AND pg_catalog.lower(c.setting) IN ('default_transaction_read_only=on', 'default_transaction_read_only=true')
+       ) AS has_flag,
+       EXISTS (
+           SELECT FROM pg_catalog.pg_db_role_setting s
+           CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
+           WHERE c.setting LIKE 'default\_transaction\_read\_only=%'
+             AND (s.setdatabase = d.oid OR s.setdatabase = 0)
+       ) AS has_own_settings,
+       (
+           SELECT pg_catalog.substr(c.setting, 15)::jsonb ? 'rights'
+           FROM pg_catalog.pg_db_role_setting s
+           CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
+           WHERE s.setdatabase = d.oid AND c.setting LIKE 'bascule.fence=%'
+       ) AS rights_taken,
+       (
+           SELECT COALESCE(pg_catalog.sum(t.n_tup_ins + t.n_tup_upd + t.n_tup_del), 0)::bigint
+           FROM pg_catalog.pg_stat_all_tables t
+           JOIN pg_catalog.pg_class c ON c.oid = t.relid
+           WHERE c.relpersistence <> 't'
+             AND (t.schemaname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'bascule')
+                  OR t.relid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass)
+       ) AS rows_written
+FROM pg_catalog.pg_database d
+WHERE d.datname = pg_catalog.current_database();
