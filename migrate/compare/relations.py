@@ -119,5 +119,7 @@ def relations(session: Session) -> dict[str, Relation]:
 
 def relation_of(fields: Mapping[str, Any]) -> Relation:
     """Make a relation of its fields, lists being tuples."""
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
     return Relation(**plain)

@@ -109,6 +109,59 @@ class DatabaseComparison(_Evidence):
         return bool(self.tables) and not self.differing_tables and not self.differences
 
 
+class TableState(_Evidence):
+    """One table in a comparison beside running work."""
+
+    name: str
+    way: Literal["ranges", "whole", "freeze"]
+    """By ranges of its key; at once, without a usable key; or only in the freeze, for the reason in `why`."""
+    why: str = ""
+    rows: int | None = None
+    """At the source, at the position that was read up to; None for what is compared in the freeze."""
+    chunks: int = 0
+    open_keys: int = 0
+    """Rows that changed since they were last seen equal, and so are compared again."""
+    is_open: bool = False
+    """As a whole: it is compared again as a whole."""
+
+
+class BaseComparison(_Evidence):
+    """
+    One database, compared while it was at work: evidence ``base-comparison``.
+
+    Whatever is neither open nor different was seen equal on both sides, and has not changed since.
+    """
+
+    name: str
+    began_at: AwareDatetime
+    ended_at: AwareDatetime
+    source_position: str
+    """The log of either side was read up to here."""
+    target_position: str
+    tables: tuple[TableState, ...]
+    different: tuple[TableResult, ...]
+    """What differs although neither side changed it while it was looked at again and again."""
+    large_objects: int
+    """Seen equal; the others are compared in the freeze."""
+    not_compared: tuple[str, ...]
+    written_on_target: tuple[str, ...] = ()
+    """Tables in which somebody other than the replication wrote on the closed target."""
+    retries: int = 0
+    """How often a server went away and was waited for."""
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows or 0 for table in self.tables)
+
+    @property
+    def open_keys(self) -> int:
+        return sum(table.open_keys for table in self.tables)
+
+    @property
+    def agrees(self) -> bool:
+        return bool(self.tables) and not self.different
+
+
 class FileDifference(_Evidence):
     """One name in which two trees differ, and in what: the weightiest where there are several."""
 

@@ -9,5 +9,5 @@ SELECT m.oid::text AS id, d.digest
                  pg_catalog.md5(pg_catalog.lo_get(m.oid, piece * 33554432, 33554432)), '' ORDER BY piece)) AS digest
           FROM pg_catalog.generate_series(0, s.bytes / 33554432) AS piece) d
  WHERE coalesce(m.oid = ANY (pg_catalog.string_to_array(
-                               pg_catalog.current_setting('bascule.objects', true), ',')::oid[]), true)
+                               nullif(pg_catalog.current_setting('bascule.objects', true), ''), ',')::oid[]), true)
  ORDER BY m.oid;
