@@ -15,8 +15,9 @@ BEGIN
   END IF;
   BEGIN
     EXECUTE pg_catalog.format(
-      'CREATE SUBSCRIPTION bascule_trial CONNECTION %L PUBLICATION %I WITH (create_slot = false, slot_name = %L, '
-      'enabled = false, copy_data = false)', conninfo, wanted, wanted);
+      'CREATE SUBSCRIPTION bascule_trial_%s CONNECTION %L PUBLICATION %I WITH (create_slot = false, '
+      'slot_name = %L, enabled = false, copy_data = false)',
+      pg_catalog.pg_backend_pid(), conninfo, wanted, wanted);
     RAISE EXCEPTION USING ERRCODE = 'BA000';
   EXCEPTION
     WHEN SQLSTATE 'BA000' THEN NULL;

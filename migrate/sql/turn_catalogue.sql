@@ -28,10 +28,11 @@ spaces AS (
     FROM pg_catalog.pg_default_acl d LEFT JOIN spaces s ON s.oid = d.defaclnamespace
 )
 SELECT 'grants' AS kind, g.name,
-       (SELECT pg_catalog.string_agg(pg_catalog.format('%s: %s%s', CASE x.grantee WHEN 0 THEN 'PUBLIC'
-                   ELSE pg_catalog.pg_get_userbyid(x.grantee) END, x.privilege_type,
-                   CASE WHEN x.is_grantable THEN ' with grant option' ELSE '' END), ', ' ORDER BY 1)
-          FROM pg_catalog.aclexplode(g.acl) x) AS value
+       (SELECT pg_catalog.string_agg(x.one, ', ' ORDER BY x.one)
+          FROM (SELECT pg_catalog.format('%s: %s%s', CASE grantee WHEN 0 THEN 'PUBLIC'
+                           ELSE pg_catalog.pg_get_userbyid(grantee) END, privilege_type,
+                           CASE WHEN is_grantable THEN ' with grant option' ELSE '' END) AS one
+                  FROM pg_catalog.aclexplode(g.acl)) x) AS value
 FROM grants g
 UNION ALL
 SELECT 'schema', nspname::pg_catalog.text, 'of ' || pg_catalog.pg_get_userbyid(nspowner) FROM spaces
@@ -59,8 +60,9 @@ UNION ALL
 SELECT 'publication', p.pubname::pg_catalog.text,
        pg_catalog.concat_ws(' ', CASE WHEN p.puballtables THEN 'of all tables' END, pg_catalog.format('%s%s%s',
            CASE WHEN p.pubinsert THEN 'i' END, CASE WHEN p.pubupdate THEN 'u' END, CASE WHEN p.pubdelete THEN 'd' END),
-           (SELECT pg_catalog.string_agg(r.prrelid::pg_catalog.regclass::pg_catalog.text, ', ' ORDER BY 1)
-              FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid))
+           (SELECT pg_catalog.string_agg(r.name, ', ' ORDER BY r.name)
+              FROM (SELECT prrelid::pg_catalog.regclass::pg_catalog.text AS name
+                      FROM pg_catalog.pg_publication_rel WHERE prpubid = p.oid) r))
 FROM pg_catalog.pg_publication p WHERE p.pubname !~ '^bascule_'
 UNION ALL
 SELECT 'subscription', s.subname::pg_catalog.text, CASE WHEN s.subenabled THEN 'enabled' ELSE 'disabled' END
@@ -75,8 +77,9 @@ SELECT 'role', r.rolname::pg_catalog.text,
            CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END, CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END,
            CASE WHEN NOT r.rolinherit THEN 'NOINHERIT' END, 'CONNECTION LIMIT ' || nullif(r.rolconnlimit, -1),
            'VALID UNTIL ' || r.rolvaliduntil,
-           'in ' || (SELECT pg_catalog.string_agg(pg_catalog.pg_get_userbyid(m.roleid), ', ' ORDER BY 1)
-                       FROM pg_catalog.pg_auth_members m WHERE m.member = r.oid))
+           'in ' || (SELECT pg_catalog.string_agg(m.name, ', ' ORDER BY m.name)
+                       FROM (SELECT pg_catalog.pg_get_userbyid(roleid)::pg_catalog.text AS name
+                               FROM pg_catalog.pg_auth_members WHERE member = r.oid) m))
 FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^(pg|bascule)_'
 UNION ALL
 SELECT 'event trigger', e.evtname::pg_catalog.text, pg_catalog.concat_ws(' ', e.evtevent, e.evtenabled)

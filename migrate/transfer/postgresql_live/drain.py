@@ -16,7 +16,7 @@ from psycopg import sql
 from migrate.databases import Session, value
 from migrate.errors import TransferError
 from migrate.transfer.contract import Drained, Task
-from migrate.transfer.postgresql_live.health import health
+from migrate.transfer.postgresql_live.health import RETRY_SECONDS, health
 from migrate.transfer.postgresql_live.sessions import both_at_work, statement, telling
 from migrate.transfer.postgresql_live.stream import Stream, streams
 from migrate.waiting import wait_until
@@ -98,15 +98,15 @@ def arrived(
         if subscriber.execute(rows).fetchall() == wanted:
             return True
         if monotonic() >= looks_at:
+            _refuse_broken(flows, publisher, subscriber, patience_seconds=max(0.0, ends_at - monotonic()))
             looks_at = monotonic() + _HEALTH_SECONDS
-            _refuse_broken(flows, publisher, subscriber)
         return False
 
     with telling(flows[0].subscriber, "looking for the marker"):
         if wait_until(is_there, deadline_seconds=ends_at - monotonic(), pace_seconds=POLL_SECONDS):
             return
-    _refuse_broken(flows, publisher, subscriber)
-    lags = [health(stream, publisher, subscriber).lag_bytes or 0 for stream in flows]
+    _refuse_broken(flows, publisher, subscriber, patience_seconds=0)
+    lags = [health(stream, publisher, subscriber, patience_seconds=0).lag_bytes or 0 for stream in flows]
     raise TransferError(
         f"{flows[0].subscriber.name} did not apply everything within {timeout_seconds:g} s: it is "
         f"{max(lags):,} bytes of log behind {flows[0].publisher.name}".replace(",", " "),
@@ -114,9 +114,12 @@ def arrived(
     )
 
 
-def _refuse_broken(flows: Sequence[Stream], publisher: Session, subscriber: Session) -> None:
+def _refuse_broken(
+    flows: Sequence[Stream], publisher: Session, subscriber: Session, *, patience_seconds: float
+) -> None:
     for stream in flows:
-        if (seen := health(stream, publisher, subscriber)).state != "flowing":
+        seen = health(stream, publisher, subscriber, patience_seconds=min(patience_seconds, RETRY_SECONDS))
+        if seen.state != "flowing":
             raise TransferError(
                 f"{stream.name} does not flow: {seen.says or 'it is ' + seen.state}", next_step="fab status"
             )

@@ -2,15 +2,21 @@
 How a stream is: whether it flows, how far it is behind, and why it does not flow.
 
 Promise: reads only, and says the reason from the server that knows it: a slot that is gone, a password
-that ran out, a subscription that was switched off after an error.
+that ran out, a change that cannot be applied.
 """
 
 from dataclasses import dataclass
+from time import sleep
 from typing import Any, Literal
 
-from migrate.databases import Session, query, value
+from migrate.databases import Session
 from migrate.transfer.postgresql_live.sessions import asked
-from migrate.transfer.postgresql_live.stream import COUNTS_ERRORS, Stream
+from migrate.transfer.postgresql_live.stream import COUNTS_ERRORS, Stream, reason
+from migrate.waiting import wait_until
+
+RETRY_SECONDS = 7.0
+"""A server tries again after wal_retrieve_retry_interval, which is 5 s."""
+_MOMENT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,23 +35,26 @@ class Health:
     """How much more the publisher will keep; None without a limit."""
 
 
-def health(stream: Stream, publisher: Session, subscriber: Session) -> Health:
-    """Look at both ends of a stream."""
+def health(
+    stream: Stream, publisher: Session, subscriber: Session, *, patience_seconds: float = RETRY_SECONDS
+) -> Health:
+    """
+    Look at both ends of a stream.
+
+    Args:
+        patience_seconds: How long to look where it is not steady just now: what fails again is a fault,
+            what does not was a connection that is back.
+    """
     from_ = asked(publisher, "stream_publisher", stream=stream.name)[0]
     to = next(iter(asked(subscriber, "stream_subscriber", stream=stream.name)), None)
     if to is None and not from_["has_slot"] and not from_["has_publication"]:
         return Health("absent")
     says = _fault(stream, from_, to) or ""
-    if not says and to is not None and to["is_enabled"] and to["worker"] is None:
-        says = reason(stream, subscriber)
-    if not says and to is not None and not to["is_enabled"] and (errors := _errors(stream, subscriber)):
-        says = (
-            f"{stream.subscriber.name}: the server switched subscription {stream.name} off, since a change "
-            f"could not be applied ({errors} errors); its log says which"
-        )
-    state: Literal["flowing", "paused"] = "flowing" if to is not None and to["is_enabled"] else "paused"
+    is_enabled = to is not None and to["is_enabled"]
+    if not says and is_enabled and not _is_well(stream, publisher, subscriber):
+        says = reason(stream, subscriber) or _failure(stream, publisher, subscriber, patience_seconds)
     return Health(
-        state="broken" if says else state,
+        state="broken" if says else "flowing" if is_enabled else "paused",
         says=says,
         lag_bytes=from_["lag_bytes"],
         lag_seconds=from_["lag_seconds"],
@@ -84,16 +93,40 @@ def _fault(stream: Stream, from_: dict[str, Any], to: dict[str, Any] | None) -> 
     return None
 
 
+def _is_well(stream: Stream, publisher: Session, subscriber: Session) -> bool:
+    """Tell that one worker is connected, and no error was counted or it is the same a moment later."""
+    worker = _worker(stream, publisher, subscriber)
+    if worker is None or not _errors(stream, subscriber):
+        return worker is not None
+    sleep(_MOMENT_SECONDS)
+    return worker == _worker(stream, publisher, subscriber)
+
+
+def _worker(stream: Stream, publisher: Session, subscriber: Session) -> int | None:
+    """The process that applies, while it is connected."""
+    rows = asked(subscriber, "stream_subscriber", stream=stream.name)
+    is_read = asked(publisher, "stream_publisher", stream=stream.name)[0]["active"]
+    return rows[0]["worker"] if rows and is_read else None
+
+
+def _failure(stream: Stream, publisher: Session, subscriber: Session, patience_seconds: float) -> str:
+    """What to say where applying fails again and again; empty where it goes on, or where nobody can know."""
+    first = _errors(stream, subscriber)
+
+    def is_clear() -> bool:
+        return _errors(stream, subscriber) > first or _is_well(stream, publisher, subscriber)
+
+    wait_until(is_clear, deadline_seconds=patience_seconds, pace_seconds=0.1)
+    if (errors := _errors(stream, subscriber)) > first:
+        return (
+            f"{stream.subscriber.name}: a change cannot be applied ({errors} errors so far); the server's "
+            f"log says which, under {stream.name}"
+        )
+    return ""
+
+
 def _errors(stream: Stream, subscriber: Session) -> int:
     if subscriber.info.server_version < COUNTS_ERRORS:
         return 0
     rows = asked(subscriber, "stream_errors", stream=stream.name)
     return int(rows[0]["errors"]) if rows else 0
-
-
-def reason(stream: Stream, subscriber: Session) -> str:
-    """Let the subscriber's server try its connection; return what it says, empty where it gets through."""
-    subscriber.execute("SELECT pg_catalog.set_config('bascule.stream', %s, false)", (stream.name,))
-    subscriber.execute(query("stream_connects"))
-    said = str(value(subscriber, "SHOW bascule.reason"))
-    return f"{stream.subscriber.name}: {said}" if said else ""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from migrate.databases import Database, Session, value
+from migrate.databases import Database, Session, query, value
 from migrate.errors import TransferError
 from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_live.names import SCHEMA, ca_file, stem, stream_name
@@ -30,7 +30,9 @@ Table = tuple[str, str]
 """Schema and name."""
 
 COUNTS_ERRORS = 15_00_00
-"""The version since which a server counts a subscription's errors, and can switch it off after one."""
+"""The version since which a server counts a subscription's errors."""
+KNOWS_ORIGIN = 16_00_00
+"""The version since which a server tells what was written on it from what it applied."""
 PAUSE_SECONDS = 20.0
 """How long a worker may take to end, or a slot to be let go of."""
 
@@ -70,6 +72,10 @@ def tables(publisher: Session, name: str) -> tuple[Table, ...]:
 
 def publish(stream: Stream, publisher: Session, subscriber: Session) -> None:
     """Make the marker on both sides, then publication and role; the publication's tables become as named."""
+    if not asked(publisher, "stream_publisher", stream=stream.name)[0]["has_role"]:
+        # A subscription without its role is from a move that ended while this side was out of reach: it
+        # stands at a position of that one, and would skip what this one brings.
+        drop_subscription(stream, subscriber)
     for database, session in ((stream.publisher, publisher), (stream.subscriber, subscriber)):
         with telling(database, "making Bascule's own tables"), session.transaction():
             # CREATE … IF NOT EXISTS says so as a notice, which is nobody's business.
@@ -109,18 +115,34 @@ def subscribe(stream: Stream, publisher: Session, subscriber: Session, *, enable
     """
     Make the subscription, which applies from where the slot stands and copies nothing.
 
-    Needs `publish` before. One that is there keeps its password; it is switched on if `enabled`.
+    Needs `publish` before. One that is there keeps its place, and its password while that is good.
 
     Raises:
         TransferError: Also when the subscriber's server does not reach the publisher as the stream's role.
     """
     if not asked(subscriber, "stream_subscriber", stream=stream.name):
-        _create_subscription(stream, publisher, subscriber)
+        # Not disable_on_error: a connection that is lost counts as one, and would end the flow for good.
+        options = "create_slot = false, slot_name = {0}, copy_data = false, enabled = false"
+        if subscriber.info.server_version >= KNOWS_ORIGIN:
+            options += ", origin = none"
+        text = f"CREATE SUBSCRIPTION {{0}} CONNECTION {{1}} PUBLICATION {{0}} WITH ({options})"
+        _connect(stream, publisher, subscriber, text)
+    elif reason(stream, subscriber):
+        _connect(stream, publisher, subscriber, "ALTER SUBSCRIPTION {0} CONNECTION {1}")
     if enabled:
         resume(stream, subscriber)
 
 
-def _create_subscription(stream: Stream, publisher: Session, subscriber: Session) -> None:
+def reason(stream: Stream, subscriber: Session) -> str:
+    """Let the subscriber's server try its connection; return what it says, empty where it gets through."""
+    subscriber.execute("SELECT pg_catalog.set_config('bascule.stream', %s, false)", (stream.name,))
+    subscriber.execute(query("stream_connects"))
+    said = str(value(subscriber, "SHOW bascule.reason"))
+    return f"{stream.subscriber.name}: {said}" if said else ""
+
+
+def _connect(stream: Stream, publisher: Session, subscriber: Session, text: str) -> None:
+    """Run a statement that takes the stream's name and a connection string, with a new password in it."""
     password = secrets.token_urlsafe(32)
     verifier = publisher.pgconn.encrypt_password(
         password.encode(), stream.name.encode(), b"scram-sha-256"
@@ -146,23 +168,11 @@ def _create_subscription(stream: Stream, publisher: Session, subscriber: Session
         keepalives_interval=5,
         keepalives_count=3,
     )
-    options = ["create_slot = false", f"slot_name = '{stream.name}'", "copy_data = false", "enabled = false"]
-    if subscriber.info.server_version >= COUNTS_ERRORS:
-        options.append("disable_on_error = true")
-    if subscriber.info.server_version >= 16_00_00:
-        options.append("origin = none")
     with (
         telling(stream.subscriber, f"subscribing to {stream.publisher.name} as {stream.name}"),
         discreetly(subscriber),
     ):
-        subscriber.execute(
-            sql.SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH ({})").format(
-                sql.Identifier(stream.name),
-                sql.Literal(conninfo),
-                sql.Identifier(stream.name),
-                sql.SQL(", ".join(options)),
-            )
-        )
+        subscriber.execute(sql.SQL(text).format(sql.Identifier(stream.name), sql.Literal(conninfo)))
 
 
 def _ca_path(stream: Stream, subscriber: Session) -> str:
@@ -185,7 +195,7 @@ def resume(stream: Stream, subscriber: Session) -> None:
     """Let changes flow, from where they stopped."""
     with telling(stream.subscriber, f"resuming {stream.name}"):
         if subscriber.info.server_version >= COUNTS_ERRORS:
-            # So that errors which were mended are not taken for why it is paused next time.
+            # So that errors which were mended do not count any more.
             subscriber.execute(
                 "SELECT pg_catalog.pg_stat_reset_subscription_stats(oid) FROM pg_catalog.pg_subscription"
                 " WHERE subname = %s",
