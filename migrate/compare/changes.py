@@ -19,6 +19,7 @@ from psycopg import sql
 from migrate.compare.ledger import SIDES, Ledger, Side
 from migrate.compare.pgoutput import changes
 from migrate.compare.relations import Relation
+from migrate.compare.tally import Tally
 from migrate.databases import Database, Session, query, value
 from migrate.errors import ComparisonError
 from migrate.waiting import wait_until
@@ -88,41 +89,58 @@ def is_whole(session: Session, ledger: Ledger, side: Side) -> bool:
     return log != "lost" and 0 < position <= ledger.position(side)
 
 
-def pump(
-    session: Session, ledger: Ledger, side: Side, *, upto: str | None = None, frozen: bool = False
-) -> int:
+def pump(session: Session, ledger: Ledger, side: Side) -> None:
     """
-    Record what changed on a side up to now, and return how many changes that were.
-
-    Args:
-        upto: A position that must be reached; without it, wherever the log is flushed up to.
-        frozen: Nobody writes any more: what no longer matters, such as letting the log go, is left undone.
+    Record what changed on a side up to now, and let its server forget the log of it.
 
     Raises:
         ComparisonError: The stream was lost, so what changed is not known any more.
     """
-    stream = str(ledger.fact(f"{side} stream"))
+    stream = _stream(session, ledger, side)
     with _told(session, "does not tell its changes"):
-        if not is_whole(session, ledger, side):
-            raise ComparisonError(
-                f"{session.info.dbname} on {session.info.host}: the stream of changes {stream} was lost, "
-                "so what has changed since the comparison began is not known",
-                state="Nothing was changed; what was compared before no longer counts.",
-                next_step="fab compare, which compares everything anew",
-            )
-        end = _flushed(session, upto)
+        end = _flushed(session, None)
         known = {(r.schema, r.name): r for r in ledger.relations(side).values()}
-        total = 0
         while True:
-            messages = _peek(session, stream, end, None if frozen else _BATCH_CHANGES)
-            is_cut = not frozen and len(messages) >= _BATCH_CHANGES
-            position, count = ledger.record(side, changes(messages, known), None if is_cut else number(end))
-            total += count
-            if frozen:
-                return total
+            messages = _peek(session, stream, end, _BATCH_CHANGES)
+            is_cut = len(messages) >= _BATCH_CHANGES
+            position = ledger.record(side, changes(messages, known), None if is_cut else number(end))
             _advance(session, stream, position)
             if not is_cut:
-                return total
+                return
+
+
+def last(
+    session: Session, ledger: Ledger, side: Side, known: Mapping[tuple[str, str], Relation], upto: str
+) -> Tally:
+    """
+    Return what changed on a side since it was last recorded, up to a position, and record nothing.
+
+    Args:
+        known: What the stream is about, by schema and name.
+
+    Raises:
+        ComparisonError: The stream was lost, or the position is not reached.
+    """
+    stream = _stream(session, ledger, side)
+    with _told(session, "does not tell its changes"):
+        messages = _peek(session, stream, _flushed(session, upto), None)
+        tally = ledger.tally(side)
+        for change in changes(messages, known):
+            tally.add(change)
+        return tally
+
+
+def _stream(session: Session, ledger: Ledger, side: Side) -> str:
+    """Return the name of a side's stream, which still tells everything."""
+    stream = str(ledger.fact(f"{side} stream"))
+    if not is_whole(session, ledger, side):
+        raise ComparisonError(
+            f"{session.info.dbname} on {session.info.host}: the stream of changes {stream} was lost, "
+            "so what has changed since the comparison began is not known",
+            state="Nothing was changed; what was compared before no longer counts.",
+            next_step="fab compare, which compares everything anew",
+        )
+    return stream
 
 
 def _peek(session: Session, stream: str, end: str, most: int | None) -> list[bytes]:

@@ -6,16 +6,24 @@ what is open, what has no stream, sequences, touched large objects, definitions 
 at one declared position on each side. The time depends on what is open, not on the size of the database.
 """
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import psycopg
 
 from migrate.compare import changes
 from migrate.compare.closing import batches
-from migrate.compare.definitions import Roles, definitions, differing_definitions, differing_rights
+from migrate.compare.definitions import (
+    Definitions,
+    Roles,
+    definitions,
+    differing_definitions,
+    differing_rights,
+)
 from migrate.compare.digests import Digest, Hasher, digest
 from migrate.compare.ledger import SIDES, Ledger, Side
 from migrate.compare.narrow import SHOWN, differing_rows, with_values
@@ -24,12 +32,39 @@ from migrate.compare.pairs import Pair, make_ready
 from migrate.compare.relations import Key, Relation, relations
 from migrate.compare.rows import Differing, differing_of_keys
 from migrate.compare.run import not_compared
+from migrate.compare.tally import Tally
 from migrate.compare.verdict import DatabaseComparison, Difference, RowDifference, TableResult
-from migrate.databases import Session
+from migrate.databases import Database, Session, query
 from migrate.errors import ComparisonError
 
 SESSIONS = 3
 """On either side; with fewer, things that could be read at once are read one after the other."""
+
+
+@contextmanager
+def standing_by(
+    store: Path, name: str, source: Database, target: Database, *, roles: Roles | None = None
+) -> Iterator["Standby"]:
+    """
+    Connect to both sides and read all that can be read before the fence; give what makes the verdict inside.
+
+    Args:
+        store: Where `compare_live` keeps what it compared.
+        roles: Hold owners and grants on the target to the rule of the site.
+
+    Raises:
+        ComparisonError: There was no comparison before, it is not complete, or a stream was lost since.
+    """
+    with (
+        source.opened_many(SESSIONS) as left,
+        target.opened_many(SESSIONS) as right,
+        Ledger(store) as ledger,
+        ThreadPoolExecutor(2 * SESSIONS) as readers,
+    ):
+        pairs = [Pair(one, other, readers) for one, other in zip(left, right, strict=True)]
+        with _told(name):
+            standby = Standby(ledger, pairs, name, roles)
+        yield standby
 
 
 def compare_changed(
@@ -43,158 +78,230 @@ def compare_changed(
     roles: Roles | None = None,
 ) -> DatabaseComparison:
     """
-    Compare what changed since the last `compare_live` with this store; nobody may write on either side.
+    Give the verdict as `Standby.verdict` does, over sessions that are open already, without having stood by.
 
     Args:
-        source: Open sessions, best `SESSIONS` of them, opened before the fence.
+        source: Best `SESSIONS` of them.
         target: As many.
-        source_position: What the fenced source had written when the target had applied it all.
-        target_position: What the target had written then.
-        roles: Hold owners and grants on the target to the rule of the site.
-
-    Raises:
-        ComparisonError: There was no comparison before, it is not complete, or a stream was lost since.
     """
-    began_at = time.monotonic()
     with Ledger(store) as ledger, ThreadPoolExecutor(2 * len(source)) as readers:
+        pairs = [Pair(one, other, readers) for one, other in zip(source, target, strict=True)]
+        with _told(name):
+            standby = Standby(ledger, pairs, name, roles)
+        return standby.verdict(source_position, target_position)
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    """What one side is made of, and the version of its catalogues when that was read."""
+
+    version: tuple[str, str]
+    definitions: Definitions
+    relations: Mapping[str, Relation]
+
+
+class Standby:
+    """What is known before the fence, and sessions on both sides; each pair has a row of tasks of its own."""
+
+    def __init__(self, ledger: Ledger, pairs: Sequence[Pair], name: str, roles: Roles | None) -> None:
         if ledger.fact("identity") is None or ledger.unplanned() or ledger.chunks():
             raise ComparisonError(
                 f"{name}: the comparison beside running work is not complete",
                 state="Nothing was changed.",
                 next_step="fab compare, which reads every row now",
             )
-        pairs = [Pair(one, other, readers) for one, other in zip(source, target, strict=True)]
-        try:
-            return _Freeze(ledger, pairs, name, began_at).verdict(source_position, target_position, roles)
-        except psycopg.Error as error:
-            raise ComparisonError(
-                f"{name} could not be compared in the freeze: {error.diag.message_primary or error}",
-                state="Nothing was changed.",
-                next_step="fab run",
-            ) from error
-
-
-class _Freeze:
-    """One comparison inside a freeze; each pair of sessions has a row of tasks of its own."""
-
-    def __init__(self, ledger: Ledger, pairs: Sequence[Pair], name: str, began_at: float) -> None:
-        self._ledger, self._pairs, self._name, self._began_at = ledger, pairs, name, began_at
-        self._held: Mapping[Side, Mapping[str, Relation]] = {side: ledger.relations(side) for side in SIDES}
-
-    def verdict(self, source_position: str, target_position: str, roles: Roles | None) -> DatabaseComparison:
-        for pair in self._pairs:
+        self._ledger, self._pairs, self._name, self._roles = ledger, pairs, name, roles
+        for pair in pairs:
             pair.both(make_ready, make_ready)
-        hasher = Hasher.between(self._pairs[0].source, self._pairs[0].target)
-        with ThreadPoolExecutor(len(self._pairs)) as tasks:
-            rows = tasks.submit(self._rows, self._pairs[0], hasher, source_position, target_position)
-            made = tasks.submit(self._definitions, self._pairs[1 % len(self._pairs)], roles)
-            others = tasks.submit(self._others, self._pairs[2 % len(self._pairs)])
-            results, (definitions_, apart) = rows.result(), made.result()
+        self._hasher = Hasher.between(pairs[0].source, pairs[0].target)
+        self._ways = ledger.ways()
+        self._held: Mapping[Side, Mapping[str, Relation]] = {side: ledger.relations(side) for side in SIDES}
+        self._catalogues = pairs[0].both(_catalogue, _catalogue)
+        self._rights = differing_rights(pairs[0].source, pairs[0].target, roles) if roles else []
+
+    def keep_up(self) -> int:
+        """Record what changed up to now, so that less is left for later; return how many rows are open."""
+        with _told(self._name):
+            self._pairs[0].both(
+                lambda session: changes.pump(session, self._ledger, "source"),
+                lambda session: changes.pump(session, self._ledger, "target"),
+            )
+            return self._ledger.open_count()
+
+    def verdict(self, source_position: str, target_position: str) -> DatabaseComparison:
+        """
+        Compare what changed since it was last compared; nobody may write on either side.
+
+        Args:
+            source_position: What the fenced source had written when the target had applied it all.
+            target_position: What the target had written then.
+
+        Raises:
+            ComparisonError: A stream was lost, or a server refuses.
+        """
+        began_at = monotonic()
+        pairs = self._pairs
+        with _told(self._name), ThreadPoolExecutor(len(pairs)) as tasks:
+            others = tasks.submit(self._others, pairs[-1])
+            made = tasks.submit(self._made_of, pairs[len(pairs) // 2])
+            last = tasks.submit(self._last, pairs[0], (source_position, target_position))
+            before, after, apart = made.result()
+            now: Mapping[Side, Mapping[str, Relation]] = {
+                "source": before.relations,
+                "target": after.relations,
+            }
+            results = self._rows(pairs[0], now, last.result())
             sequences, objects, found = others.result()
+        written = {name for name in last.result()["target"].written if name in now["target"]}
         return DatabaseComparison(
             name=self._name,
             source_position=source_position,
             target_position=target_position,
             tables=tuple(sorted(results, key=lambda result: result.name)),
-            definitions=definitions_,
+            definitions=len(before.definitions),
             sequences=sequences,
             large_objects=objects,
             differences=(*apart, *found),
-            not_compared=tuple(not_compared(self._held["source"])),
-            seconds=round(time.monotonic() - self._began_at, 3),
-            written_on_target=self._ledger.written_on_target(),
+            not_compared=tuple(not_compared(now["source"])),
+            seconds=round(monotonic() - began_at, 3),
+            written_on_target=tuple(sorted({*self._ledger.written_on_target(), *written})),
         )
 
-    def _rows(
-        self, pair: Pair, hasher: Hasher, source_position: str, target_position: str
-    ) -> list[TableResult]:
-        """Read the last changes, then compare what is open, and what was never watched."""
-        ledger = self._ledger
-        pair.both(
-            lambda session: changes.pump(session, ledger, "source", upto=source_position, frozen=True),
-            lambda session: changes.pump(session, ledger, "target", upto=target_position, frozen=True),
+    def _last(self, pair: Pair, positions: tuple[str, str]) -> Mapping[Side, Tally]:
+        """Read the last changes of both streams."""
+
+        def read(session: Session, side: Side, upto: str) -> Tally:
+            known = {(r.schema, r.name): r for r in self._held[side].values()}
+            return changes.last(session, self._ledger, side, known, upto)
+
+        source, target = pair.both(
+            lambda session: read(session, "source", positions[0]),
+            lambda session: read(session, "target", positions[1]),
         )
-        now = dict(zip(SIDES, pair.both(relations, relations), strict=True))
-        opened = ledger.open_keys()
-        whole = [name for name in _readable(now) if self._is_whole(name, now)]
-        keyed = [name for name in self._ledger.ways() if name in now["source"] and name not in whole]
-        found = self._keyed(pair, hasher, {name: opened.get(name, []) for name in keyed})
-        return found + [_whole(pair, hasher, name, now) for name in whole]
+        return {"source": source, "target": target}
 
-    def _is_whole(self, name: str, now: Mapping[Side, Mapping[str, Relation]]) -> bool:
-        """Whether a table must be read whole: not watched, open as such, new, or not what it was."""
-        if self._ledger.ways().get(name, "freeze") == "freeze" or name in self._ledger.open_tables():
-            return True
-        return any(not _is_same(self._held[side].get(name), now[side].get(name)) for side in SIDES)
-
-    def _keyed(self, pair: Pair, hasher: Hasher, opened: Mapping[str, Sequence[Key]]) -> list[TableResult]:
-        """Compare the open rows of every watched table: all digests in one go, and then what differs."""
-        jobs = [(name, batch) for name, keys in opened.items() for batch in batches(keys)]
-        left, right = pair.both(
-            lambda session: self._digests(session, "source", hasher, jobs),
-            lambda session: self._digests(session, "target", hasher, jobs),
-        )
-        sums = {name: [Digest(), Digest()] for name in opened}
-        apart: dict[str, list[Key]] = {}
-        for (name, batch), one, other in zip(jobs, left, right, strict=True):
-            sums[name] = [sums[name][0] + one, sums[name][1] + other]
-            if one != other:
-                apart.setdefault(name, []).extend(batch)
-        rows = {side: self._ledger.rows(side) for side in SIDES}
-        return [
-            TableResult(
-                name=name,
-                source_rows=rows["source"][name],
-                target_rows=rows["target"][name],
-                source_digest=str(sums[name][0]),
-                target_digest=str(sums[name][1]),
-                differing=self._differing(pair, hasher, name, apart.get(name, ())),
-                changed_rows=len(opened[name]),
-            )
-            for name in opened
-        ]
-
-    def _digests(
-        self, session: Session, side: Side, hasher: Hasher, jobs: Sequence[tuple[str, Sequence[Key]]]
-    ) -> list[Digest]:
-        """Ask for many digests without waiting for each answer."""
-        with session.pipeline():
-            asked = []
-            for name, batch in jobs:
-                relation = self._held[side][name]
-                asked.append(session.execute(hasher.statement(relation, rows=relation.rows_of(batch))))
-        return [Digest(*map(int, cursor.fetchone() or ())) for cursor in asked]
-
-    def _differing(
-        self, pair: Pair, hasher: Hasher, name: str, keys: Sequence[Key]
-    ) -> tuple[RowDifference, ...]:
-        """Return the first of these rows that differ, with their values."""
-        source, target = self._held["source"][name], self._held["target"][name]
-        found: Differing = {}
-        for batch in batches(keys):
-            found |= differing_of_keys(pair, source, target, hasher, batch)
-            if len(found) >= SHOWN:
-                break
-        shown = dict(list(found.items())[:SHOWN])
-        return with_values(pair.source, pair.target, source, hasher, shown)
-
-    def _definitions(self, pair: Pair, roles: Roles | None) -> tuple[int, list[Difference]]:
-        before, after = pair.both(definitions, definitions)
-        found = differing_definitions(before, after)
-        if roles:
-            found += differing_rights(pair.source, pair.target, roles)
-        return len(before), found
+    def _made_of(self, pair: Pair) -> tuple[_Catalogue, _Catalogue, list[Difference]]:
+        """Return what both sides are made of, and what differs; read anew only where something changed."""
+        versions = pair.both(_version, _version)
+        stale = [old.version != new for old, new in zip(self._catalogues, versions, strict=True)]
+        if any(stale):
+            self._catalogues = pair.both(_catalogue, _catalogue)
+            if self._roles:
+                self._rights = differing_rights(pair.source, pair.target, self._roles)
+        before, after = self._catalogues
+        return before, after, differing_definitions(before.definitions, after.definitions) + self._rights
 
     def _others(self, pair: Pair) -> tuple[int, int, list[Difference]]:
         left, right = pair.both(sequence_values, sequence_values)
         objects, found = differing_objects(pair, self._ledger)
         return len(left), objects, differing("sequence value", left, right) + found
 
+    def _rows(
+        self, pair: Pair, now: Mapping[Side, Mapping[str, Relation]], last: Mapping[Side, Tally]
+    ) -> list[TableResult]:
+        """Compare what is open, and what was never watched."""
+        opened = {name: set(keys) for name, keys in self._ledger.open_keys().items()}
+        opened_whole = set(self._ledger.open_tables())
+        for side in SIDES:
+            opened_whole |= last[side].whole.keys()
+            for name, keys in last[side].taken().items():
+                opened.setdefault(name, set()).update(keys)
+        known = {**now["source"], **now["target"]}
+        whole = [
+            name
+            for name, relation in known.items()
+            if relation.kind != "foreign"
+            and relation.is_readable
+            and (name in opened_whole or self._is_unwatched(name, now))
+        ]
+        keyed = {
+            name: sorted(opened.get(name, ())) for name in self._ways if name in known and name not in whole
+        }
+        keyed = {name: keys for name, keys in keyed.items() if known[name].is_readable}
+        rows = {side: last[side].rows for side in SIDES}
+        found = self._keyed(pair, keyed, rows)
+        return found + [_whole(pair, self._hasher, name, now) for name in whole]
 
-def _readable(now: Mapping[Side, Mapping[str, Relation]]) -> list[str]:
-    """Return what holds rows on either side now."""
-    known = {**now["source"], **now["target"]}
-    return [name for name, relation in known.items() if relation.kind != "foreign" and relation.is_readable]
+    def _is_unwatched(self, name: str, now: Mapping[Side, Mapping[str, Relation]]) -> bool:
+        """Whether nothing told of its changes, or it is new, or not what it was."""
+        if self._ways.get(name, "freeze") == "freeze":
+            return True
+        return any(not _is_same(self._held[side].get(name), now[side].get(name)) for side in SIDES)
+
+    def _keyed(
+        self, pair: Pair, opened: Mapping[str, Sequence[Key]], rows: Mapping[Side, Mapping[str, int]]
+    ) -> list[TableResult]:
+        """Compare the open rows of every watched table: all digests in one go, and then what differs."""
+        jobs = [(name, batch) for name, keys in opened.items() for batch in batches(keys)]
+        left, right = pair.both(
+            lambda session: self._digests(session, "source", jobs),
+            lambda session: self._digests(session, "target", jobs),
+        )
+        sums = {name: (Digest(), Digest()) for name in opened}
+        apart: dict[str, list[Key]] = {}
+        for (name, batch), one, other in zip(jobs, left, right, strict=True):
+            sums[name] = (sums[name][0] + one, sums[name][1] + other)
+            if one != other:
+                apart.setdefault(name, []).extend(batch)
+        return [
+            TableResult(
+                name=name,
+                source_rows=rows["source"][name],
+                target_rows=rows["target"][name],
+                source_digest=str(one),
+                target_digest=str(other),
+                differing=self._differing(pair, name, apart.get(name, ())),
+                changed_rows=len(opened[name]),
+            )
+            for name, (one, other) in sums.items()
+        ]
+
+    def _digests(
+        self, session: Session, side: Side, jobs: Sequence[tuple[str, Sequence[Key]]]
+    ) -> list[Digest]:
+        """Ask for many digests without waiting for each answer."""
+        with session.pipeline():
+            asked = []
+            for name, batch in jobs:
+                relation = self._held[side][name]
+                statement = self._hasher.statement(relation, rows=relation.rows_of(batch))
+                asked.append(session.execute(statement))
+        return [Digest(*map(int, cursor.fetchone() or ())) for cursor in asked]
+
+    def _differing(self, pair: Pair, name: str, keys: Sequence[Key]) -> tuple[RowDifference, ...]:
+        """Return the first of these rows that differ, with their values."""
+        source, target = self._held["source"][name], self._held["target"][name]
+        found: Differing = {}
+        for batch in batches(keys):
+            found |= differing_of_keys(pair, source, target, self._hasher, batch)
+            if len(found) >= SHOWN:
+                break
+        shown = dict(list(found.items())[:SHOWN])
+        return with_values(pair.source, pair.target, source, self._hasher, shown)
+
+
+def _catalogue(session: Session) -> _Catalogue:
+    # The version first: what changes while the rest is read makes it stale.
+    version = _version(session)
+    return _Catalogue(version, definitions(session), relations(session))
+
+
+def _version(session: Session) -> tuple[str, str]:
+    ((of_definitions, of_objects),) = session.execute(query("compare_catalogue_version")).fetchall()
+    return str(of_definitions), str(of_objects)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Tell what a server refused as an error of ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise ComparisonError(
+            f"{name} could not be compared in the freeze: {error.diag.message_primary or error}",
+            state="Nothing was changed.",
+            next_step="fab run",
+        ) from error
 
 
 def _is_same(before: Relation | None, now: Relation | None) -> bool:

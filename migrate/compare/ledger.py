@@ -19,6 +19,7 @@ from typing import Literal, Self
 
 from migrate.compare.pgoutput import Change, Committed
 from migrate.compare.relations import Key, Relation, relation_of
+from migrate.compare.tally import Seen, Tally
 
 Side = Literal["source", "target"]
 SIDES: tuple[Side, Side] = ("source", "target")
@@ -49,29 +50,6 @@ class Chunk:
     number: int
     lower: Key | None
     upper: Key | None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Which transactions a statement saw, as txid_current_snapshot() tells it."""
-
-    first_running: int
-    next: int
-    running: frozenset[int]
-
-    @classmethod
-    def parsed(cls, text: str) -> Self:
-        first, following, running = text.split(":")
-        return cls(int(first), int(following), frozenset(map(int, filter(None, running.split(",")))))
-
-    def has(self, xid: int) -> bool:
-        """Whether it saw a transaction that has committed; `xid` has 32 bits, as the log has it."""
-        full = (self.next & ~0xFFFFFFFF) | xid
-        if full > self.next + 0x7FFFFFFF:
-            full -= 1 << 32
-        elif full < self.next - 0x7FFFFFFF:
-            full += 1 << 32
-        return full < self.first_running or (full < self.next and full not in self.running)
 
 
 class Ledger:
@@ -272,55 +250,46 @@ class Ledger:
         """Return up to where a side's log was read."""
         return int(self.fact(f"{side} position") or 0)
 
-    def record(self, side: Side, changes: Iterable[Change | Committed], end: int | None) -> tuple[int, int]:
+    def tally(self, side: Side) -> Tally:
+        """Return a tally that goes on where the side's stream was read up to."""
+        found = self._all(
+            "SELECT name, rows, snapshot FROM relations WHERE side = ? AND snapshot IS NOT NULL", side
+        )
+        return Tally(
+            begun=self.position(side),
+            rows={str(name): int(str(rows)) for name, rows, _ in found},
+            seen={str(name): Seen.parsed(str(snapshot)) for name, _, snapshot in found},
+        )
+
+    def record(self, side: Side, changes: Iterable[Change | Committed], end: int | None) -> int:
         """
-        Record what a stream told, once, however often it tells it.
+        Record what a stream told, once, however often it tells it; return the position that is recorded.
 
         Args:
             end: The position that the stream was read up to; None if it was cut short behind a commit.
-
-        Returns:
-            The position that is recorded, and how many changes were new.
         """
-        begun = self.position(side)
-        generation, count, last = self.generation, 0, begun
-        seen = {
-            str(name): Seen.parsed(str(snapshot))
-            for name, snapshot in self._all(
-                "SELECT name, snapshot FROM relations WHERE side = ? AND snapshot IS NOT NULL", side
-            )
-        }
-        rows = self.rows(side)
-        keys: dict[str, dict[Key, None]] = {}
         with self.together() as file:
+            tally, generation = self.tally(side), self.generation
             for change in changes:
-                if isinstance(change, Committed):
-                    last = max(last, change.ends_at)
-                    continue
-                if change.committed_at < begun:
-                    continue
-                count += 1
-                if side == "target" and not change.is_applied:
-                    file.execute("INSERT OR IGNORE INTO written VALUES (?)", (change.relation,))
-                if change.is_truncate or not change.keys:
-                    why = "was truncated" if change.is_truncate else "has rows without a key that changed"
-                    self.open_whole(change.relation, why)
-                if change.relation in seen and not seen[change.relation].has(change.xid):
-                    rows[change.relation] = 0 if change.is_truncate else rows[change.relation] + change.rows
-                waiting = keys.setdefault(change.relation, {})
-                waiting.update(dict.fromkeys(change.keys))
-                if len(waiting) >= _BATCH:
-                    self._open(change.relation, waiting, generation)
-                    waiting.clear()
-            for name, waiting in keys.items():
-                self._open(name, waiting, generation)
+                tally.add(change)
+                if tally.keys_held >= _BATCH:  # memory stays bounded, however large a transaction
+                    self._open_all(tally, generation)
+            self._open_all(tally, generation)
+            for name, why in tally.whole.items():
+                self.open_whole(name, why)
+            if side == "target":
+                file.executemany("INSERT OR IGNORE INTO written VALUES (?)", [(n,) for n in tally.written])
             file.executemany(
                 "UPDATE relations SET rows = ? WHERE side = ? AND name = ?",
-                [(number, side, name) for name, number in rows.items()],
+                [(number, side, name) for name, number in tally.rows.items()],
             )
-            position = max(last, end or 0)
+            position = max(tally.position, end or 0)
             self.set_facts(**{f"{side} position": str(position)})
-        return position, count
+        return position
+
+    def _open_all(self, tally: Tally, generation: int) -> None:
+        for name, keys in tally.taken().items():
+            self._open(name, keys, generation)
 
     def written_on_target(self) -> tuple[str, ...]:
         """Return the tables in which others than the replication wrote on the target."""

@@ -1,4 +1,4 @@
-"""Beside running work every row is compared, and in the freeze only what changed since: the verdict is about all."""
+"""Every row is compared beside running work, in the freeze only what changed: the verdict is about all."""
 
 from collections.abc import Iterator
 from pathlib import Path

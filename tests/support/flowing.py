@@ -1,5 +1,5 @@
 """
-Two servers with a flow of changes between them, made by hand: what comparisons beside running work are tried on.
+Two servers with a flow of changes between them, made by hand: for comparisons beside running work.
 
 Promise: the flow is PostgreSQL's own subscription; a test that waits for it waits for a row to arrive.
 """
