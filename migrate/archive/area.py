@@ -92,18 +92,17 @@ class Area:
             )
         return state
 
-    def run(self, script: str, *, stdin: bytes = b"", doing: str) -> str:
+    def run(self, script: str, *, stdin: bytes = b"", doing: str) -> bytes:
         """Run a script in this folder, which is there afterwards in any case; return what it said."""
         here = quote(self.folder)
-        done = remote.run(
+        return remote.run(
             self.connection,
             f"umask 077; mkdir -p {here} && cd {here} || exit 1\n{script}",
             stdin=stdin,
             timeout_seconds=12 * 3600,
             raising=TransferError,
             doing=doing,
-        )
-        return done.text
+        ).stdout
 
 
 @contextmanager

@@ -35,6 +35,8 @@ from migrate.errors import Refused, TransferError
 LEASE = "writing.json"
 LEASE_LASTS = timedelta(minutes=5)
 _RENEWED_EVERY_SECONDS = 60.0
+ATTEMPTS = 4
+"""Few and short: a person waits, and the same command goes on where it stopped."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,10 @@ class BucketStore:
         # Held in memory, one chunk: an upload is one request, which is there whole or not at all.
         content = io.BytesIO()
         yield content
+        content.seek(0)
         with _told(self.where, name):
             self.client.put_object(
-                Bucket=self.bucket,
-                Key=self.prefix + name,
-                Body=content.getbuffer(),
-                ChecksumAlgorithm="SHA256",
+                Bucket=self.bucket, Key=self.prefix + name, Body=content, ChecksumAlgorithm="SHA256"
             )
 
     def free_bytes(self) -> int | None:
@@ -164,10 +164,10 @@ def archives_in_bucket(location: str) -> list[str]:
 
 
 def _client() -> Any:
-    # Few and short attempts: a person waits, and the same command goes on where it stopped.
-    config = Config(connect_timeout=10, read_timeout=120, retries={"max_attempts": 4, "mode": "standard"})
+    retries = {"total_max_attempts": ATTEMPTS, "mode": "standard"}
+    config = Config(connect_timeout=10, read_timeout=120, retries=retries)
     with _told("S3", "its client"):
-        return boto3.client("s3", config=config)
+        return boto3.Session().client("s3", config=config)
 
 
 def _split(location: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ What changed on legacy while it was read is told by name.
 import io
 import tarfile
 from shlex import quote
+from typing import Literal
 
 from fabric import Connection
 
@@ -22,16 +23,29 @@ from migrate.errors import TransferError
 from migrate.step import Progress
 
 HEADROOM_BYTES = 64 * 1024 * 1024
+_LAST_WORD = b"ok"
 
+# A chunk counts when its last word came: a stream that broke off may look complete to whoever reads it.
 _UNPACK = """
-cd {tree} && LC_ALL=C tar --extract --file=- --preserve-permissions --numeric-owner {owners}
+cd {area}/tree || exit 1
+head -c {plain} | LC_ALL=C tar --extract --file=- --preserve-permissions --numeric-owner {owners} || exit 1
+[ "$(head -c 2)" = ok ] && echo {chunk} >> ../applied
 """
 _PIECE = """
-cd {tree} && head -c {named} > ../piece && xargs -0 -a ../piece sh -c 'exec dd of="$1" bs=1M \\
-    iflag=fullblock oflag=seek_bytes seek={offset} conv=notrunc status=none' sh
+cd {area}/tree && head -c {named} > ../piece || exit 1
+head -c {plain} | xargs -0 -a ../piece sh -c 'exec dd of="$1" bs=1M iflag=fullblock oflag=seek_bytes \\
+    seek={offset} conv=notrunc status=none' sh || exit 1
+[ "$(head -c 2)" = ok ] && echo {chunk} >> ../applied
 """
 # What a folder forbids its owner would hinder the rest; at the end it gets its own mode.
-_OPEN = "mkdir -p tree && find tree -type d ! -perm -u+rwx -exec chmod u+rwx {} \\;"
+_OPEN = """
+printf %s {state} > state.new && mv state.new state.json && mkdir -p tree &&
+find tree -type d ! -perm -u+rwx -exec chmod u+rwx {{}} \\; && cd tree && find . -mindepth 1 -printf '%y%P\\0'
+"""
+_READY = """
+tar --extract --file=- --directory=tree --no-same-owner && : > applied &&
+printf %s {state} > state.new && mv state.new state.json
+"""
 _FINISH = """
 cd tree && xargs -0 -r sh -c 'while [ $# -gt 0 ]; do
     {chown} && chmod "$1" "$4" && touch -d "@$3" "$4" || exit 1; shift 4; done' sh
@@ -48,26 +62,25 @@ def load(archive: Archive, connection: Connection, progress: Progress) -> dict[s
     Raises:
         TransferError: The base archive is not there, too little room, or a tree came out otherwise.
     """
-    manifest = archive.manifest
-    areas = {
-        item.folder: Area(connection, manifest.tenant, item.kind, item.name)
-        for item in archive.contents.items
-    }
-    loaded = {item.folder: _loaded(archive, item, areas[item.folder]) for item in archive.contents.items}
+    manifest, items = archive.manifest, archive.contents.items
+    areas = {item.folder: Area(connection, manifest.tenant, item.kind, item.name) for item in items}
+    states = {folder: area.state() for folder, area in areas.items()}
+    loaded = {item.folder: _loaded(archive, item, areas[item.folder], states[item.folder]) for item in items}
     total = sum(plain.bytes for plain in archive.contents.plain)
     done = sum(
         plain.bytes
-        for item in archive.contents.items
+        for item in items
         for sealed, plain, _ in archive.chunks_of(item)
         if sealed.name in loaded[item.folder]
     )
     _require_room(archive, connection, total - done)
     is_root = remote.run(connection, "id -u", doing="id").text == "0"
     progress.start(f"archive {manifest.archive}: loading", total, "bytes")
-    for item in archive.contents.items:
-        area = areas[item.folder]
-        state = area.state()
-        if _is(state, archive, "arrived"):
+    arrived = {}
+    for item in items:
+        area, state = areas[item.folder], states[item.folder]
+        if state is not None and _is(state, archive, "arrived"):
+            arrived[item.folder] = state
             continue
         if not _is(state, archive, "filling"):
             _clear_for(archive, item, area)
@@ -76,22 +89,21 @@ def load(archive: Archive, connection: Connection, progress: Progress) -> dict[s
                 _apply(archive, item, area, sealed, plain, chunk, is_root=is_root)
                 done += plain.bytes
             progress.advance_to(done)
-        _finish(archive, item, area, is_root=is_root)
-    return {folder: area.arrived() for folder, area in areas.items()}
+        arrived[item.folder] = _finish(archive, item, area, is_root=is_root)
+    return arrived
 
 
 def _is(state: State | None, archive: Archive, stage: str) -> bool:
     return state is not None and (state.archive, state.stage) == (archive.manifest.archive, stage)
 
 
-def _loaded(archive: Archive, item: PlannedItem, area: Area) -> set[str]:
+def _loaded(archive: Archive, item: PlannedItem, area: Area, state: State | None) -> set[str]:
     """Return the names of the chunks of an item that need not be loaded any more."""
-    state = area.state()
     _require_base(archive, area, state)
     if _is(state, archive, "arrived"):
         return {sealed.name for sealed, _, _ in archive.chunks_of(item)}
     if _is(state, archive, "filling"):
-        return set(area.run("cat applied", doing="reading what was loaded").split("\n"))
+        return set(area.run("cat applied", doing="reading what was loaded").decode().split("\n"))
     return set()
 
 
@@ -126,25 +138,19 @@ def _require_room(archive: Archive, connection: Connection, missing_bytes: int) 
 def _clear_for(archive: Archive, item: PlannedItem, area: Area) -> None:
     """Make the area ready for this archive's chunks: nothing in it but what the base brought and stays."""
     manifest = archive.manifest
-    area.run(_OPEN, doing="opening its folders")
-    area.set_state(State(archive=manifest.archive, stage="clearing", base=manifest.base))
+
+    def state(stage: Literal["clearing", "filling"]) -> str:
+        return quote(State(archive=manifest.archive, stage=stage, base=manifest.base).model_dump_json())
+
     kept = _kept(item) if manifest.base else {}
-    raw = remote.run(
-        area.connection,
-        f"cd {quote(area.tree)} && find . -mindepth 1 -printf '%y%P\\0'",
-        timeout_seconds=3600,
-        raising=TransferError,
-        doing="looking at what is there",
-    ).stdout.split(b"\0")[:-1]
-    gone = [one[1:] for one in raw if kept.get(encoded(one[1:])) != one[:1].decode()]
-    names = b"".join(b"./" + name + b"\0" for name in gone)
-    area.run("cd tree && xargs -0 -r rm -rf --", stdin=names, doing="removing what is no part of it")
-    area.run(
-        "tar --extract --file=- --directory=tree --no-same-owner && : > applied",
-        stdin=_folders(item, as_they_are=False),
-        doing="making its folders",
-    )
-    area.set_state(State(archive=manifest.archive, stage="filling", base=manifest.base))
+    opened = area.run(_OPEN.format(state=state("clearing")), doing="looking at what is there")
+    there = [(found[:1].decode(), found[1:]) for found in opened.split(b"\0")[:-1]]
+    gone = [name for kind, name in there if kept.get(encoded(name)) != kind]
+    if gone:
+        names = b"".join(b"./" + name + b"\0" for name in gone)
+        area.run("cd tree && xargs -0 rm -rf --", stdin=names, doing="removing what is no part of it")
+    folders = _folders(item, as_they_are=False)
+    area.run(_READY.format(state=state("filling")), stdin=folders, doing="making its folders")
 
 
 def _kept(item: PlannedItem) -> dict[str, str]:
@@ -186,27 +192,25 @@ def _apply(
     is_root: bool,
 ) -> None:
     """Fetch, verify, decrypt and unpack one chunk."""
-    tree = quote(area.tree)
     if isinstance(chunk, Piece):
         header = b"./" + name_of(item.entries[chunk.entry].path) + b"\0"
-        script = _PIECE.format(tree=tree, named=len(header), offset=chunk.offset)
+        words = {"named": len(header), "offset": chunk.offset}
+        script = _PIECE.format(area=quote(area.folder), chunk=sealed.name, plain=plain.bytes, **words)
     else:
         header, owners = b"", "--same-owner" if is_root else "--no-same-owner"
-        script = _UNPACK.format(tree=tree, owners=owners)
+        script = _UNPACK.format(area=quote(area.folder), chunk=sealed.name, plain=plain.bytes, owners=owners)
     content = _fetched(archive, sealed)
-    doing = f"unpacking {sealed.name}"
-    with streams.writing(area.connection, script, len(header) + plain.bytes, doing=doing) as sink:
+    length, doing = len(header) + plain.bytes + len(_LAST_WORD), f"unpacking {sealed.name}"
+    with streams.writing(area.connection, script, length, doing=doing) as sink:
         if header:
             sink.write(header)
-        found = unseal(sealed.name, content, sink, archive.keys.identity)
-        if found != plain:
+        if unseal(sealed.name, content, sink, archive.keys.identity) != plain:
             raise TransferError(
                 f"{archive.store.where}: {sealed.name} does not hold what its contents say",
                 state="It is not counted as loaded.",
                 next_step="make the archive anew",
             )
-    # Only now: a stream that broke off may look complete to whoever read it.
-    area.run(f"echo {sealed.name} >> applied", doing="noting what was loaded")
+        sink.write(_LAST_WORD)
 
 
 def _fetched(archive: Archive, sealed: Sealed) -> io.BytesIO:
@@ -226,13 +230,13 @@ def _fetched(archive: Archive, sealed: Sealed) -> io.BytesIO:
     return content
 
 
-def _finish(archive: Archive, item: PlannedItem, area: Area, *, is_root: bool) -> None:
-    """Give modes and times, verify all of the tree, and say that it arrived."""
+def _finish(archive: Archive, item: PlannedItem, area: Area, *, is_root: bool) -> State:
+    """Give modes and times, verify all of the tree, and note how it arrived."""
     if item.kind == "files":
         chown = 'chown -h "$2" "$4"' if is_root else ":"
-        large = {chunk.entry for chunk in item.chunks if isinstance(chunk, Piece)}
-        fields = [_facts(item.entries[number]) for number in sorted(large)]
-        area.run(_FINISH.format(chown=chown), stdin=b"".join(fields), doing="giving modes and times")
+        large = sorted({chunk.entry for chunk in item.chunks if isinstance(chunk, Piece)})
+        if facts := b"".join(_facts(item.entries[number]) for number in large):
+            area.run(_FINISH.format(chown=chown), stdin=facts, doing="giving modes and times")
         owners = "--same-owner" if is_root else "--no-same-owner"
         unpack = f"tar --extract --file=- --directory=tree --preserve-permissions --numeric-owner {owners}"
         area.run(unpack, stdin=_folders(item, as_they_are=True), doing="giving folders their modes")
@@ -245,17 +249,17 @@ def _finish(archive: Archive, item: PlannedItem, area: Area, *, is_root: bool) -
             state="Nothing touched the site's database.",
             next_step="fab stage-out without --since, where it is made, and load that archive",
         )
-    area.set_state(
-        State(
-            archive=archive.manifest.archive,
-            stage="arrived",
-            base=archive.manifest.base,
-            facts=item.facts,
-            files=sum(entry.kind != "d" for entry in item.entries),
-            bytes=sum(entry.bytes for entry in item.entries),
-            unsettled=tuple(wrong),
-        )
+    arrived = State(
+        archive=archive.manifest.archive,
+        stage="arrived",
+        base=archive.manifest.base,
+        facts=item.facts,
+        files=sum(entry.kind != "d" for entry in item.entries),
+        bytes=sum(entry.bytes for entry in item.entries),
+        unsettled=tuple(wrong),
     )
+    area.set_state(arrived)
+    return arrived
 
 
 def _facts(entry: Entry) -> bytes:

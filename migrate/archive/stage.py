@@ -111,9 +111,8 @@ def stage_out(
             desk.begin(location, since)
         store = open_store(location, desk.archive)
         with store.held(tenant):
-            plan = _plan(case, hosts, desk, databases, chunk_bytes, location, progress)
-            places = _places(case, hosts, desk, databases, progress)
-            manifest = write_archive(plan, desk, store, chosen, places, progress)
+            plan = desk.plan() or _plan(case, hosts, desk, databases, chunk_bytes, progress)
+            manifest = write_archive(plan, desk, store, chosen, _places(case, hosts, databases), progress)
     for name, database in databases.items():
         dumping.forget(name, database, desk.archive)
     return manifest
@@ -182,16 +181,14 @@ def _begun(case: Case, location: str, since: str, databases: Mapping[str, Databa
     return None
 
 
-def _places(
-    case: Case, hosts: Hosts, desk: Desk, databases: Mapping[str, Database], progress: Progress
-) -> dict[str, Place]:
-    found = {
-        f"database-{name}": dumping.dump(name, database, desk.archive, progress)[0]
-        for name, database in databases.items()
+def _places(case: Case, hosts: Hosts, databases: Mapping[str, Database]) -> dict[str, Place]:
+    """Where each item is read, by `PlannedItem.folder`."""
+    return {
+        **{f"database-{name}": dumping.place(name, database) for name, database in databases.items()},
+        **{
+            f"files-{one.name}": Place(hosts.legacy(one.host), one.path) for one in case.manifest.legacy.files
+        },
     }
-    for tree in case.manifest.legacy.files:
-        found[f"files-{tree.name}"] = Place(hosts.legacy(tree.host), tree.path)
-    return found
 
 
 def _plan(
@@ -200,18 +197,16 @@ def _plan(
     desk: Desk,
     databases: Mapping[str, Database],
     chunk_bytes: int,
-    location: str,
     progress: Progress,
 ) -> Plan:
-    """Return the plan of an archive; make it, with the dumps that it describes, where there is none."""
-    if plan := desk.plan():
-        return plan
+    """Dump all databases, list all trees, and cut them into chunks."""
     base = Desk(_desks(case) / desk.begun["base"]) if desk.begun["base"] else None
     if base:
         base_entries(base, "database", "")  # refuses before a dump is made
     items, digests = [], []
     for name, database in databases.items():
-        place, facts = dumping.dump(name, database, desk.archive, progress)
+        facts = dumping.dump(name, database, desk.archive, progress)
+        place = dumping.place(name, database)
         entries = listing.listed(place.host, place.folder, "database")
         brought = base_entries(base, "database", name) if base else ()
         chunks = cut(entries, chunk_bytes, base=brought)
@@ -228,7 +223,7 @@ def _plan(
     plan = Plan(
         archive=desk.archive,
         tenant=case.manifest.tenant,
-        location=location,
+        location=desk.begun["location"],
         base=desk.begun["base"],
         source_fingerprint="+".join(digests),
         items=tuple(items),

@@ -21,6 +21,12 @@ from provisioning.workspace import Workspace
 from tests.support.moves import Move, Told, a_move
 
 HARD = (Path(__file__).parent / "hard_schema.sql").read_text()
+PICTURES = """
+CREATE TABLE "Pflege".bild (id int PRIMARY KEY, bild bytea);
+INSERT INTO "Pflege".bild SELECT n, (SELECT decode(string_agg(md5((n * 1000 + m)::text), ''), 'hex')
+                                     FROM generate_series(1, 64) m) FROM generate_series(1, 120) n;
+"""
+"""Enough that no compression brings the database down to one chunk."""
 CHUNK_BYTES = 64 * 1024
 TENANT = "alpenblick"
 
@@ -73,7 +79,7 @@ class Staged:
 def a_staged_move(base: Path) -> Iterator[Staged]:
     """Start both hosts with data on legacy, make keys and an empty disk."""
     with a_move(base) as move:
-        move.legacy.psql("besa", HARD)
+        move.legacy.psql("besa", HARD + PICTURES)
         move.site.psql("besa", "CREATE EXTENSION citext")
         disk = base / "disk"
         disk.mkdir()
@@ -101,9 +107,9 @@ def fill(folder: Path) -> None:
     """Make files with odd names, modes, times, links; some larger than a chunk."""
     for number, name in enumerate(ODD_NAMES):
         write(folder / os.fsdecode(name), b"content of %d" % number, mode=(0o600, 0o640, 0o755)[number % 3])
-    for number in range(150):
+    for number in range(60):
         write(folder / f"akten/{number % 7}/{number}.pdf", secrets.token_bytes(1500 + number))
-    write(folder / os.fsdecode(b"gross/\xfcbersicht.bin"), secrets.token_bytes(300_001), mode=0o640)
+    write(folder / os.fsdecode(b"gross/\xfcbersicht.bin"), secrets.token_bytes(150_001), mode=0o640)
     write(folder / "leer", b"")
     (folder / os.fsdecode(b"li\xffnk")).symlink_to(os.fsdecode(ODD_NAMES[0]))
     (folder / "broken").symlink_to("nowhere")

@@ -51,11 +51,14 @@ def forget(name: str, database: Database, archive: str) -> None:
         job(name, database).discard()
 
 
-def dump(
-    name: str, database: Database, archive: str, progress: Progress, *, workers: int = 2
-) -> tuple[Place, Facts]:
+def place(name: str, database: Database) -> Place:
+    """Where the dump of a database lies."""
+    return Place(database.through, f"{job(name, database).folder}/data")
+
+
+def dump(name: str, database: Database, archive: str, progress: Progress, *, workers: int = 2) -> Facts:
     """
-    Dump a database for an archive, or return the dump that was made for it already.
+    Dump a database for an archive, unless that was done; return what it was then.
 
     Raises:
         TransferError: Too little room on the legacy host, or pg_dump did not dump all of it.
@@ -94,7 +97,7 @@ def dump(
         work.discard()
         raise
     facts = remote.read_file(database.through, f"{work.folder}/facts")
-    return Place(database.through, f"{work.folder}/data"), Facts.model_validate_json(facts)
+    return Facts.model_validate_json(facts)
 
 
 def _require_room(database: Database, facts: Facts) -> None:
