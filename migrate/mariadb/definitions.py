@@ -68,12 +68,18 @@ class Made:
         ]
 
 
-def definitions(session: MariaSession) -> dict[tuple[str, str], Made]:
-    """Return all objects of the session's database by kind and name, in an order to make them in."""
+def definitions(session: MariaSession, *kinds: str) -> dict[tuple[str, str], Made]:
+    """
+    Return objects of the session's database by kind and name, in an order to make them in.
+
+    Args:
+        kinds: Of these alone; all without any.
+    """
     found = {}
     for row in session.run(query("objects")):
         kind, called = str(row["kind"]), str(row["name"])
-        found[kind, called] = _made(session, kind, called)
+        if not kinds or kind in kinds:
+            found[kind, called] = _made(session, kind, called)
     return found
 
 

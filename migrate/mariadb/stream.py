@@ -12,7 +12,11 @@ job's user reads, removed at its end.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
+from fabric import Connection
+
+from migrate import remote
 from migrate.errors import TransferError
 from migrate.mariadb.columns import Table
 from migrate.mariadb.session import PINNED, MariaDatabase, name, without_values
@@ -87,20 +91,48 @@ class Streamed:
 
 def start(job: Job, *, spec: str, source: MariaDatabase, lanes: Sequence[Lane], sink: Sink) -> None:
     """Start the stream as a job beside the target; the job must be absent."""
-    job.start(
-        spec=spec,
-        script=_SCRIPT.format(needs=sink.needs),
-        files={
-            "ask": _questions(lanes).encode(),
-            "split": _SPLIT.encode(),
-            "sink": sink.script.encode(),
-            "source.cnf": source.endpoint.option_file(ca_file="source.pem"),
-            "source.pem": source.endpoint.ca.encode(),
-            "dbname": source.endpoint.dbname.encode(),
-            **{f"lane-{number}": lane.statement.encode() for number, lane in enumerate(lanes)},
-            **sink.files,
-        },
-    )
+    job.start(spec=spec, script=_SCRIPT.format(needs=sink.needs), files=_files(source, lanes, sink))
+
+
+def run(
+    connection: Connection,
+    folder: str,
+    *,
+    source: MariaDatabase,
+    lanes: Sequence[Lane],
+    sink: Sink,
+    timeout_seconds: float,
+) -> None:
+    """
+    Stream now and wait for it, where a job of its own would take longer than the rows.
+
+    Args:
+        folder: Made for it on that host, and removed.
+
+    Raises:
+        TransferError: It is not whole.
+    """
+    files = {**_files(source, lanes, sink), "script": _SCRIPT.format(needs=sink.needs).encode()}
+    here = quote(folder)
+    remote.write_folder(connection, folder, files, doing="making ready to copy rows")
+    script = f"cd {here} && sh ./script; status=$?; cd - > /dev/null; rm -rf {here}; exit $status"
+    done = remote.attempt(connection, script, timeout_seconds=timeout_seconds)
+    if done.status != 0:
+        said = _said(Ended(done.status, done.text, done.errors), lanes)
+        raise TransferError(f"copying rows: {said}", next_step="mend the cause, then fab run")
+
+
+def _files(source: MariaDatabase, lanes: Sequence[Lane], sink: Sink) -> dict[str, bytes]:
+    return {
+        "ask": _questions(lanes).encode(),
+        "split": _SPLIT.encode(),
+        "sink": sink.script.encode(),
+        "source.cnf": source.endpoint.option_file(ca_file="source.pem"),
+        "source.pem": source.endpoint.ca.encode(),
+        "dbname": source.endpoint.dbname.encode(),
+        **{f"lane-{number}": lane.statement.encode() for number, lane in enumerate(lanes)},
+        **sink.files,
+    }
 
 
 def _questions(lanes: Sequence[Lane]) -> str:
