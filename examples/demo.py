@@ -4,8 +4,10 @@ The demo: one tenant, from the offer to an open, verified site, on this machine.
     make demo                    python -m examples.demo --playbook besa --scale 1
 
 Promise: does by `fab` what people do by `fab`, and shows each command; what the customer and the
-vendor's staff would decide is decided here and said. Killed at any point and started again, it goes
-on. After a finished demo it begins anew. The site stays open for looking at, until `make clean`.
+vendor's staff would decide is decided here and said. The tenant goes live with people writing throughout,
+writes on its new site, goes back with all of it, goes live again, and gives the way back up. Killed at
+any point and started again, it goes on. After a finished demo it begins anew. The site stays open for
+looking at, until `make clean`.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from examples.alpenblick.prepare import RESPONSIBLE, TENANT, VENDOR_PERSON, Prepared, prepare, remove
+from examples.alpenblick.site_work import Notes, held_by_legacy, held_by_site, write_notes
 from migrate import status
 from migrate.case import Case, write_whole
 from migrate.compare.verdict import Comparison
@@ -34,8 +37,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TENANTS = {"besa": TENANT}
 """Which demo tenant shows which playbook."""
 WAITING = 3
-ROUNDS = 12
-"""A person is asked five times; more rounds than these mean that nothing moves."""
+ROUNDS = 14
+"""A person is asked seven times; more rounds than these mean that nothing moves."""
+NOTES = 25
+"""Written on the new site before the way back is taken."""
 
 
 def main() -> None:
@@ -74,10 +79,13 @@ class Demo:
                 self._do_what_a_person_would(prepared, case, code)
             elif code != 0:
                 sys.exit(f"demo: fab run ended with {code}; its last words above say what to do")
-            elif all(phase.state == "finished" for phase in status.of(case).phases):
+            elif not status.of(case).next_step:
                 break
         else:
             sys.exit(f"demo: still not finished after {ROUNDS} rounds; fab status --tenant {TENANT} says why")
+        if status.of(case).way_back == "armed":
+            say("Everybody is content with the new site: the way back is given up")
+            fab_or_stop(prepared, "finalize", "--tenant", TENANT)
         self._show(prepared, case)
         write_whole(finished, b"{}\n")
 
@@ -85,6 +93,9 @@ class Demo:
         """Act on what the run waits for, as the responsible person or the vendor's staff would."""
         waiting = case.journal.last("waiting")
         about = waiting.about if waiting else f"exit status {code}"
+        if about == "accept-site" and case.journal.last("done", "reopen-legacy") is None:
+            self._go_back_once(prepared, case)
+            return
         match about:
             case "confirm-offer" | "accept-site":
                 say(f"The responsible person reads the document and signs: {about}")
@@ -109,6 +120,20 @@ class Demo:
                     fab_or_stop(prepared, "hours", "--tenant", TENANT, *words)
             case _:
                 sys.exit(f"demo: the run waits for {about}, which this demo does not know")
+
+    def _go_back_once(self, prepared: Prepared, case: Case) -> None:
+        """Write on the open site, go back with what was written, and see that legacy has it."""
+        kept = self.folder / ".state" / "demo-notes.json"
+        if not kept.exists():
+            say("People work on the new site")
+            notes = write_notes(prepared, TENANT, NOTES)
+            write_whole(kept, json.dumps(notes).encode())
+        fab_or_stop(prepared, "status", "--tenant", TENANT)
+        say("They want to go back for now, and keep what they wrote")
+        fab_or_stop(prepared, "rollback", "--tenant", TENANT)
+        say(
+            f"Legacy has {held_by_legacy(prepared, TENANT, _notes(kept))} of the {NOTES} notes; then, once more:"
+        )
 
     def _show(self, prepared: Prepared, case: Case) -> None:
         """Print the figures that the demo is about, and where to look."""
@@ -144,6 +169,10 @@ class Demo:
         )
         if interfaces.lost or interfaces.duplicates or not comparison.agrees or not matches:
             sys.exit("demo: the figures above are not what they must be")
+
+
+def _notes(path: Path) -> Notes:
+    return {int(number): text for number, text in json.loads(path.read_text()).items()}
 
 
 def prepared_url(prepared: Prepared) -> str:

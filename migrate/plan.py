@@ -60,7 +60,8 @@ def make(
 ) -> Plan:
     """Return the plan of the attempt `number` (from 1) at a phase."""
     applies = [entry for entry in phase.steps if entry.when is None or entry.when.holds(manifest)]
-    earlier = playbook.phases[: playbook.phases.index(phase)]
+    # Going back, or giving the way back up, is nobody's to sign: what was signed was the way forward.
+    earlier = () if phase.on_request else playbook.phases[: playbook.phases.index(phase)]
     gates = [
         Gate.of(entry)
         for before in earlier

@@ -160,7 +160,7 @@ def render(status: Status) -> Iterator[Table | Text]:
             box=None,
             padding=(0, 2),
         )
-        for step in phase.steps:
+        for step in phase.steps if phase.state != "on request" else ():
             seconds = f"{step.seconds:.1f} s" if step.seconds is not None else ""
             table.add_row(Text(step.state, style=_STYLES.get(step.state, "")), step.id, step.title, seconds)
         yield table

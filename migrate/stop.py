@@ -31,17 +31,23 @@ class Stop(BaseModel):
         return None if high is None else self.actual_seconds <= high
 
 
-def measure(case: Case, attempt: str, frozen_at: datetime, opened_at: datetime) -> Stop:
-    """Return the stop of one attempt beside the offer's prediction, if there is an offer."""
+def predicted(case: Case) -> tuple[float | None, float | None]:
+    """Return the range of seconds that the stop was predicted to take; None without an offer."""
     try:
-        offer: Offer | None = case.read_evidence("offer", Offer)
+        offer: Offer = case.read_evidence("offer", Offer)
     except EvidenceError:
-        offer = None
+        return None, None
+    return offer.stop_low_seconds, offer.stop_high_seconds
+
+
+def measure(case: Case, attempt: str, frozen_at: datetime, opened_at: datetime) -> Stop:
+    """Return the stop of one attempt beside what was predicted."""
+    low, high = predicted(case)
     return Stop(
         attempt=attempt,
         frozen_at=frozen_at,
         opened_at=opened_at,
         actual_seconds=round((opened_at - frozen_at).total_seconds(), 3),
-        predicted_low_seconds=offer.stop_low_seconds if offer else None,
-        predicted_high_seconds=offer.stop_high_seconds if offer else None,
+        predicted_low_seconds=low,
+        predicted_high_seconds=high,
     )

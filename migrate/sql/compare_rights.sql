@@ -18,7 +18,7 @@ WITH names AS (
          CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
                         ELSE 'table' END,
          pg_catalog.format('%I.%I', s.nspname, c.relname), c.relowner, c.relacl,
-         (CASE c.relkind WHEN 'S' THEN 's' WHEN 'm' THEN 'm' ELSE 'r' END)::"char"
+         (CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char"
     FROM pg_catalog.pg_class c JOIN spaces s ON s.oid = c.relnamespace
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
   UNION ALL
@@ -49,7 +49,7 @@ WITH names AS (
    WHERE e.grantee NOT IN (0, names.owner)
    GROUP BY 1, 2, 3, 4
 ), expected AS (
-  SELECT m.kind, m.name, CASE m.type WHEN 'n' THEN 'USAGE' WHEN 's' THEN 'SELECT, UPDATE, USAGE' WHEN 'm' THEN 'SELECT'
+  SELECT m.kind, m.name, CASE m.type WHEN 'n' THEN 'USAGE' WHEN 's' THEN 'SELECT, UPDATE, USAGE'
                                      WHEN 'r' THEN 'DELETE, INSERT, SELECT, UPDATE' WHEN 'L' THEN 'SELECT, UPDATE'
                          END AS privileges
     FROM moved m

@@ -9,7 +9,7 @@ FROM schemas s, app
 WHERE pg_catalog.pg_has_role((SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.oid = s.oid), 'USAGE')
 UNION ALL
 SELECT 2, pg_catalog.format('GRANT %s ON %I.%I TO %I',
-                            CASE c.relkind WHEN 'S' THEN 'USAGE, SELECT, UPDATE' WHEN 'm' THEN 'SELECT'
+                            CASE c.relkind WHEN 'S' THEN 'USAGE, SELECT, UPDATE'
                                            ELSE 'SELECT, INSERT, UPDATE, DELETE' END,
                             s.nspname, c.relname, app.role)
 FROM schemas s

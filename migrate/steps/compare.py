@@ -1,19 +1,41 @@
 """
-The step that compares by content: every row of every database, every file of every tree.
+Steps that compare by content: every row of every database, every file of every tree.
 
 Promise: any difference stops the move; the verdict is of this attempt and is kept as evidence. Only the
-step keeps one: a look by hand never takes the place of what a move was decided on.
+steps keep one: a look by hand never takes the place of what a move was decided on. In live mode everything
+is compared while legacy is at work, and inside the freeze only what changed since; the verdict is about
+every row all the same.
 """
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
 
 from migrate import databases, files
+from migrate.case import Case
+from migrate.compare.definitions import Roles, differing_rights
+from migrate.compare.frozen import SESSIONS, compare_changed
+from migrate.compare.live import compare_live
 from migrate.compare.run import compare
 from migrate.compare.trees import compare_tree
-from migrate.compare.verdict import Comparison, DatabaseComparison, Difference
+from migrate.compare.verdict import BaseComparison, Comparison, DatabaseComparison, Difference
 from migrate.errors import DifferenceError
+from migrate.fence.site import require_site_held
 from migrate.freeze import require_held
+from migrate.moving import live_moves
 from migrate.step import Result, StepContext, step
+from migrate.steps.transfer import FinalSync
+from migrate.transfer.contract import Task
+
+
+class BaseComparisons(BaseModel):
+    """Evidence ``base-comparison``: every database, compared while it was at work."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    attempt: str
+    databases: tuple[BaseComparison, ...]
 
 
 def compare_all(ctx: StepContext) -> Comparison:
@@ -41,17 +63,130 @@ def compare_all(ctx: StepContext) -> Comparison:
     )
 
 
+# What it leaves on the servers, its streams, the next look goes on with; `end-replication` removes them.
+@step("compare-live", changes=False)
+def compare_beside_work(ctx: StepContext) -> Result:
+    """Compare every row while legacy is at work; again, only what changed since."""
+    found = []
+    for _, work in live_moves(ctx):
+        found.append(_beside_work(ctx, work))
+        _require_rights(work)
+    ctx.case.write_evidence("base-comparison", BaseComparisons(attempt=ctx.attempt, databases=tuple(found)))
+    for one in found:
+        if one.different:
+            raise DifferenceError(
+                f"{one.name} differs, although nobody is changing it: "
+                + ", ".join(table.name for table in one.different),
+                state="Legacy works; nothing is frozen.",
+                next_step="see evidence/base-comparison.json; fab abandon takes the copy back",
+            )
+    return {one.name: {"rows": one.rows, "open_keys": one.open_keys} for one in found}
+
+
+def _beside_work(ctx: StepContext, work: Task) -> BaseComparison:
+    ctx.progress.start(f"compare {work.name}", None, "pieces")
+    found = compare_live(
+        work.name,
+        work.source,
+        work.target,
+        tenant=work.tenant,
+        store=_store(ctx.case, work.name),
+        told=lambda _table, done, _of: ctx.progress.advance_to(done),
+    )
+    rows = f"{found.rows:,}".replace(",", " ")
+    ctx.progress.say(f"{work.name}: {rows} rows compared, {found.open_keys} to look at again")
+    return found
+
+
+def _store(case: Case, name: str) -> Path:
+    """What was compared, and what changed since: beside the case, since it is of no use to a dossier."""
+    case.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return case.folder / f"comparison-{name}.sqlite"
+
+
+def _require_rights(work: Task) -> None:
+    """
+    Hold owners and grants on the site to its rule: before the freeze, which takes rights away itself.
+
+    Opens as many sessions as the comparison inside the freeze will ask for, and so leaves them ready.
+    """
+    with work.source.opened_many(SESSIONS) as source, work.target.opened_many(SESSIONS) as target:
+        roles = Roles(owner=work.owner, application=work.application)
+        wrong = differing_rights(source[0], target[0], roles)
+    if wrong:
+        listed = "\n".join(
+            f"  {one.kind} {one.name}: {one.target}, expected {one.source}" for one in wrong[:20]
+        )
+        raise DifferenceError(f"owners and grants on {work.target.name} are not as they must be:\n{listed}")
+
+
 @step("compare-content")
 def compare_content(ctx: StepContext) -> Result:
-    """Compare every row, sequence, large object, definition and file on both sides."""
+    """Compare what changed last, so that the verdict is about every row, definition and file."""
     require_held(ctx)
-    comparison = compare_all(ctx)
+    works = live_moves(ctx)
+    comparison = _in_the_freeze(ctx, [work for _, work in works]) if works else compare_all(ctx)
     ctx.case.write_evidence("comparison", comparison)
     # A write that went round the freeze while tables were read would make the verdict about nothing.
     require_held(ctx)
-    ctx.progress.say(comparison.summary)
+    done = _told(ctx, comparison)
+    _require_unwritten(comparison)
+    return done
+
+
+@step("compare-return")
+def compare_return(ctx: StepContext) -> Result:
+    """Compare what was written on the site: legacy must hold every row and file of it."""
+    require_site_held(ctx)
+    comparison = _in_the_freeze(ctx, [work for _, work in live_moves(ctx)], is_return=True)
+    ctx.case.write_evidence("return-comparison", comparison)
+    require_site_held(ctx)
+    return _told(ctx, comparison)
+
+
+def _told(ctx: StepContext, comparison: Comparison) -> Result:
+    inside = sum(one.compared_in_freeze or 0 for one in comparison.databases)
+    ctx.progress.say(f"{comparison.summary} ({inside} rows read in the freeze)")
     require_agreement(comparison)
-    return {"summary": comparison.summary, "rows": comparison.rows}
+    return {"summary": comparison.summary, "rows": comparison.rows, "read_in_freeze": inside}
+
+
+def _require_unwritten(comparison: Comparison) -> None:
+    """Refuse a site on which somebody other than the replication wrote while its door was closed."""
+    if written := [name for one in comparison.databases for name in one.written_on_target]:
+        raise DifferenceError(
+            f"somebody wrote on the closed site: {', '.join(written)}",
+            state="The door stays closed.",
+            next_step="find which program of the site does that, stop it, then fab run",
+        )
+
+
+def _in_the_freeze(ctx: StepContext, works: list[Task], *, is_return: bool = False) -> Comparison:
+    """Return the verdict about every row, at the position that the final sync came to."""
+    synced, started_at = ctx.case.read_evidence("final-sync", FinalSync), datetime.now(UTC)
+    found = []
+    for work in works:
+        drained = synced.of(work.name).drained
+        positions = (drained.source_position, drained.target_position)
+        source_position, target_position = positions[::-1] if is_return else positions
+        with ExitStack() as opened:
+            found.append(
+                compare_changed(
+                    _store(ctx.case, work.name),
+                    opened.enter_context(work.source.opened_many(SESSIONS)),
+                    opened.enter_context(work.target.opened_many(SESSIONS)),
+                    name=work.name,
+                    source_position=source_position,
+                    target_position=target_position,
+                )
+            )
+    return Comparison(
+        attempt=ctx.attempt,
+        started_at=started_at,
+        ended_at=datetime.now(UTC),
+        databases=tuple(found),
+        trees=synced.trees,
+    )
 
 
 def require_agreement(comparison: Comparison, *, state: str = "", next_step: str = "") -> None:

@@ -5,8 +5,12 @@ Promise: the freeze is a lease from the first moment on, renewed while the run l
 undo, or by legacy itself when nobody comes back.
 """
 
+from dataclasses import replace
+
 from migrate import freeze as freezing
+from migrate.moving import mode_of
 from migrate.step import Result, StepContext, step
+from migrate.stop import predicted
 
 
 def _unfreeze(ctx: StepContext) -> Result:
@@ -18,8 +22,12 @@ def _unfreeze(ctx: StepContext) -> Result:
 @step("freeze-legacy", undo=_unfreeze, keep_alive=freezing.keep_alive)
 def freeze_legacy(ctx: StepContext) -> Result:
     """Make legacy read-only for everybody; it stays readable."""
-    frozen = freezing.freeze(ctx)
+    frozen = freezing.freeze(replace(ctx, params={"mode": mode_of(ctx.case), **ctx.params}))
+    low, high = predicted(ctx.case)
     return {
+        "stopped_since": frozen.frozen_at.isoformat(),
+        "predicted_low_seconds": low,
+        "predicted_high_seconds": high,
         "frozen_at": frozen.frozen_at.isoformat(),
         "lease_seconds": frozen.lease_seconds,
         "limit_seconds": frozen.limit_seconds,

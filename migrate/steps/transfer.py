@@ -1,45 +1,48 @@
 """
-Steps that move data onto the closed site: databases and files.
+Steps that move data onto the closed site, and back: databases and files.
 
-Promise: both require the freeze of this very attempt, before and after; neither touches a site whose
-door is not closed; undoing leaves the site's database and files empty.
+Promise: what is moved in the freeze requires the freeze of this very attempt, before and after; none
+touches a site whose door is not closed. In live mode the final sync takes seconds; in bulk mode it is the
+whole copy, and its undo leaves the site empty.
 """
 
-from migrate import door
-from migrate.databases import legacy_database, site_database
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import BaseModel, ConfigDict
+
+from migrate import door, files
+from migrate.compare.verdict import TreeComparison
 from migrate.errors import TransferError
-from migrate.files import FilesCopied, copy_tree, empty_tree, trees
+from migrate.fence.site import require_site_held
+from migrate.files import FilesCopied, LastPass, Tree, TreeCopied
 from migrate.freeze import require_held
+from migrate.moving import moves
 from migrate.step import Result, StepContext, step
-from migrate.transfer import way
-from migrate.transfer.contract import Task, Transfer, Transferred
+from migrate.transfer.contract import Copied, Drained, Live, Settled, Task, Transfer, Transferred
+
+DRAIN_SECONDS = 20.0
 
 
-def _ways(ctx: StepContext) -> list[tuple[Transfer, Task]]:
-    """What moves each database, and the work it gets."""
-    databases, outputs = ctx.manifest.legacy.databases, ctx.hosts.site().database
-    if len(databases) > 1:
-        raise TransferError(
-            f"{ctx.manifest.tenant} leaves {len(databases)} databases, the site has one",
-            state="Nothing was copied.",
-            next_step="join them on legacy first, or move each as a tenant of its own",
-        )
-    mode = str(ctx.params.get("mode", "bulk"))
-    return [
-        (
-            way(database.engine, mode),
-            Task(
-                name=database.name,
-                attempt=ctx.attempt,
-                source=legacy_database(ctx.hosts, database),
-                target=site_database(ctx.hosts),
-                owner=outputs.owner.name,
-                application=outputs.application.name,
-                workers=int(ctx.params.get("workers", 2)),
-            ),
-        )
-        for database in databases
-    ]
+class SyncedDatabase(BaseModel):
+    """One database in the freeze."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    drained: Drained
+    settled: Settled
+
+
+class FinalSync(BaseModel):
+    """Evidence ``final-sync``: the position that the verdict is about, and the verdict about the files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    attempt: str
+    databases: tuple[SyncedDatabase, ...]
+    """Empty in bulk mode, where everything was copied at one position."""
+    trees: tuple[TreeComparison, ...]
+
+    def of(self, name: str) -> SyncedDatabase:
+        return next(one for one in self.databases if one.name == name)
 
 
 def require_closed(ctx: StepContext) -> None:
@@ -53,58 +56,113 @@ def require_closed(ctx: StepContext) -> None:
         )
 
 
-def _empty_databases(ctx: StepContext) -> Result:
-    """Empty the site's database again."""
-    require_closed(ctx)
-    for transfer, task in _ways(ctx):
-        transfer.empty(task)
-    return {"emptied": [database.name for database in ctx.manifest.legacy.databases]}
-
-
-@step("copy-databases", undo=_empty_databases)
-def copy_databases(ctx: StepContext) -> Result:
-    """Move all databases onto the closed site."""
-    require_closed(ctx)
-    require_held(ctx)
-    copied = []
-    for transfer, task in _ways(ctx):
-        one = transfer.copy(task, ctx.progress)
-        rate = one.bytes_per_second / 1024**2
-        ctx.progress.say(f"{one.name}: {one.tables} tables in {one.seconds:.1f} s ({rate:.0f} MiB/s)")
-        copied.append(one)
-    require_held(ctx)
-    ctx.case.write_evidence("transfer", Transferred(attempt=ctx.attempt, databases=tuple(copied)))
-    return {
-        one.name: {
-            "bytes": one.bytes,
-            "seconds": one.seconds,
-            "bytes_per_second": round(one.bytes_per_second),
-        }
-        for one in copied
-    }
-
-
-def _empty_files(ctx: StepContext) -> Result:
-    """Remove the copied files from the site."""
-    require_closed(ctx)
-    every = trees(ctx.hosts)
-    for tree in every:
-        empty_tree(tree)
-    return {"emptied": [tree.name for tree in every]}
-
-
-@step("copy-files", undo=_empty_files)
+# What it leaves on the closed site the next pass goes on with, so nothing has to be put back.
+@step("copy-files", changes=False)
 def copy_files(ctx: StepContext) -> Result:
-    """Move all trees of files onto the closed site."""
-    require_closed(ctx)
-    require_held(ctx)
-    port = ctx.params.get("sender_port")
+    """
+    Copy files while the system that has them is at work.
+
+    ``pass: base`` moves the bulk, ``ready`` what changed since and makes ready for the last pass, ``back``
+    the same for the way back.
+    """
+    which = ctx.params.get("pass", "base")
+    if which not in ("base", "ready", "back"):
+        raise TransferError(
+            f"copy-files: pass is {which!r}", next_step="write with: {pass: base}, ready or back"
+        )
+    if which != "back":
+        require_closed(ctx)
     copied = []
-    for tree in trees(ctx.hosts):
-        one = copy_tree(tree, ctx.attempt, ctx.progress, port=int(port) if port else None)
+    for tree in files.trees(ctx.hosts):
+        one = _pass(ctx, tree.turned() if which == "back" else tree, which)
         rate = one.bytes_per_second / 1024**2
         ctx.progress.say(f"{one.name}: {one.files} files in {one.seconds:.1f} s ({rate:.0f} MiB/s)")
         copied.append(one)
-    require_held(ctx)
-    ctx.case.write_evidence("files", FilesCopied(attempt=ctx.attempt, trees=tuple(copied)))
+    if which == "base":
+        ctx.case.write_evidence("files", FilesCopied(attempt=ctx.attempt, trees=tuple(copied)))
+    return _counted(copied)
+
+
+def _pass(ctx: StepContext, tree: Tree, which: object) -> TreeCopied:
+    if which == "base":
+        return files.base_pass(tree, ctx.attempt, ctx.progress, port=_port(ctx))
+    return files.prepare(tree, ctx.attempt, ctx.progress, port=_port(ctx))
+
+
+def _port(ctx: StepContext) -> int | None:
+    port = ctx.params.get("sender_port")
+    return int(port) if port else None
+
+
+def _counted(copied: list[TreeCopied]) -> Result:
     return {one.name: {"files": one.files, "bytes": one.bytes, "seconds": one.seconds} for one in copied}
+
+
+def _take_back(ctx: StepContext) -> Result:
+    """Empty the site's database again in bulk mode; in live mode changes go on flowing onto it."""
+    require_closed(ctx)
+    emptied = []
+    for way, work in moves(ctx):
+        if not isinstance(way, Live):
+            way.empty(work)
+            emptied.append(work.name)
+    return {"emptied": emptied}
+
+
+@step("final-sync", undo=_take_back)
+def final_sync(ctx: StepContext) -> Result:
+    """Bring the closed site to exactly where legacy stopped: the last changes, and what does not flow."""
+    require_closed(ctx)
+    require_held(ctx)
+    done = _everything(ctx, moves(ctx), files.trees(ctx.hosts))
+    require_held(ctx)
+    return done
+
+
+@step("return-data")
+def return_data(ctx: StepContext) -> Result:
+    """Bring legacy to exactly where the site stopped: the last changes, and what does not flow."""
+    require_site_held(ctx)
+    back = [(way, work.turned()) for way, work in moves(ctx)]
+    done = _everything(ctx, back, [tree.turned() for tree in files.trees(ctx.hosts)])
+    require_site_held(ctx)
+    return done
+
+
+def _everything(ctx: StepContext, works: list[tuple[Transfer, Task]], every: list[Tree]) -> Result:
+    """Bring databases and files over side by side, and keep where that ended."""
+    with ThreadPoolExecutor(1) as beside:
+        passes = beside.submit(lambda: [files.last_pass(t, ctx.attempt, port=_port(ctx)) for t in every])
+        synced, copied = [], []
+        for way, work in works:
+            if isinstance(way, Live):
+                synced.append(_last_changes(ctx, way, work))
+            else:
+                copied.append(_whole(ctx, way, work))
+        done: list[LastPass] = passes.result()
+    if copied:
+        ctx.case.write_evidence("transfer", Transferred(attempt=ctx.attempt, databases=tuple(copied)))
+    ctx.case.write_evidence(
+        "final-sync",
+        FinalSync(attempt=ctx.attempt, databases=tuple(synced), trees=tuple(one.comparison for one in done)),
+    )
+    seconds = {one.name: {"drain": one.drained.seconds, "settle": one.settled.seconds} for one in synced}
+    bulk = {one.name: {"bytes": one.bytes, "seconds": one.seconds} for one in copied}
+    return {"databases": {**seconds, **bulk}, "files": _counted([one.copied for one in done])}
+
+
+def _last_changes(ctx: StepContext, way: Live, work: Task) -> SyncedDatabase:
+    drained = way.drain(work, timeout_seconds=DRAIN_SECONDS)
+    settled = way.settle(work)
+    ctx.progress.say(
+        f"{work.name}: drained in {drained.seconds * 1000:.0f} ms, settled in {settled.seconds * 1000:.0f} ms"
+        f" ({settled.sequences} sequences, {settled.large_objects} large objects)"
+    )
+    return SyncedDatabase(name=work.name, drained=drained, settled=settled)
+
+
+def _whole(ctx: StepContext, way: Transfer, work: Task) -> Copied:
+    one = way.copy(work, ctx.progress)
+    rate = one.bytes_per_second / 1024**2
+    ctx.progress.say(f"{one.name}: {one.tables} tables in {one.seconds:.1f} s ({rate:.0f} MiB/s)")
+    return one

@@ -217,6 +217,7 @@ class Database(_Local):
         owner: Input[str],
         application: Input[str] | None = None,
         connects: Strings = (),
+        guests: Input[str] = "",
         final_backup: Input[bool] = False,
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -228,6 +229,7 @@ class Database(_Local):
             "owner": owner,
             "application": application,
             "connects": connects,
+            "guests": guests,
             "final_backup": final_backup,
         }
         super().__init__(resource_name, inputs, [], opts)

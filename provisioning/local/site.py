@@ -75,6 +75,8 @@ class Site(ComponentResource):
             owner=owner.name,
             application=application.name,
             connects=[migration.name],
+            # Temporary roles that changes flow by.
+            guests="bascule_" if args.moving else "",
             final_backup=args.environment == "prod",
             opts=self._child,
         )

@@ -14,7 +14,7 @@ from migrate.transfer.postgresql_live import drain as draining
 from migrate.transfer.postgresql_live import flow as flows
 from migrate.transfer.postgresql_live import settle as settling
 from migrate.transfer.postgresql_live import turn as turning
-from migrate.transfer.postgresql_live.schema import definitions_job
+from migrate.transfer.postgresql_live.jobs import copy_job, definitions_job
 from migrate.transfer.postgresql_live.throttle import Limits
 
 
@@ -31,14 +31,14 @@ class PostgresqlLive:
     def estimate(self, task: Task) -> Estimate:
         """Measure size and disk; the copy needs as much again for the log that loading writes."""
         with task.source.opened() as session:
-            return checks.estimate(task, base_copy.size(session)["database_bytes"])
+            return checks.host(task).estimate(base_copy.size(session)["database_bytes"])
 
     def copy(self, task: Task, progress: Progress) -> Copied:
         return copying.copy(task, progress, self._limits)
 
     def empty(self, task: Task) -> None:
         """End what still runs, remove every trace on both sides, and drop what the copy put on the target."""
-        for job in (base_copy.copy_job(task), definitions_job(task)):
+        for job in (copy_job(task), definitions_job(task)):
             job.discard()
         with task.target.opened() as target:
             tuning.untune(target)
@@ -67,7 +67,7 @@ class PostgresqlLive:
     def settle(self, task: Task) -> Settled:
         return settling.settle(task)
 
-    def prepare_turn(self, task: Task) -> None:
+    def make_ready(self, task: Task) -> None:
         """Make all of the way back that can be made while changes still flow this way."""
         turning.prepare_turn(task)
 

@@ -31,6 +31,8 @@ class DatabaseInputs(HostedInputs):
     """Role that reads and writes rows of all that the owner creates."""
     connects: tuple[str, ...] = ()
     """Further roles that may connect, sorted."""
+    guests: str = ""
+    """How the names of roles begin that may connect and are somebody else's to make and drop: a move's."""
     final_backup: bool = False
 
 
@@ -119,7 +121,7 @@ class DatabaseKind(Kind[DatabaseInputs]):
         except postgres.NotAnswering:
             return {}
         return {
-            "may_connect": row[0],
+            "may_connect": _declared(inputs, row[0]),
             "owner": row[1],
             "default_grants": granted,
             "without_grants": without,
@@ -135,7 +137,7 @@ class DatabaseKind(Kind[DatabaseInputs]):
             if row[1] != inputs.owner:
                 session.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, owner))
             allowed = set(self.facts(inputs)["may_connect"])
-            for role in set(row[0]) - allowed:
+            for role in set(_declared(inputs, row[0])) - allowed:
                 grantee = sql.SQL("PUBLIC") if role == "PUBLIC" else sql.Identifier(role)
                 session.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, grantee))
             for role in allowed - set(row[0]):
@@ -197,6 +199,11 @@ class DatabaseKind(Kind[DatabaseInputs]):
         place.run(postgres.programs() / "pg_restore", "--list", part)
         place.run("mv", "-T", part, dump)
         return f"final backup of {inputs.name}: {dump}"
+
+
+def _declared(inputs: DatabaseInputs, roles: list[str]) -> list[str]:
+    """Return those roles that the program answers for."""
+    return [role for role in roles if not (inputs.guests and role.startswith(inputs.guests))]
 
 
 def _quoted(inputs: DatabaseInputs) -> list[str]:

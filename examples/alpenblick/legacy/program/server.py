@@ -51,6 +51,7 @@ def declare() -> None:
         owner=owner.name,
         application=application.name,
         connects=[migration.name],
+        guests="bascule_",
     )
     token = Password(f"{_NAME}-interface-token").value
     app = _application(machine, database, application, token, config.require("version"))

@@ -1,0 +1,69 @@
+"""
+Steps that end a way: finalize gives the way back up, abandon takes a move back that never went live.
+
+Promise: both prove on either side that nothing of Bascule is left; what is left is named, and the step
+may be repeated. Legacy's data are never touched.
+"""
+
+from migrate import freeze
+from migrate.errors import TransferError
+from migrate.files import empty_tree, trees
+from migrate.moving import live_moves, moves
+from migrate.step import Result, StepContext, step
+from migrate.steps.transfer import require_closed
+from provisioning.engine import Stack
+from provisioning.errors import SiteError
+
+
+@step("end-replication", changes=True)
+def end_replication(ctx: StepContext) -> Result:
+    """Remove all that the move left on either side, and prove it: from here on there is no way back."""
+    return {"removed": _end(ctx)}
+
+
+@step("abandon-replication", changes=True)
+def abandon_replication(ctx: StepContext) -> Result:
+    """Take the copy back: flows, the site's rows and files, and all that was put on legacy for it."""
+    require_closed(ctx)
+    freeze.unfreeze(ctx, f"{ctx.attempt}: the move was abandoned")
+    ended = _end(ctx)
+    for way, work in moves(ctx):
+        way.empty(work)
+    every = trees(ctx.hosts)
+    for tree in every:
+        empty_tree(tree)
+    return {"removed": ended, "emptied": [tree.name for tree in every]}
+
+
+def _end(ctx: StepContext) -> list[str]:
+    left: list[str] = []
+    every = live_moves(ctx)
+    for way, work in every:
+        left += way.end(work)
+    if left:
+        listed = "\n".join(f"  {one}" for one in left)
+        raise TransferError(
+            f"not everything is as it was found:\n{listed}",
+            state="Flows, slots and roles that are not named here are gone on both sides.",
+            next_step="see to what is named, then repeat the command",
+        )
+    return [work.name for _, work in every]
+
+
+@step("retire-mover", changes=True)
+def retire_mover(ctx: StepContext) -> Result:
+    """Take the mover's role away from the sites, and prove that they match their programs."""
+    done: list[str] = []
+    for environment in ("test", "prod"):
+        stack = Stack(ctx.case.workspace, ctx.manifest.stack(environment))
+        stack.set_config("bascule:moving", "false")
+        stack.up()
+        matches, said = stack.matches_its_program()
+        if not matches:
+            raise SiteError(
+                f"{stack.name} does not match its program without its mover:\n{said.strip()[-2000:]}",
+                state="The tenant works on its site.",
+                next_step=f"pulumi preview -s {stack.name} --refresh --diff",
+            )
+        done.append(stack.name)
+    return {"match_their_programs": done}
