@@ -6,6 +6,7 @@ read and write and no more. With `final_backup`, deleting it first leaves a dump
 folder that `pg_restore` could read; when that fails, the database stays.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from provisioning.errors import SiteError
 from provisioning.local import ports, postgres
 from provisioning.local.kinds.hosted import HostedInputs
 from provisioning.local.operator import operator
+from provisioning.local.place import eventually
 from provisioning.local.plugin.glue import Kind, State
 from provisioning.local.supervisor import Supervisor
 
@@ -74,6 +76,15 @@ WHERE c.relowner = r.owner AND c.relpersistence <> 't' AND CASE
 ORDER BY 1, 2
 """
 """What there is of the owner's and the application may not use: a role that was dropped took it along."""
+
+_SUBSCRIPTIONS = """
+SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = %s)
+"""
+_SLOTS = "SELECT slot_name FROM pg_replication_slots WHERE database = %s"
+_SEND_AWAY = """
+SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
+WHERE database = %s AND active_pid IS NOT NULL
+"""
 
 _ROLES = "WITH r AS (SELECT to_regrole(%s)::oid AS owner, to_regrole(%s)::oid AS application)"
 
@@ -159,12 +170,38 @@ class DatabaseKind(Kind[DatabaseInputs]):
     def delete(self, inputs: DatabaseInputs, state: State) -> str | None:
         told = self._back_up(inputs) if inputs.final_backup else None
         try:
+            self._end_replication(inputs)
             with postgres.session(inputs.place, inputs.port) as session:
                 statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
                 session.execute(statement.format(sql.Identifier(inputs.name)))
         except postgres.NotAnswering:
             pass  # its cluster is gone, or about to go
         return told
+
+    def _end_replication(self, inputs: DatabaseInputs) -> None:
+        """Remove what would keep the database from being dropped: a move's subscriptions and slots."""
+        with (
+            suppress(postgres.NotAnswering),
+            postgres.session(inputs.place, inputs.port, inputs.name) as here,
+        ):
+            for (name,) in here.execute(_SUBSCRIPTIONS, [inputs.name]).fetchall():
+                # The other side's slot is its own to drop; it may be gone, or out of reach.
+                for change in ("ALTER {} DISABLE", "ALTER {} SET (slot_name = NONE)", "DROP {}"):
+                    verb, _, rest = change.partition("{}")
+                    statement = sql.SQL(f"{verb}SUBSCRIPTION {{}}{rest}")
+                    here.execute(statement.format(sql.Identifier(name)))
+        with postgres.session(inputs.place, inputs.port) as session:
+            slots = [name for (name,) in session.execute(_SLOTS, [inputs.name]).fetchall()]
+
+            def dropped() -> bool:
+                # Whoever reads from one comes back as soon as he is sent away.
+                session.execute(_SEND_AWAY, [inputs.name])
+                with suppress(psycopg.errors.ObjectInUse, psycopg.errors.UndefinedObject):
+                    for slot in slots:
+                        session.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+                return not session.execute(_SLOTS, [inputs.name]).fetchall()
+
+            eventually(dropped, 10)
 
     def _back_up(self, inputs: DatabaseInputs) -> str | None:
         """Dump the database to where no destroy reaches, prove that it can be read, and say where it is."""
