@@ -181,8 +181,10 @@ def _stop_writes(
 ) -> dict[int, EndedSession]:
     """Wait for open transactions, switch writing off, and end whoever could go on."""
     begun, ended = monotonic(), dict[int, EndedSession]()
-    while monotonic() - begun < grace and any(_can_commit(row) for row in session.run(query("sessions"))):
-        sleep(0.02)
+    # Only those that are open now: others begin all the time.
+    waited_for = _transactions(session)
+    while monotonic() - begun < grace and waited_for & _transactions(session):
+        sleep(0.005)
     session.run("SET SESSION lock_wait_timeout = 1")
     while True:
         _end_sessions(session, ended, lambda row: bool(row["has_written"]) or row["user"] in locked)
@@ -201,8 +203,9 @@ def _stop_writes(
     return ended
 
 
-def _can_commit(row: Mapping[str, Any]) -> bool:
-    return bool(row["has_written"]) and not row["is_own"]
+def _transactions(session: MariaSession) -> set[int]:
+    """Those that have written and are still open."""
+    return {int(row["transaction_id"]) for row in _others(session) if row["has_written"]}
 
 
 def _others(session: MariaSession) -> list[dict[str, Any]]:

@@ -10,8 +10,9 @@ In order: sessions become read-only by default; transactions that are open may e
 rights to write, owners too (``freeze_rights.sql``: only GRANT and REVOKE, no locks on tables, some
 milliseconds, 0.15 s for 2,000 tables); sessions from before are ended until a pass finds none.
 Superusers cannot be kept out that way, so what they write is counted; a SECURITY DEFINER function that
-belongs to one writes with his rights, and is counted likewise. A login that is no superuser cannot
-take others' rights: it sets the flag alone, and the evidence says so.
+belongs to one writes with his rights, and is counted likewise. So is what an owner writes who switches
+his flag off and grants himself his rights anew. A login that is no superuser cannot take others'
+rights: it sets the flag alone, and the evidence says so.
 
 Why rights, and not the alternatives: locks end with the session that holds them, and would keep out
 the replication that has to write into a frozen source after going live; triggers on every table are

@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from fabric import Connection
 from pydantic import AwareDatetime
 
 from migrate.databases import Database
-from migrate.errors import FreezeError
+from migrate.errors import ConnectionFailed, FreezeError, MigrationError
 from migrate.fence import FENCES, GRACE_SECONDS, Evidence, Fence, FrozenDatabase, Watched
 from migrate.lease import Lease, Look
 from migrate.lease.renewal import Renewal, Renewed
@@ -116,11 +117,9 @@ def begin_lease(ctx: StepContext, side: Side) -> int:
     for place in side.places:
         lease, fences = place.lease, {one.fence for one in place.databases}
         needs = sorted({program for fence in fences for program in fence.lift_needs})
-        seen = lease.look()
         # Given up for good, and open again all the same: what it held is over.
-        over = seen.state == "committed" and seen.attempt != ctx.attempt and not _any_fenced(place)
-        lease.arm(ctx.attempt, seconds, place.controls, needs=needs, over_committed=over)
-        begun = lease.look().seconds
+        is_over = partial(_is_open, place)
+        begun = lease.arm(ctx.attempt, seconds, place.controls, needs=needs, is_over=is_over).seconds
         if named is not None and begun != seconds:
             raise FreezeError(
                 f"{lease.host}: the lease of {ctx.attempt} was begun with {begun} s, so {seconds} s count for"
@@ -182,24 +181,22 @@ def thaw(side: Side, reason: str) -> dict[str, Look]:
     Raises:
         FreezeError: A host could not do it; the others are done.
     """
-    failures: list[FreezeError] = []
+    failures: list[MigrationError] = []
+    looks: dict[str, Look] = {}
     for place in side.places:
         try:
-            seen = place.lease.look()
-            # One that its host lifted already is not lifted twice: that would end sessions of users at work.
-            if seen.state == "lifted" and not _any_fenced(place):
-                continue
-            if seen.state == "absent":
-                for one in place.databases:
-                    one.fence.lift(one.database)
-                continue
+            # Straight to the database first, since somebody waits; then the host, which puts back the rest,
+            # and where it lifted everything already, nothing twice.
+            stuck = [error for one in place.databases if (error := _lift(one))]
             secrets = {
                 name: content
                 for one in place.databases
                 for name, content in one.fence.lift_files(one.name, one.database).items()
                 if name.startswith("secret-")
             }
-            place.lease.lift(secrets, reason)
+            looks[place.lease.host] = place.lease.lift(secrets, reason, again=bool(stuck))
+            if stuck and looks[place.lease.host].state == "absent":
+                failures.extend(stuck)
         except FreezeError as error:
             failures.append(error)
     if failures:
@@ -208,7 +205,7 @@ def thaw(side: Side, reason: str) -> dict[str, Look]:
             state=f"{side.name} may still be read-only there; its keeper, if it runs, goes on trying.",
             next_step=side.unfreeze,
         )
-    return {lease.host: lease.look() for lease in side.leases}
+    return looks
 
 
 def require_held(ctx: StepContext, side: Side) -> None:
@@ -297,14 +294,24 @@ def _freeze_one(
     return frozen
 
 
-def _any_fenced(place: Place) -> bool:
-    return any(one.fence.is_fenced(one.database) for one in place.databases)
+def _is_open(place: Place) -> bool:
+    return not any(one.fence.is_fenced(one.database) for one in place.databases)
+
+
+def _lift(one: Guarded) -> MigrationError | None:
+    """Lift one straight away; return why it could not be, and its host has to try."""
+    try:
+        one.fence.lift(one.database)
+    except (FreezeError, ConnectionFailed) as error:
+        return error
+    return None
 
 
 def _whoever(frozen: FrozenDatabase, now: Watched) -> str:
     who = (
         "a session that switched its own read-only flag off"
         if frozen.held_by == "flag"
-        else f"a role that no right can be taken from ({', '.join(frozen.excepted)})"
+        else f"a role that no right can be taken from ({', '.join(frozen.excepted)}), or an owner who gave"
+        " himself his rights again"
     )
     return f"{who}; at work there: {', '.join(now.suspects)}" if now.suspects else who

@@ -11,7 +11,7 @@ Lies in ``.bascule/lease/<tenant>`` below the login folder (mode 0700), or ``.ba
 on a site's host, where several tenants' may lie; see keeper.sh and lift.sh.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -48,13 +48,16 @@ _COMMIT = """
 sync . 2>/dev/null || sync
 """
 
-_LIFT = """
-cd {folder} || exit 1
-[ ! -e committed ] || touch databases-only
-for state in armed committed lifted; do mv $state lifting 2>/dev/null && break; done
-sh ./lift
+_HAND_OVER = """
+cd {folder} 2>/dev/null || {{ rm -rf {parts}; exit 0; }}
+mv -f {parts}/* . && rmdir {parts}
 """
 
+_LIFT = """
+if [ -e committed ]; then touch databases-only; fi
+for state in armed committed {again}; do mv $state lifting 2>/dev/null && break; done
+sh ./lift >&2 || exit 1
+"""
 
 # What is there already stays as it is: a repeated freeze neither begins anew nor gets more time. Renews
 # too, so that whoever begins the freeze knows how long the lease lasts at least.
@@ -113,10 +116,12 @@ class Lease:
         """Name of the job that keeps it."""
         return f"keeper-site-{self.host}" if self.side == "site" else f"keeper-{self.tenant}"
 
-    def look(self, *, before: str = ":", doing: str = "looking at the lease") -> Look:
+    def look(
+        self, *, before: str = ":", doing: str = "looking at the lease", timeout_seconds: float = 60
+    ) -> Look:
         """Return its state; changes nothing by itself. `before` runs in its folder first."""
         script = _STATE.format(folder=quote(self.folder), keeper=quote(self.keeper), before=before)
-        lines = self._run(script, doing).split("\n")
+        lines = self._run(script, doing, timeout_seconds=timeout_seconds).split("\n")
         if lines[0] == "absent":
             return Look("absent")
         state, attempt, seconds, keeper, moment, reason, limit = (*lines, "", "", "")[:7]
@@ -130,25 +135,24 @@ class Lease:
         controls: Sequence[str],
         *,
         needs: Sequence[str] = (),
-        over_committed: bool = False,
-    ) -> None:
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Look:
         """
-        Begin the lease, or renew it when this attempt has begun it already.
+        Begin the lease, or renew it when this attempt has begun it already; return what it says then.
 
         Args:
             controls: Control commands of the interfaces on this host, relative to the login folder.
             needs: Programs that lifting needs (`Fence.lift_needs`).
-            over_committed: One that was committed counts for nothing: its databases are open again.
+            is_over: Asked about one that another attempt committed: whether it counts for nothing any more.
 
         Raises:
             LeaseLost: It ran out in this attempt, or another attempt holds it.
         """
         seen = self.look()
         if seen.state == "armed" and seen.attempt == attempt:
-            self.renew()
-            return
-        in_the_way = ("armed", "lifting") if over_committed else ("armed", "committed", "lifting")
-        if seen.state in in_the_way or seen.attempt == attempt:
+            return self.renew()
+        held = seen.state in ("armed", "lifting") or (seen.state == "committed" and not is_over())
+        if held or seen.attempt == attempt:
             raise self.refusal(seen, attempt)
         needed = " ".join([*needs, "flock", "setsid", "timeout"])
         contents = {
@@ -170,6 +174,7 @@ class Lease:
             doing=f"beginning the lease, which needs {needed},",
         )
         self._keep(attempt, seconds)
+        return Look("armed", attempt, seconds, has_keeper=True)
 
     def renew(self) -> Look:
         """
@@ -232,24 +237,26 @@ class Lease:
         if seen.state != "committed" or seen.attempt != attempt:
             raise self.refusal(seen, attempt)
 
-    def lift(self, secrets: Mapping[str, bytes], reason: str) -> None:
+    def lift(self, secrets: Mapping[str, bytes], reason: str, *, again: bool = False) -> Look:
         """
-        Lift the freeze at once. May be repeated.
+        Lift the freeze at once, and return what the lease says then. May be repeated.
 
         Args:
             secrets: What `Fence.lift_files` calls ``secret-…``: they are gone from the host after a commit.
+            again: Also where it says that it was lifted already.
 
         Raises:
             FreezeError: It could not be lifted; the keeper, if it lives, goes on trying.
         """
-        if self.look().state == "absent":
-            return
-        for name, secret in secrets.items():
-            remote.write_file(self.connection, f"{self.folder}/{name}", secret)
-        remote.write_file(self.connection, f"{self.folder}/reason", f"{reason}\n".encode())
-        self._run(_LIFT.format(folder=quote(self.folder)), "lifting the freeze", timeout_seconds=180)
-        if self.look().state != "lifted":
+        parts = f"{self.folder}.parts"
+        hand_over = _HAND_OVER.format(folder=quote(self.folder), parts=f"../{quote(Path(parts).name)}")
+        contents = {**secrets, "why": f"{reason}\n".encode()}
+        remote.write_folder(self.connection, parts, contents, then=hand_over, doing="lifting the freeze")
+        before = "[ -e lifted ] || cp why reason\n" + _LIFT.format(again="lifted" if again else "")
+        seen = self.look(before=before, doing="lifting the freeze", timeout_seconds=180)
+        if seen.state not in ("lifted", "absent"):
             raise FreezeError(f"{self.host}: the freeze is not lifted", next_step="fab unfreeze")
+        return seen
 
     def refusal(self, seen: Look, attempt: str) -> LeaseLost:
         """The error that says why this lease is of no use to `attempt`."""
@@ -285,13 +292,16 @@ class Lease:
 
     def _keep(self, attempt: str, seconds: int) -> None:
         keeper = (files(__package__) / "keeper.sh").read_bytes()
-        Job(self.connection, self.keeper).ensure(
+        job = Job(self.connection, self.keeper)
+        # Whatever it was before, it keeps nothing any more.
+        job.discard()
+        job.start(
             spec=f"{attempt} {seconds}",
             script=f"exec sh ./keeper ../../../{quote(self.folder)}",
             files={"keeper": keeper},
         )
 
-    def _run(self, script: str, doing: str, *, timeout_seconds: float = 60) -> str:
+    def _run(self, script: str, doing: str, *, timeout_seconds: float) -> str:
         return remote.run(
             self.connection, script, raising=FreezeError, doing=doing, timeout_seconds=timeout_seconds
         ).text

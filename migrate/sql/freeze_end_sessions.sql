@@ -1,21 +1,38 @@
--- Ends all client sessions that began before now: their settings are from the freeze. Bascule's own are left, those
--- of this very role that bear its name.
+-- The end of a lift, after freeze_lift.sql: ends all client sessions that began before now, since their settings are
+-- from the freeze, and forgets what was kept. Bascule's own are left, those of this very role that bear its name.
+-- Nothing kept, nothing done: a second lift ends no session of users at work.
 DO $$
 DECLARE
+    db name := pg_catalog.current_database();
+    keeper name := (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10);
+    may_keep boolean := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user);
+    is_kept boolean := EXISTS (
+        SELECT FROM pg_catalog.pg_db_role_setting s
+        CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
+        WHERE c.setting LIKE 'bascule.fence=%'
+          AND s.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = db)
+    );
     since timestamptz := pg_catalog.clock_timestamp();
     ended bigint;
 BEGIN
+    IF may_keep AND NOT is_kept THEN
+        RETURN;
+    END IF;
     FOR pass IN 1 .. 5000 LOOP
         PERFORM pg_catalog.pg_stat_clear_snapshot();
         SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(a.pid)) INTO ended
         FROM pg_catalog.pg_stat_activity a
-        WHERE a.datname = pg_catalog.current_database()
+        WHERE a.datname = db
           AND a.backend_type = 'client backend'
           AND a.pid <> pg_catalog.pg_backend_pid()
-          AND NOT (a.usename = session_user AND (a.application_name = 'bascule' OR a.application_name LIKE 'bascule %'))
+          AND NOT (a.usename = session_user
+                   AND (a.application_name = 'bascule' OR a.application_name LIKE 'bascule %'))
           AND a.backend_start <= since;
         EXIT WHEN ended = 0;
         PERFORM pg_catalog.pg_sleep(0.002);
     END LOOP;
+    IF is_kept THEN
+        EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I RESET bascule.fence', keeper, db);
+    END IF;
 END
 $$;

@@ -1,5 +1,6 @@
 -- Gives back what freeze_rights.sql and freeze_flag.sql took, as they kept it, in one transaction. Nothing kept,
 -- nothing done. What was dropped meanwhile is passed over: a lift that stops half-way would help nobody.
+-- freeze_end_sessions.sql goes on from there.
 DO $$
 DECLARE
     db name := pg_catalog.current_database();
@@ -65,6 +66,7 @@ BEGIN
             RAISE WARNING 'not put back: %: %', thing, SQLERRM;
         END;
     END LOOP;
-    EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I RESET bascule.fence', keeper, db);
+    -- What is kept goes when the sessions of the freeze are ended too.
+    EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET bascule.fence = %L', keeper, db, '{}');
 END
 $$;

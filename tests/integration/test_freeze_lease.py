@@ -1,5 +1,6 @@
 """The freeze and its lease, on a real PostgreSQL server and a real sshd."""
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -11,10 +12,20 @@ import pytest
 
 from migrate.connections import Hosts
 from migrate.errors import FreezeError
-from migrate.freeze import begin_lease, commit_freeze, freeze, keep_alive, leases, require_held, unfreeze
+from migrate.freeze import (
+    begin_lease,
+    commit_freeze,
+    freeze,
+    keep_alive,
+    leases,
+    legacy_side,
+    require_held,
+    unfreeze,
+)
 from migrate.lease import LeaseLost
 from migrate.remote_jobs import Job
 from migrate.waiting import wait_until
+from tests.support.fenced import as_role
 from tests.support.moves import Move, a_move
 
 CONTROL = """#!/bin/sh
@@ -56,11 +67,11 @@ def hosts(move: Move) -> Iterator[Hosts]:
 
 
 def _writes(move: Move) -> bool:
-    """Whether a new client can write now."""
+    """Whether a new client can write now; one that is ended at a lift cannot."""
     try:
         with move.legacy.connect("besa") as client:
             client.execute("INSERT INTO resident SELECT COALESCE(max(id), 0) + 1, 'é' FROM resident")
-    except psycopg.errors.ReadOnlySqlTransaction:
+    except (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.AdminShutdown):
         return False
     return True
 
@@ -213,27 +224,72 @@ def test_prepared_transactions_refuse_the_freeze(move: Move, hosts: Hosts) -> No
         move.legacy.psql("besa", "ROLLBACK PREPARED 'billing-7'")
 
 
-def test_a_write_round_the_freeze_is_noticed(move: Move, hosts: Hosts) -> None:
-    """A session that switches its own read-only flag off and writes is counted, and stops the move."""
+def test_a_superusers_write_is_noticed_and_he_is_named(move: Move, hosts: Hosts) -> None:
+    """Who cannot be kept out is counted, and the error names the sessions that could have written."""
     context = move.context(hosts)
     freeze(context)
     require_held(context)
-    with move.legacy.connect("besa") as client:
+    move.legacy.psql(
+        "besa",
+        "SET default_transaction_read_only = off; CREATE SCHEMA bascule;"
+        "CREATE TABLE bascule.marker (id int); INSERT INTO bascule.marker VALUES (1)",
+    )
+    require_held(context)  # Bascule's own markers count for nothing
+    with move.legacy.connect("besa", application_name="nightly job") as client:
         client.execute("SET default_transaction_read_only = off")
         client.execute("INSERT INTO resident VALUES (-5, 'sneaky')")
-    with pytest.raises(FreezeError, match="besa: 1 rows were written during the freeze, by a role .*postgres"):
+        client.execute("SELECT pg_stat_force_next_flush()")
+        written = (
+            r"besa: 1 rows were written .* \(postgres\).*; at work there: postgres \(nightly job, from 127\."
+        )
+        with pytest.raises(FreezeError, match=written):
+            require_held(context)
+    # Afterwards nobody is there to be named; it is known all the same.
+    with pytest.raises(FreezeError, match="besa: 1 rows were written"):
+        require_held(context)
+    commit_freeze(context)
+    require_held(context)  # from now on what flows back is written there
+    unfreeze(context)
+    move.legacy.psql("besa", "DROP SCHEMA bascule CASCADE")
+
+
+def test_counters_that_began_anew_are_no_proof(move: Move, hosts: Hosts) -> None:
+    """A crash of the server resets what it counted: nobody can tell then, and the move stops."""
+    context = move.context(hosts)
+    freeze(context)
+    move.legacy.stop_postgres(signal.SIGQUIT)
+    move.legacy.start_postgres()
+    with pytest.raises(FreezeError, match="besa: the server began to count its rows anew"):
         require_held(context)
 
 
-def test_reconnecting_writers_leave_no_late_row(move: Move, hosts: Hosts) -> None:
+def test_a_fence_that_somebody_took_down_is_missed(move: Move, hosts: Hosts) -> None:
+    """The lease may hold and the database be open all the same: who asks is told."""
+    context = move.context(hosts)
+    freeze(context)
+    (guarded,) = legacy_side(context).databases
+    guarded.fence.lift(guarded.database)
+    with pytest.raises(FreezeError, match="besa can be written again, though its lease still holds"):
+        require_held(context)
+
+
+@pytest.mark.parametrize("flag", ["as set", "switched off"])
+def test_reconnecting_writers_leave_no_late_row(move: Move, hosts: Hosts, flag: str) -> None:
     """Against clients that reconnect all the time, no row is written after the freeze was reported."""
-    move.legacy.psql("besa", "CREATE TABLE IF NOT EXISTS ack (at timestamptz DEFAULT clock_timestamp())")
+    move.legacy.psql(
+        "besa",
+        "CREATE TABLE IF NOT EXISTS ack (at timestamptz DEFAULT clock_timestamp());"
+        "GRANT SELECT, INSERT ON ack TO nurse",
+    )
+    user = "postgres" if flag == "as set" else "nurse"
     stop = threading.Event()
 
     def write() -> None:
         while not stop.is_set():
             try:
-                with move.legacy.connect("besa") as client:
+                with as_role(move.legacy, user) as client:
+                    if flag == "switched off":
+                        client.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")
                     for _ in range(3):
                         client.execute("INSERT INTO ack DEFAULT VALUES")
             except psycopg.Error:
@@ -256,8 +312,8 @@ def test_reconnecting_writers_leave_no_late_row(move: Move, hosts: Hosts) -> Non
             freeze(context)
             at_freeze = count()
             assert not wait_until(_grows(count), deadline_seconds=0.5)
-            assert count() == at_freeze
             require_held(context)
+            assert count() == at_freeze
             unfreeze(context)
     finally:
         stop.set()
