@@ -3,6 +3,7 @@ SELECT p.ID AS id,
        p.USER AS user,
        SUBSTRING_INDEX(p.HOST, ':', 1) AS client,
        TIMESTAMPDIFF(MICROSECOND, t.trx_started, NOW(6)) / 1000000 AS transaction_seconds,
+       t.trx_id AS transaction_id,
        COALESCE(t.trx_rows_modified, 0) > 0 AS has_written,
        p.USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS is_own
   FROM information_schema.PROCESSLIST AS p

@@ -9,14 +9,17 @@ import os
 import secrets
 import shutil
 import signal
+import ssl
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pymysql
 from fabric import Connection
 from pydantic import SecretStr
+from pymysql.cursors import Cursor
 
 from migrate.connections import connect
 from migrate.mariadb.session import MariaDatabase, MariaEndpoint
@@ -72,6 +75,18 @@ class MariaServer:
         (self.folder / "ca.pem").write_text(self.ca)
         path.write_bytes(self.endpoint(user, password).option_file(ca_file=str(self.folder / "ca.pem")))
         return path
+
+    def client(self, user: str = ADMIN, password: str | None = None) -> "pymysql.Connection[Cursor]":
+        """An ordinary client's session, as an application has one; each statement commits."""
+        return pymysql.connect(
+            host=self.host.address,
+            port=self.port,
+            user=user,
+            password=password or self.password,
+            database=self.dbname,
+            ssl=ssl.create_default_context(cadata=self.ca),
+            autocommit=True,
+        )
 
     def start(self, *more: str) -> None:
         data, user = self.folder / "data", _unprivileged()

@@ -197,13 +197,14 @@ def _copy_anew(task: Task, here: MariaSession, there: MariaSession, anew: list[T
         for table in anew:
             there.run(f"DELETE FROM {name(table.name)}")  # noqa: S608 - quoted
         there.run("SET SESSION foreign_key_checks = 1")
+    lanes = [base.lane(table) for table in anew]
     try:
         run(
             task.target.through,
             f".bascule/anew-{task.name}",
             source=mariadb_of(task.source),
-            lanes=[base.lane(table) for table in anew],
-            sink=base.sink(mariadb_of(task.target)),
+            lanes=lanes,
+            sink=base.sink(mariadb_of(task.target), lanes),
             timeout_seconds=_ANEW_SECONDS,
         )
     finally:
