@@ -128,7 +128,7 @@ class LegacyDatabase(Model):
     """A database that the tenant leaves. Its address is that of its host."""
 
     name: Name
-    engine: Literal["postgresql"] = "postgresql"
+    engine: Literal["postgresql", "mariadb"] = "postgresql"
     host: Name = Field(description="Name under legacy.hosts.")
     port: int = Field(default=5432, ge=1, le=65535)
     dbname: Identifier

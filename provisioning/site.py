@@ -55,7 +55,7 @@ class DatabaseRole(_Output):
 class DatabaseEndpoint(_Output):
     """The tenant's database, reached from the site's host (or through it)."""
 
-    engine: Literal["postgresql"] = "postgresql"
+    engine: Literal["postgresql", "mariadb"] = "postgresql"
     host: str
     port: int
     dbname: str
