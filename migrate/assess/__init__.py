@@ -19,7 +19,7 @@ from migrate.assess.staleness import fingerprint_of
 from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.databases import legacy_database
-from migrate.errors import EvidenceError
+from migrate.errors import EvidenceError, PlaybookError
 from migrate.playbook import load
 from migrate.step import Progress
 from migrate.transfer import WAYS
@@ -107,7 +107,10 @@ def asked_mode(case: Case) -> str | None:
     """Return the mode that manifest or playbook name; None where it is left to the facts."""
     if case.manifest.mode is not None:
         return case.manifest.mode
-    phases = load(case.workspace, case.manifest.playbook).phases
+    try:
+        phases = load(case.workspace, case.manifest.playbook).phases
+    except PlaybookError:
+        return None  # a look at legacy needs none, and whoever runs it is told all its faults
     asked = [entry.params["mode"] for phase in phases for entry in phase.steps if "mode" in entry.params]
     return str(asked[0]) if asked else None
 

@@ -75,7 +75,7 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
         session: Open to it, in autocommit, so that each reading sees fresh counters.
 
     Raises:
-        MigrationError: The server is older than `OLDEST_SERVER`.
+        MigrationError: The server is older than `OLDEST_SERVER`, or something was not to be had in time.
     """
     if session.info.server_version < OLDEST_SERVER:
         raise MigrationError(
@@ -84,6 +84,18 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
             state="Nothing was changed; assessing only reads.",
             next_step="upgrade the legacy server first, then assess again",
         )
+    try:
+        return _measured(database, session)
+    except psycopg.DatabaseError as error:
+        said = str(error).strip().partition("\n")[0]
+        raise MigrationError(
+            f"{database.name} could not be measured: {said}",
+            state="Nothing was changed; assessing only reads.",
+            next_step="the same command again; if it is told again, see who holds a lock in pg_locks",
+        ) from error
+
+
+def _measured(database: LegacyDatabase, session: Session) -> Database:
     session.execute(_QUIET)
     began_at = monotonic()
     before = query(session, "writes")[0]
@@ -161,13 +173,12 @@ def _jobs(session: Session) -> tuple[Job, ...] | None:
     """Return the jobs of the schedulers that the database has; None where one does not show them."""
     jobs: list[Job] = []
     for scheduler, table in _JOBS.items():
-        is_there = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
-        if session.execute(is_there, [table]).fetchone() == (True,):
-            try:
-                rows = query(session, f"jobs_{scheduler}")
-            except psycopg.errors.InsufficientPrivilege:
-                return None
-            jobs += [Job(scheduler=scheduler, **row) for row in rows]
+        try:
+            is_there = "SELECT pg_catalog.to_regclass(%s) IS NOT NULL"
+            if session.execute(is_there, [table]).fetchone() == (True,):
+                jobs += [Job(scheduler=scheduler, **row) for row in query(session, f"jobs_{scheduler}")]
+        except psycopg.errors.InsufficientPrivilege:
+            return None
     return tuple(jobs)
 
 

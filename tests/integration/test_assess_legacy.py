@@ -1,13 +1,19 @@
 """Assessing a real PostgreSQL server and a real tree of files, over real SSH."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from migrate.assess import Assessment, assess, measure
+from migrate.assess.staleness import fingerprint_now
 from migrate.case import Case
 from migrate.errors import MigrationError
+from migrate.waiting import wait_until
+from tests.support.assessing import make_quick
 from tests.support.moves import Move, Told, a_move
 
 SCHEMA = """
@@ -36,6 +42,14 @@ def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
         (documents / "Käse.txt").write_text("gut")
         (documents / "sub" / "zwei\nZeilen.txt").write_text("odd")
         (documents / "sub" / "link").symlink_to("../Käse.txt")
+        (documents / "sub" / "BRIEF.txt").write_text("a")
+        (documents / "sub" / "Brief.txt").write_text("b")
+        (documents / "sub" / "zwei.txt").hardlink_to(documents / "sub" / "Brief.txt")
+        (documents / unicodedata.normalize("NFD", "Käse.txt")).write_text("apart")
+        (documents / ("lang" * 40)).write_text("l")
+        (documents / "programm").write_text("p")
+        (documents / "programm").chmod(0o4755)
+        os.utime(documents / "programm", (0, datetime(2003, 5, 6, tzinfo=UTC).timestamp()))
         (documents / os.fsdecode(b"latin-\xe9.txt")).write_bytes(b"older")
         yield started
 
@@ -62,9 +76,26 @@ def test_database_is_measured(found: Assessment) -> None:
 def test_files_are_counted_and_odd_names_told(found: Assessment) -> None:
     """Names with a line break or bytes that are no UTF-8 are found; an umlaut is not odd."""
     (tree,) = found.files
-    assert (tree.count, tree.others, tree.odd_name_count) == (3, 1, 2)
+    assert (tree.count, tree.others, tree.odd_name_count) == (9, 1, 2)
     assert set(tree.odd_names) == {"documents/sub/zwei\\nZeilen.txt", "documents/latin-\\xe9.txt"}
-    assert tree.bytes == len("gut") + len("odd") + len("older")
+    assert tree.bytes == len("gut") + len("odd") + len("older") + len("abb") + len("apart") + len("lp")
+
+
+def test_names_and_rights_that_would_break_are_told(found: Assessment) -> None:
+    """Twins but for case or accents, names too long, several names of one file, rights; oldest and newest."""
+    (tree,) = found.files
+    assert (tree.twin_count, tree.long_names, tree.hard_links, tree.privileged) == (4, 1, 2, 1)
+    assert {unicodedata.normalize("NFC", name) for name in tree.twins} == {
+        "Käse.txt",
+        "sub/BRIEF.txt",
+        "sub/Brief.txt",
+    }
+    assert tree.oldest_at == datetime(2003, 5, 6, tzinfo=UTC)
+    assert tree.newest_at is not None
+    assert datetime.now(UTC) - tree.newest_at < timedelta(hours=1)
+    assert (tree.changed_last_day, tree.largest_bytes) == (8, len("apart"))
+    by_id = {finding.id for finding in found.findings}
+    assert {"file-names-alike", "file-names-long", "files-hard-linked", "files-privileged"} <= by_id
 
 
 def test_findings_name_what_matters(found: Assessment) -> None:
@@ -91,8 +122,11 @@ def test_target_is_measured_where_it_stands(found: Assessment) -> None:
     assert "pg_trgm" in found.target.available_extensions
 
 
-def test_fingerprint_follows_the_schema_only(move: Move, found: Assessment) -> None:
+def test_fingerprint_follows_the_schema_only(
+    move: Move, found: Assessment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Measured again it is the same; a new column makes it another."""
+    make_quick(monkeypatch)
     with move.hosts() as hosts:
         case = Case(hosts.workspace, move.manifest)
         assert found.fingerprint.still_holds_for(assess(case, hosts, Told()).fingerprint)
@@ -105,20 +139,38 @@ def test_fingerprint_follows_the_schema_only(move: Move, found: Assessment) -> N
     assert case.read_evidence("assessment", Assessment).fingerprint == changed
 
 
+CATALOGUE = """
+    SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
+        SELECT c::text AS line FROM pg_class c UNION ALL SELECT a::text FROM pg_attribute a
+        UNION ALL SELECT p::text FROM pg_proc p UNION ALL SELECT r::text FROM pg_db_role_setting r
+        UNION ALL SELECT u::text FROM pg_authid u UNION ALL SELECT d::text FROM pg_database d
+        UNION ALL SELECT x::text FROM pg_extension x UNION ALL SELECT p::text FROM pg_publication p
+        UNION ALL SELECT s.slot_name::text FROM pg_replication_slots s
+        UNION ALL SELECT s.name || s.setting FROM pg_settings s WHERE s.source = 'configuration file'
+    ) AS catalogue
+"""
+
+
 def test_assessing_changes_nothing(move: Move) -> None:
-    """Not a row, not a setting, not a file: the write counters of the database stand still."""
-    counter = (
-        "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database"
-        " WHERE datname = current_database()"
-    )
+    """Not a row, not a definition, not a setting, not a file: no transaction so much as took a number."""
+    # Autovacuum's own transactions take numbers too.
+    move.legacy.psql("postgres", "ALTER SYSTEM SET autovacuum = off; SELECT pg_reload_conf()")
     with move.legacy.connect(move.dbname) as session:
-        before = session.execute(counter).fetchone()
-        files = sorted(str(path) for path in (move.legacy.folder / "documents").rglob("*"))
+        idle = "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+        assert wait_until(lambda: session.execute(idle).fetchone() == (True,), deadline_seconds=60)
+        taken = "SELECT txid_snapshot_xmax(txid_current_snapshot())"
+        before = session.execute(taken).fetchone(), session.execute(CATALOGUE).fetchone()
+        files = state_of(move.legacy.folder / "documents")
         with move.hosts() as hosts:
-            measure(Case(hosts.workspace, move.manifest), hosts, Told())
-        assert session.execute(counter).fetchone() == before
-        assert session.execute("SELECT count(*) FROM pg_db_role_setting").fetchone() == (0,)
-        assert sorted(str(path) for path in (move.legacy.folder / "documents").rglob("*")) == files
+            case = Case(hosts.workspace, move.manifest)
+            measure(case, hosts, Told())
+            fingerprint_now(case, hosts)
+        assert (session.execute(taken).fetchone(), session.execute(CATALOGUE).fetchone()) == before
+        assert state_of(move.legacy.folder / "documents") == files
+
+
+def state_of(folder: Path) -> list[tuple[str, int, int]]:
+    return sorted((str(p), p.lstat().st_mtime_ns, p.lstat().st_mode) for p in folder.rglob("*"))
 
 
 def test_missing_tree_is_told(move: Move) -> None:

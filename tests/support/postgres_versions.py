@@ -33,11 +33,6 @@ def servers() -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def missing() -> list[int]:
-    """Return the versions of the contract that no test can be run on here."""
-    return [major for major in CONTRACT if major not in servers()]
-
-
 def _link(package: Path) -> None:
     """Make the links between libraries, which a package of that registry cannot carry."""
     for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
