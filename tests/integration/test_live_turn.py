@@ -21,6 +21,9 @@ HARD = (Path(__file__).parents[1] / "support" / "hard_schema.sql").read_text()
 MORE = """
 CREATE SCHEMA app;
 CREATE TABLE app.written (id bigint PRIMARY KEY, by text);
+CREATE TABLE app.parent (id int PRIMARY KEY);
+CREATE TABLE app.child (id int PRIMARY KEY, parent int REFERENCES app.parent ON DELETE CASCADE);
+INSERT INTO app.parent VALUES (1), (2); INSERT INTO app.child VALUES (1, 1), (2, 2);
 CREATE TABLE app.serial_one (id serial PRIMARY KEY, v text);
 CREATE SEQUENCE app.never_drawn START 100;
 CREATE UNLOGGED TABLE app.sessions (id int PRIMARY KEY, v text);
@@ -164,14 +167,14 @@ def test_changes_of_every_kind_flow_back(live: LiveMove) -> None:
         """DELETE FROM "Pflege".messung WHERE id < 10""",
         """INSERT INTO "Pflege".messung VALUES (9000, '2025-02-03', 1.5)""",
         """UPDATE "Pflege"."Bewohnerübersicht" SET name = 'Zoé' WHERE id = 1""",
-        """DELETE FROM "Pflege".eltern""",
+        "DELETE FROM app.parent WHERE id = 1",
     )
 
     for statement in (
         WITHOUT_KEY,
         """SELECT * FROM "Pflege".messung ORDER BY 1, 2""",
         """SELECT id, name, doppelt FROM "Pflege"."Bewohnerübersicht" ORDER BY 1""",
-        """SELECT count(*) FROM "Pflege".kind""",
+        "SELECT * FROM app.child",
     ):
         assert live.arrives(live.legacy, statement, live.rows(live.site, statement)), statement
 
@@ -205,12 +208,21 @@ def test_vitess_13685_15295_sequences_follow_either_way_unused_ones_too(live: Li
     live.do(way.target, "INSERT INTO app.serial_one (v) VALUES ('c')")
 
 
+def with_what_was_noted(task: Task) -> None:
+    """Switch without looking at all large objects once more."""
+    drain(task, timeout_seconds=20)
+    settle(task)
+    turn(task, timeout_seconds=20)
+    let_go(task)
+
+
 OBJECTS = "SELECT oid::int, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY 1"
 
 
 def test_pgcopydb_915_large_objects_follow_either_way(live: LiveMove, way: Way) -> None:
     """New, changed, cut and removed ones; a new one belongs to whom the others on that side belong to."""
     n = 1 if way.name == "forward" else 2
+    prepare_turn(way.task)  # brings ahead what is there; what follows is for the freeze
     live.do(
         way.source,
         f"SELECT lo_from_bytea({91000 + n}, decode(repeat('00ff', 5000), 'hex'))",
@@ -221,7 +233,7 @@ def test_pgcopydb_915_large_objects_follow_either_way(live: LiveMove, way: Way) 
         f"SELECT lo_unlink({80200 + n})",
     )
 
-    switch(way.task)
+    with_what_was_noted(way.task)
 
     assert live.rows(way.target, OBJECTS) == live.rows(way.source, OBJECTS)
     new = f"FROM pg_largeobject_metadata m WHERE oid = {91000 + n}"

@@ -182,6 +182,15 @@ def test_vitess_13685_a_sequence_on_one_side_only_is_no_small_thing(live: LiveMo
         live.do(host, "DROP SEQUENCE alone")
 
 
+def test_settling_a_move_that_is_turned_already_is_refused(live: LiveMove) -> None:
+    """Once users write on the site, nothing of the source may be laid over what they wrote."""
+    drain(live.task, timeout_seconds=20)
+    turn(live.task, timeout_seconds=20)
+
+    with pytest.raises(TransferError, match="it is turned already"):
+        settle(live.task)
+
+
 def test_ghostferry_26_a_table_added_meanwhile_is_not_left_behind(live: LiveMove) -> None:
     """Its rows are carried by no stream and have no place on the target, so the move does not go on."""
     live.do(live.legacy, "CREATE TABLE added (id int PRIMARY KEY)")

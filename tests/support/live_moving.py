@@ -74,10 +74,11 @@ class Moving:
         self.task = self.live.task.turned() if self.task == self.live.task else self.live.task
         return killed
 
-    def reaches_target(self, seconds: float) -> bool:
-        """Whether what was written comes to the other side within the time, without a turn."""
-        host = self.live.site if self.task == self.live.task else self.live.legacy
-        return self.live.arrives(host, "SELECT count(*) FROM keyless", [(self.written,)], seconds)
+    def comes_back(self, seconds: float) -> bool:
+        """Whether a row that was written once is there twice, where it was written, within the time."""
+        host = self.live.legacy if self.task == self.live.task else self.live.site
+        twice = f"SELECT count(*) > {self.written} FROM keyless"
+        return self.live.arrives(host, twice, [(True,)], seconds)
 
     def assert_alike(self) -> None:
         n = self.written

@@ -9,6 +9,8 @@ Everything may be repeated.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import psycopg
+
 from migrate.databases import Database, Session
 from migrate.errors import ConnectionFailed, TransferError
 from migrate.transfer.contract import Task
@@ -19,6 +21,7 @@ from migrate.transfer.postgresql_live.catalogue import (
     differences,
     remembered,
 )
+from migrate.transfer.postgresql_live.copying import LOCK_SECONDS
 from migrate.transfer.postgresql_live.drain import flush
 from migrate.transfer.postgresql_live.health import health
 from migrate.transfer.postgresql_live.names import SCHEMA, stem
@@ -29,6 +32,7 @@ from migrate.transfer.postgresql_live.stream import (
     drop_subscription,
     streams,
 )
+from migrate.waiting import wait_until
 
 FENCE = "default_transaction_read_only"
 """The freeze's own flag: whoever set it takes it back and proves that, at another time than this."""
@@ -165,12 +169,32 @@ def _left(side: Database, found: Sequence[Stream]) -> str:
 
 def _restore_identities(database: Database, session: Session, before: Catalogue) -> None:
     """Let each table name its changed rows as it did before; both sides began alike."""
-    now = as_found(session).get(IDENTITY, {})
+    rows = asked(session, "turn_catalogue") if before else []
+    now = {row["name"]: row["value"] for row in rows if row["kind"] == IDENTITY}
     for table, identity in before.get(IDENTITY, {}).items():
         if table in now and now[table] != identity:
-            with telling(database, f"restoring the replica identity of {table}"):
-                # Both come from the server's own catalogue, quoted by it.
-                session.execute(f"ALTER TABLE {table} REPLICA IDENTITY {identity}".encode())
+            # Both come from the server's own catalogue, quoted by it.
+            _alter(database, session, f"ALTER TABLE {table} REPLICA IDENTITY {identity}".encode())
+
+
+def _alter(database: Database, session: Session, text: bytes) -> None:
+    """Change a table that others use; whoever wants it meanwhile waits no longer than a second."""
+
+    def is_done() -> bool:
+        try:
+            with session.transaction():
+                session.execute("SET LOCAL lock_timeout = '1s'")
+                session.execute(text)
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
+
+    with telling(database, "restoring replica identities"):
+        if not wait_until(is_done, deadline_seconds=LOCK_SECONDS, pace_seconds=1):
+            raise TransferError(
+                f"{database.name}: {text.decode()} waits for a lock for more than {LOCK_SECONDS:.0f} s",
+                next_step="end the transaction that holds it (pg_locks), then the same command once more",
+            )
 
 
 def _drop_schema(database: Database, session: Session) -> None:

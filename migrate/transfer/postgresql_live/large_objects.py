@@ -3,7 +3,8 @@ Large objects: replication carries none of them, so those that differ are copied
 
 Promise: afterwards the target has the source's large objects and no other, page by page the same. One that is
 new belongs to the site's owner, and its application may read and write it; where a side keeps its own
-roles, it gets the owner and the grants that most large objects there have.
+roles, it gets the owner and the grants that most large objects there have. What is read in the freeze
+does not grow with the content of all, but with what was written since `bring_ahead`.
 
 Source: dimitri/pgcopydb 915, 14, 1057: large objects missing or broken; so they are a lane of their own.
 """
@@ -13,19 +14,64 @@ from concurrent.futures import ThreadPoolExecutor
 
 from psycopg import sql
 
-from migrate.databases import Session, query, value
+from migrate.databases import Session, value
 from migrate.transfer.contract import Task
-from migrate.transfer.postgresql_live.sessions import asked, telling
+from migrate.transfer.postgresql_live.names import SCHEMA, stem
+from migrate.transfer.postgresql_live.sessions import asked, statement, telling
 
+Digests = dict[int, str | None]
+"""By id; None for one without a page."""
+
+_ALIKE = (SCHEMA, "alike_since")
 _INV_WRITE = 0x20000
 """As libpq names it: how a large object is opened to be written."""
 _ROWS = sql.SQL("SELECT loid, pageno, data FROM pg_catalog.pg_largeobject WHERE loid = ANY ({}::oid[])")
 
 
+def bring_ahead(task: Task, source: Session, target: Session) -> None:
+    """
+    Copy what differs while the source is at work, and note from when on it may differ again.
+
+    So the comparison in the freeze reads what was written since, whatever all of them weigh.
+    """
+    with telling(task.source, "reading its oldest transaction"):
+        # Whatever the digests below do not see will bear this number, or a later one.
+        oldest = "pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) % 4294967296"
+        since = str(value(source, f"SELECT {oldest}"))
+    _bring(task, source, target, None)
+    with telling(task.target, "noting its large objects"), target.transaction():
+        target.execute("SET LOCAL client_min_messages = warning")
+        target.execute(
+            statement("CREATE TABLE IF NOT EXISTS {} (stem text PRIMARY KEY, since text NOT NULL)", _ALIKE)
+        )
+        target.execute(
+            statement(
+                "INSERT INTO {} VALUES (%s, %s) ON CONFLICT (stem) DO UPDATE SET since = excluded.since",
+                _ALIKE,
+            ),
+            (stem(task), since),
+        )
+
+
 def bring_large_objects(task: Task, source: Session, target: Session) -> int:
     """Copy the large objects that differ, and remove those that the source has not; return how many."""
+    return _bring(task, source, target, _alike_since(task, target))
+
+
+def _alike_since(task: Task, target: Session) -> str | None:
+    """The number that `bring_ahead` noted, if it did."""
+    if value(target, "SELECT pg_catalog.to_regclass(%s)", ".".join(_ALIKE)) is None:
+        return None
+    row = target.execute(statement("SELECT since FROM {} WHERE stem = %s", _ALIKE), (stem(task),)).fetchone()
+    return str(row[0]) if row else None
+
+
+def _bring(task: Task, source: Session, target: Session, since: str | None) -> int:
     with ThreadPoolExecutor(2) as pool:
-        there, here = pool.map(_digests, (source, target))
+        if since is None:
+            there, here = pool.map(_digests, (source, target))
+        else:
+            there, here = _written_since(pool, since, source, target)
     removed = sorted(here.keys() - there.keys())
     added = sorted(there.keys() - here.keys())
     changed = sorted(i for i in there.keys() & here.keys() if there[i] != here[i])
@@ -43,14 +89,34 @@ def bring_large_objects(task: Task, source: Session, target: Session) -> int:
     return len(removed) + len(added) + len(changed)
 
 
-def _digests(session: Session) -> dict[int, str | None]:
-    return dict(session.execute(query("turn_objects")).fetchall())
+def _digests(session: Session, only: Sequence[int] = ()) -> Digests:
+    """The digest of every large object, or of `only` these."""
+    objects = f"{{{','.join(map(str, only))}}}" if only else ""
+    return {row["id"]: row["digest"] for row in asked(session, "turn_objects", objects=objects)}
+
+
+def _written_since(
+    pool: ThreadPoolExecutor, since: str, source: Session, target: Session
+) -> tuple[Digests, Digests]:
+    """Digests of both sides, read only where the source was written since, or a side has other pages."""
+
+    def pages(session: Session) -> dict[int, tuple[int, bool]]:
+        rows = asked(session, "turn_object_changes", since=since)
+        return {row["id"]: (row["pages"], row["is_changed"]) for row in rows}
+
+    there, here = pool.map(pages, (source, target))
+    both = there.keys() & here.keys()
+    doubtful = sorted(i for i in both if there[i][1] or there[i][0] != here[i][0])
+    digests: list[Digests] = [{}, {}]
+    if doubtful:
+        digests = list(pool.map(lambda side: _digests(side, doubtful), (source, target)))
+    return {i: digests[0].get(i, "") for i in there}, {i: digests[1].get(i, "") for i in here}
 
 
 def _for_each(session: Session, call: str, ids: Sequence[int]) -> None:
     if ids:
-        statement = sql.SQL("SELECT {} FROM pg_catalog.unnest(%s::oid[]) AS l (id)").format(sql.SQL(call))
-        session.execute(statement, (list(ids),))
+        each = sql.SQL("SELECT {} FROM pg_catalog.unnest(%s::oid[]) AS l (id)").format(sql.SQL(call))
+        session.execute(each, (list(ids),))
 
 
 def _copy_pages(ids: Sequence[int], source: Session, target: Session) -> None:

@@ -20,6 +20,7 @@ from migrate.transfer.postgresql_live.large_objects import bring_large_objects
 from migrate.transfer.postgresql_live.names import stem
 from migrate.transfer.postgresql_live.sequences import bring_sequences
 from migrate.transfer.postgresql_live.sessions import asked, both_at_work, statement, telling
+from migrate.transfer.postgresql_live.stream import is_applied, new_stream
 
 
 def settle(task: Task) -> Settled:
@@ -31,15 +32,26 @@ def settle(task: Task) -> Settled:
     """
     begun = monotonic()
     with both_at_work(task, 3) as (source, target), ThreadPoolExecutor(3) as pool:
-        _require_publications(task, source[0], target[0])
+        _refuse_turned(task, source[0])
         sequences = pool.submit(bring_sequences, task, source[0], target[0])
         objects = pool.submit(bring_large_objects, task, source[1], target[1])
         refilled = pool.submit(_refill, task, source[2], target[2])
+        # All three are waited for by the end of the block, whichever fails first.
         return Settled(
             sequences=sequences.result(),
             large_objects=objects.result(),
             refreshed=tuple(refilled.result()),
             seconds=round(monotonic() - begun, 4),
+        )
+
+
+def _refuse_turned(task: Task, source: Session) -> None:
+    """Refuse to overwrite what users write on a target that is at work already."""
+    if is_applied(new_stream(task.turned(), ()), source):
+        raise TransferError(
+            f"changes flow from {task.target.name} back to {task.source.name}: it is turned already",
+            state="Nothing was changed.",
+            next_step="fab status",
         )
 
 
@@ -55,6 +67,7 @@ def _require_publications(task: Task, source: Session, target: Session) -> None:
 
 def _refill(task: Task, source: Session, target: Session) -> list[str]:
     """Copy tables that no stream carries, and fill materialised views; return what was filled, in order."""
+    _require_publications(task, source, target)
     tables = asked(source, "turn_unpublished", stem=stem(task))
     _require_tables(task, tables, target)
     for table in tables:
@@ -78,13 +91,17 @@ def _refill(task: Task, source: Session, target: Session) -> list[str]:
 
 def _require_tables(task: Task, tables: Sequence[dict[str, Any]], target: Session) -> None:
     """Refuse a table that came into being on the source meanwhile, rather than leave its rows behind."""
-    if not tables:
-        return
-    here = {(row["schema_name"], row["name"]) for row in asked(target, "turn_columns")}
-    if lacking := [t for t in tables if (t["schema_name"], t["name"]) not in here]:
-        names = ", ".join(f"{t['schema_name']}.{t['name']}" for t in lacking)
+    names = [sql.Identifier(table["schema_name"], table["name"]).as_string(None) for table in tables]
+    found = target.execute(
+        "SELECT pg_catalog.to_regclass(name) IS NULL FROM pg_catalog.unnest(%s::text[])"
+        " WITH ORDINALITY AS n (name, place) ORDER BY place",
+        (names,),
+    ).fetchall()
+    if any(is_lacking for (is_lacking,) in found):
+        lacking = [t for t, (is_lacking,) in zip(tables, found, strict=True) if is_lacking]
+        shown = ", ".join(f"{t['schema_name']}.{t['name']}" for t in lacking)
         raise TransferError(
-            f"{task.target.name} lacks {names}, which {task.source.name} has; it came into being meanwhile",
+            f"{task.target.name} lacks {shown}, which {task.source.name} has; it came into being meanwhile",
             next_step="open the source again, make the definitions alike, then fab run",
         )
 

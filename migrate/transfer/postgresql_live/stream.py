@@ -204,6 +204,11 @@ def resume(stream: Stream, subscriber: Session) -> None:
         subscriber.execute(statement("ALTER SUBSCRIPTION {} ENABLE", stream.name))
 
 
+def is_applied(stream: Stream, subscriber: Session) -> bool:
+    """Tell whether a stream's subscription is there and switched on."""
+    return any(row["is_enabled"] for row in asked(subscriber, "stream_subscriber", stream=stream.name))
+
+
 def pause(stream: Stream, publisher: Session | None, subscriber: Session) -> None:
     """
     Stop applying, and wait until nobody holds the slot; it and the subscription stay.

@@ -19,13 +19,16 @@ from migrate.databases import Session
 from migrate.errors import TransferError
 from migrate.transfer.contract import Task, Turned
 from migrate.transfer.postgresql_live import lanes
+from migrate.transfer.postgresql_live.copying import set_identities
 from migrate.transfer.postgresql_live.drain import arrived, flowing, mark
+from migrate.transfer.postgresql_live.large_objects import bring_ahead
 from migrate.transfer.postgresql_live.sessions import asked, both_at_work, statement, telling
 from migrate.transfer.postgresql_live.stream import (
     Stream,
     drop_publication,
     drop_slot,
     drop_subscription,
+    is_applied,
     new_stream,
     pause,
     publish,
@@ -40,14 +43,20 @@ def prepare_turn(task: Task) -> None:
     """
     Make all of the way back that can be made while this flow is live: everything but its slot.
 
-    The source's server logs in at the target's already, so a way that is barred shows here. Nothing
-    flows back before `turn`.
+    The source's server logs in at the target's already, so a way that is barred shows here. Large objects
+    are brought ahead, so that few are left to be compared in the freeze. Nothing flows back before `turn`.
 
     Raises:
         TransferError: The target cannot publish, the source lacks a table or column, or cannot log in.
     """
     with both_at_work(task) as ((source,), (target,)):
-        _prepare(task, source, target, _back(task, flowing(task, source, target)))
+        forward = flowing(task, source, target)
+        back = _back(task, forward)
+        if is_applied(back, source):
+            return  # it is turned already
+        _prepare(task, source, target, back)
+        if all(is_applied(stream, target) for stream in forward):
+            bring_ahead(task, source, target)
 
 
 def turn(task: Task, *, timeout_seconds: float) -> Turned:
@@ -65,7 +74,7 @@ def turn(task: Task, *, timeout_seconds: float) -> Turned:
         forward = flowing(task, source, target)
         back = _back(task, forward)
         try:
-            if not _is_applying(back, source):
+            if not is_applied(back, source):
                 _arm(task, forward, back, source, target, timeout_seconds)
             proved_from = monotonic()
             _prove(back, source, target, timeout_seconds=timeout_seconds)
@@ -107,11 +116,6 @@ def turn_back(task: Task) -> None:
 def _back(task: Task, forward: tuple[Stream, ...]) -> Stream:
     """The opposite of some streams: one that carries the tables of all."""
     return new_stream(task.turned(), [table for stream in forward for table in stream.tables])
-
-
-def _is_applying(stream: Stream, subscriber: Session) -> bool:
-    seen = asked(subscriber, "stream_subscriber", stream=stream.name)
-    return bool(seen) and bool(seen[0]["is_enabled"])
 
 
 def _arm(
@@ -161,15 +165,15 @@ def _disarm_and_raise(task: Task, error: BasculeError | psycopg.Error) -> None:
 
 
 def _prepare(task: Task, source: Session, target: Session, back: Stream) -> None:
-    if _is_applying(back, source):
-        return  # turned already
     if asked(target, "stream_publisher", stream=back.name)[0]["has_slot"]:
         # The flow from before the last turn, which was not let go of: it stands at an old position.
         drop_subscription(back, source)
         drop_publication(back, target)
     _require_room(task, target)
     _require_columns(task, source, target, back)
-    _set_identities(task, target, back)
+    # Tables without a key name changed rows in full, else an update of a published one is refused.
+    published = [r for r in lanes.read(target) if (r.schema, r.name) in set(back.tables)]
+    set_identities(task.target, target, published)
     publish(back, target, source)
     subscribe(back, target, source, enabled=False)
 
@@ -200,15 +204,3 @@ def _require_columns(task: Task, source: Session, target: Session, back: Stream)
             f"{task.source.name} lacks what {task.target.name} has, so changes cannot flow back: {names}",
             next_step="make both alike, then fab run",
         )
-
-
-def _set_identities(task: Task, target: Session, back: Stream) -> None:
-    """Let tables without a key name changed rows in full: else updates of a published one are refused."""
-    published = set(back.tables)
-    for relation in lanes.read(target):
-        wanted = relation.wanted_identity
-        if wanted and (relation.schema, relation.name) in published:
-            with telling(task.target, f"letting {relation.full_name} name changed rows in full"):
-                target.execute(
-                    statement(f"ALTER TABLE {{}} REPLICA IDENTITY {wanted}", (relation.schema, relation.name))
-                )
