@@ -12,9 +12,10 @@ from migrate.fence.contract import (
     FrozenDatabase,
     Watched,
 )
+from migrate.fence.mariadb import MariadbFence
 from migrate.fence.postgresql import PostgresqlFence
 
 __all__ = ["FENCES", "GRACE_SECONDS", "EndedSession", "Evidence", "Fence", "FrozenDatabase", "Watched"]
 
-FENCES: dict[str, Fence] = {"postgresql": PostgresqlFence()}
+FENCES: dict[str, Fence] = {"postgresql": PostgresqlFence(), "mariadb": MariadbFence()}
 """By engine, as ``legacy.databases[].engine`` names it."""

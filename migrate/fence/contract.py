@@ -79,7 +79,7 @@ class Fence(Protocol):
         name: str = "",
         grace_seconds: float = GRACE_SECONDS,
         within_seconds: float | None = None,
-        before: Callable[[], datetime | None] | None = None,
+        before: Callable[[], datetime] | None = None,
     ) -> FrozenDatabase:
         """
         Let nobody write any more; what lifts it again is kept in the database, before anything changes.
@@ -90,7 +90,7 @@ class Fence(Protocol):
             within_seconds: The server refuses to begin later than this: whoever keeps the lease has lifted
                 it by then, and would not lift what comes after.
             before: Called once nothing is left that could refuse the fence, and before anything changes;
-                returns when the fence was begun at first, where a crash made a second beginning necessary.
+                returns now, or when the fence was begun at first, before the crash that is made up for.
 
         Raises:
             FreezeError: It cannot be done; what was done is undone by `lift`.

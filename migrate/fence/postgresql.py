@@ -61,7 +61,7 @@ class PostgresqlFence:
         name: str = "",
         grace_seconds: float = GRACE_SECONDS,
         within_seconds: float | None = None,
-        before: Callable[[], datetime | None] | None = None,
+        before: Callable[[], datetime] | None = None,
     ) -> FrozenDatabase:
         """Let nobody write any more; see `Fence.fence`."""
         with _working(database) as session:
@@ -81,8 +81,8 @@ class PostgresqlFence:
                     (str(now["server_epoch"] + within_seconds),),
                     prepare=False,
                 )
-            first_at = before() if before else None
-            frozen_at, begun = first_at or datetime.now(UTC), monotonic()
+            frozen_at = before() if before else datetime.now(UTC)
+            begun = monotonic()
             session.execute(query("freeze_flag"), prepare=False)
             ended = let_finish(session, database, grace_seconds)
             if by_rights:

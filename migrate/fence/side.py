@@ -282,7 +282,7 @@ def _freeze_one(
         grace_seconds=float(ctx.params.get("grace_seconds", GRACE_SECONDS)),
         # The keeper counts in whole seconds.
         within_seconds=min(seconds, limit_seconds or seconds) - 1,
-        before=lambda: lease.protect(one.name, lifting, limit_seconds=limit_seconds),
+        before=lambda: lease.protect(one.name, lifting, limit_seconds=limit_seconds) or datetime.now(UTC),
     )
     ctx.progress.say(f"{frozen.dbname}: read-only, and no session left that could write")
     for each in frozen.ended:

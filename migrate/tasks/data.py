@@ -40,6 +40,7 @@ def freeze(_c: Connection, tenant: str, lease_seconds: int = BY_HAND_SECONDS) ->
                 # What this command half did, nobody else puts back; what another holds stays its own.
                 if any(lease.look().attempt == attempt for lease in freezing.leases(ctx)):
                     freezing.unfreeze(ctx, "the freeze by hand failed")
+                    case.journal.append("legacy", tenant, state="writable")
                 raise
             until = datetime.now(UTC) + timedelta(seconds=done.lease_seconds)
             case.journal.append("legacy", tenant, state="read-only", until=until.isoformat())

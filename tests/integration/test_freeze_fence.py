@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import count
 
 import psycopg
@@ -143,7 +144,7 @@ def test_nothing_is_begun_before_what_lifts_it_is_kept(move: Move, besa: Databas
     """Where the host could not be told how to lift it, the database stays as it is."""
     before = rights(move.legacy)
 
-    def refuse() -> None:
+    def refuse() -> datetime:
         assert rights(move.legacy) == before
         raise FreezeError("the disk is full")
 
