@@ -19,7 +19,7 @@ from fabric import Connection
 from pydantic import BaseModel, ConfigDict
 
 from migrate import remote
-from migrate.archive.layout import Facts, Kind
+from migrate.archive.layout import Facts, Kind, Reserved
 from migrate.errors import ConnectionFailed, Refused, TransferError
 
 FOLDER = ".bascule/staged"
@@ -40,6 +40,7 @@ class State(BaseModel):
     stage: Literal["clearing", "filling", "arrived"]
     base: str = ""
     facts: Facts | None = None
+    reserved: Reserved | None = None
     files: int = 0
     bytes: int = 0
     unsettled: tuple[str, ...] = ()

@@ -68,7 +68,7 @@ class Facts(_Evidence):
     """What a database was when it was dumped: ``migrate/sql/staged_facts.sql``."""
 
     position: str
-    """Log position before the dump's snapshot was taken."""
+    """Log position of the dump's snapshot, or one shortly before it."""
     frozen: bool
     """Whether new sessions were read-only then: only such a dump can be the last one."""
     major: int
@@ -76,6 +76,20 @@ class Facts(_Evidence):
     data_bytes: int
     """Without indexes."""
     extensions: tuple[str, ...]
+
+
+class Reserved(_Evidence):
+    """What legacy keeps a database's changes for since its dump, so that they can flow once a path exists."""
+
+    stream: str
+    """Publication, slot and role on legacy bear this name."""
+    tables: tuple[tuple[str, str], ...]
+    """Schema and name of those whose changes are kept."""
+    catalogue: dict[str, dict[str, str]]
+    """Legacy as it was found, before anything was made on it."""
+    definitions: tuple[tuple[str, str, str], ...]
+    """Kind, name and definition of all that it was made of when it was dumped."""
+    lanes: dict[str, int]
 
 
 class PlannedItem(_Evidence):
@@ -87,6 +101,7 @@ class PlannedItem(_Evidence):
     chunks: tuple[Pack | Piece, ...]
     """In order; those that the base archive brought already are in none."""
     facts: Facts | None = None
+    reserved: Reserved | None = None
 
     @property
     def folder(self) -> str:
@@ -125,6 +140,8 @@ class ItemSummary(_Evidence):
     bytes: int
     position: str = ""
     frozen: bool = False
+    flows: bool = False
+    """Whether legacy keeps what changes since, until `stage-release` or the end of the move."""
 
 
 class Manifest(_Evidence):

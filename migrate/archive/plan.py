@@ -6,7 +6,6 @@ of a tree is in the plan once. The plan and what was written of it are kept besi
 writer that was killed goes on with the chunk that it was at.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -41,6 +40,17 @@ class Plan(BaseModel):
     def chunks(self) -> list[tuple[PlannedItem, Pack | Piece]]:
         """All chunks in order; the first is number 1."""
         return [(item, chunk) for item in self.items for chunk in item.chunks]
+
+
+class Begun(BaseModel):
+    """What an archive was begun as."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    location: str
+    base: str = ""
+    live: bool = False
+    """Whether legacy keeps what changes since."""
 
 
 class Written(BaseModel):
@@ -107,16 +117,14 @@ class Desk:
     def is_finished(self) -> bool:
         return (self.folder / "finished").exists()
 
-    def begin(self, location: str, base: str) -> None:
+    def begin(self, begun: Begun) -> None:
         """Note that this archive was begun, before anything is done for it."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_whole(self.folder / "begun.json", json.dumps({"location": location, "base": base}).encode())
+        write_whole(self.folder / "begun.json", begun.model_dump_json().encode())
 
     @property
-    def begun(self) -> dict[str, str]:
-        """``{"location": …, "base": …}``"""
-        found: dict[str, str] = json.loads((self.folder / "begun.json").read_bytes())
-        return found
+    def begun(self) -> Begun:
+        return Begun.model_validate_json((self.folder / "begun.json").read_bytes())
 
     def keep(self, plan: Plan) -> None:
         write_whole(self.folder / "plan.json", plan.model_dump_json().encode())

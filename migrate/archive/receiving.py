@@ -254,6 +254,7 @@ def _finish(archive: Archive, item: PlannedItem, area: Area, *, is_root: bool) -
         stage="arrived",
         base=archive.manifest.base,
         facts=item.facts,
+        reserved=item.reserved,
         files=sum(entry.kind != "d" for entry in item.entries),
         bytes=sum(entry.bytes for entry in item.entries),
         unsettled=tuple(wrong),

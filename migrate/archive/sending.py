@@ -151,6 +151,7 @@ def _summary(item: PlannedItem) -> ItemSummary:
         bytes=sum(entry.bytes for entry in item.entries),
         position=item.facts.position if item.facts else "",
         frozen=item.facts.frozen if item.facts else False,
+        flows=item.reserved is not None,
     )
 
 

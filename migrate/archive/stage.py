@@ -5,6 +5,7 @@ Promise: either needs only its own side; each may be repeated after whatever end
 dumps on the legacy host go when the archive is finished.
 """
 
+import json
 import re
 import secrets
 import shutil
@@ -18,17 +19,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from migrate import lock
 from migrate.archive import area, keys, listing
 from migrate.archive.checking import checked
-from migrate.archive.layout import Manifest, PlannedItem, name_of
-from migrate.archive.plan import CHUNK_BYTES, Desk, Plan, base_entries, cut
+from migrate.archive.layout import Manifest, PlannedItem, Reserved, name_of
+from migrate.archive.plan import CHUNK_BYTES, Begun, Desk, Plan, base_entries, cut
 from migrate.archive.receiving import load
 from migrate.archive.sending import Place, write_archive
 from migrate.archive.store import archives, find, open_store
-from migrate.case import Case
+from migrate.case import Case, write_whole
 from migrate.connections import Hosts
 from migrate.databases import Database, legacy_database, query, value
 from migrate.errors import Refused
 from migrate.step import Progress
+from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_staged import dump as dumping
+from migrate.transfer.postgresql_staged import reserving
 from provisioning.manifest import Environment
 
 LEAST_CHUNK_BYTES = 64 * 1024
@@ -45,6 +48,7 @@ class ReceivedItem(BaseModel):
     bytes: int
     position: str = ""
     frozen: bool = False
+    flows: bool = False
     unsettled: tuple[str, ...] = ()
     """Names that changed while they were read: the next archive, or a last pass, brings them."""
 
@@ -79,6 +83,7 @@ def stage_out(
     *,
     ticket: Path | None = None,
     since: str = "",
+    live: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
     anew: bool = False,
 ) -> Manifest:
@@ -88,6 +93,7 @@ def stage_out(
     Args:
         location: A folder, or ``s3://bucket/prefix``.
         since: A finished archive of this workspace; only what changed since is written then.
+        live: Have legacy keep what changes from now on, so that it can flow once a path exists.
         chunk_bytes: No chunk holds more than this.
         anew: Begin another archive, whatever was begun.
 
@@ -102,13 +108,20 @@ def stage_out(
             state="Nothing was written.",
             next_step=f"leave it out, or take at least {LEAST_CHUNK_BYTES}",
         )
+    if live and since:
+        raise Refused(
+            "an archive that changes flow from is complete in itself",
+            state="Nothing was written.",
+            next_step="leave --since out, or --live",
+        )
     chosen = keys.read_ticket(ticket or keys.folder(case.workspace, tenant) / "ticket.json", tenant)
     databases = {one.name: legacy_database(hosts, one) for one in case.manifest.legacy.databases}
     with lock.held(_desks(case), tenant):
-        desk = None if anew else _begun(case, location, since, databases)
+        begun = Begun(location=location, base=since, live=live)
+        desk = None if anew else _begun(case, begun, databases)
         if desk is None:
             desk = Desk(_desks(case) / f"{tenant}-{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(4)}")
-            desk.begin(location, since)
+            desk.begin(begun)
         store = open_store(location, desk.archive)
         with store.held(tenant):
             plan = desk.plan() or _plan(case, hosts, desk, databases, chunk_bytes, progress)
@@ -164,14 +177,14 @@ def _desks(case: Case) -> Path:
     return keys.folder(case.workspace, case.manifest.tenant) / "archives"
 
 
-def _begun(case: Case, location: str, since: str, databases: Mapping[str, Database]) -> Desk | None:
-    """Return the archive that was begun at this location and can be gone on with."""
-    there = archives(location)
+def _begun(case: Case, wanted: Begun, databases: Mapping[str, Database]) -> Desk | None:
+    """Return the archive that was begun like this and can be gone on with."""
+    there = archives(wanted.location)
     for desk in reversed(desks(case)):
         known = desk.begun
-        if desk.is_finished or known["base"] != since:
+        if desk.is_finished or (known.base, known.live) != (wanted.base, wanted.live):
             continue
-        if desk.archive not in there and known["location"] != location:
+        if desk.archive not in there and known.location != wanted.location:
             continue
         # Chunks of two dumps in one archive would be a database that never was.
         if desk.plan() and not all(dumping.made(name, one, desk.archive) for name, one in databases.items()):
@@ -200,17 +213,24 @@ def _plan(
     progress: Progress,
 ) -> Plan:
     """Dump all databases, list all trees, and cut them into chunks."""
-    base = Desk(_desks(case) / desk.begun["base"]) if desk.begun["base"] else None
+    begun = desk.begun
+    base = Desk(_desks(case) / begun.base) if begun.base else None
     if base:
         base_entries(base, "database", "")  # refuses before a dump is made
     items, digests = [], []
     for name, database in databases.items():
-        facts = dumping.dump(name, database, desk.archive, progress)
+        reserved = _reserve(case, name, database) if begun.live else None
+        stream = reserving.stream_of(_task(case, name, database), reserved) if reserved else None
+        facts = dumping.dump(name, database, desk.archive, progress, stream=stream)
         place = dumping.place(name, database)
         entries = listing.listed(place.host, place.folder, "database")
         brought = base_entries(base, "database", name) if base else ()
         chunks = cut(entries, chunk_bytes, base=brought)
-        items.append(PlannedItem(kind="database", name=name, entries=entries, chunks=chunks, facts=facts))
+        items.append(
+            PlannedItem(
+                kind="database", name=name, entries=entries, chunks=chunks, facts=facts, reserved=reserved
+            )
+        )
         with database.opened() as session:
             session.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)")
             digests.append(str(value(session, query("assess_fingerprint"))))
@@ -223,13 +243,72 @@ def _plan(
     plan = Plan(
         archive=desk.archive,
         tenant=case.manifest.tenant,
-        location=desk.begun["location"],
-        base=desk.begun["base"],
+        location=begun.location,
+        base=begun.base,
         source_fingerprint="+".join(digests),
         items=tuple(items),
     )
     desk.keep(plan)
     return plan
+
+
+def _task(case: Case, name: str, database: Database) -> Task:
+    """The task of a live move, as far as its source matters."""
+    return Task(
+        name=name,
+        attempt="",
+        source=database,
+        target=database,
+        owner="",
+        application="",
+        tenant=case.manifest.tenant,
+    )
+
+
+def _found_file(case: Case, name: str) -> Path:
+    """Where legacy, as it was before anything was reserved on it, is remembered."""
+    return keys.folder(case.workspace, case.manifest.tenant) / f"found-{name}.json"
+
+
+def _reserve(case: Case, name: str, database: Database) -> Reserved:
+    path = _found_file(case, name)
+    found = json.loads(path.read_bytes()) if path.exists() else None
+    return reserving.reserve(
+        _task(case, name, database), found, lambda seen: write_whole(path, json.dumps(seen).encode())
+    )
+
+
+def kept_on_legacy(case: Case, hosts: Hosts, manifest: Manifest) -> dict[str, str]:
+    """Say of each database whose changes flow how long legacy can keep them; reads only."""
+    desk = Desk(_desks(case) / manifest.archive)
+    plan = desk.plan()
+    items = [item for item in plan.items if item.reserved] if plan else []
+    databases = {one.name: one for one in case.manifest.legacy.databases}
+    return {
+        item.name: reserving.keeps(
+            _task(case, item.name, legacy_database(hosts, databases[item.name])), item.reserved
+        )
+        for item in items
+        if item.reserved
+    }
+
+
+def release(case: Case, hosts: Hosts) -> dict[str, tuple[str, ...]]:
+    """
+    Have legacy keep nothing any more for archives that no live move was begun with.
+
+    Returns:
+        By database: what legacy has otherwise than before; empty when it is as it was found.
+    """
+    left = {}
+    with lock.held(_desks(case), case.manifest.tenant):
+        for one in case.manifest.legacy.databases:
+            path = _found_file(case, one.name)
+            if path.exists():
+                task = _task(case, one.name, legacy_database(hosts, one))
+                left[one.name] = reserving.release(task, json.loads(path.read_bytes()))
+                path.unlink()
+    return left
 
 
 def bytes_of_text(text: str) -> int:

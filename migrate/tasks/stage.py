@@ -41,6 +41,7 @@ def stage_key(_c: Connection, tenant: str, anew: bool = False) -> None:
         "to": "A folder, such as a disk's, or s3://bucket/prefix.",
         "ticket": "What stage-key made; by default the one of this workspace.",
         "since": "A finished archive: only what changed since is written.",
+        "live": "Legacy keeps what changes from now on, so that it can flow once a path exists.",
         "chunk": "No chunk is larger; 256M by default.",
         "anew": "Begin another archive, whatever was begun.",
     },
@@ -51,6 +52,7 @@ def stage_out(
     to: str,
     ticket: str = "",
     since: str = "",
+    live: bool = False,
     chunk: str = "256M",
     anew: bool = False,
 ) -> None:
@@ -66,9 +68,11 @@ def stage_out(
                     shown,
                     ticket=Path(ticket) if ticket else None,
                     since=since,
+                    live=live,
                     chunk_bytes=stage.bytes_of_text(chunk),
                     anew=anew,
                 )
+                kept = stage.kept_on_legacy(case, hosts, made)
             finally:
                 shown.finish()
     size = sum(one.bytes for one in (*made.chunks, made.contents))
@@ -76,7 +80,24 @@ def stage_out(
     for item in made.items:
         how = f"at {item.position}, {'frozen' if item.frozen else 'in use'}" if item.position else ""
         print(f"  {item.kind} {item.name}: {item.files} files, {decimal(item.bytes)} {how}".rstrip())
+    for name, how in kept.items():
+        print(f"{name}: legacy {how}; fab stage-release --tenant {tenant} ends that")
     print(f"Next: fab stage-in --tenant {tenant} --from {to}, where the site is reached")
+
+
+@task(name="stage-release", help={"tenant": "Whose legacy system."})
+def stage_release(_c: Connection, tenant: str) -> None:
+    """Have legacy keep no changes any more for archives that no live move was begun with."""
+    with for_a_person():
+        case = open_case(tenant)
+        with Hosts(case.workspace, case.manifest) as hosts:
+            left = stage.release(case, hosts)
+    for name, lines in left.items():
+        print(f"{name}: {'as it was found' if not lines else 'otherwise than it was found:'}")
+        for line in lines:
+            print(f"  {line}")
+    if not left:
+        print("nothing was kept for any archive")
 
 
 @task(
@@ -121,8 +142,8 @@ def stage_status(_c: Connection, tenant: str, at: str = "") -> None:
             plan, written = desk.plan(), len(desk.written())
             under_way = f"{written} of {len(plan.chunks)} chunks" if plan else "dumping"
             how = "finished" if desk.is_finished else under_way
-            base = f", since {desk.begun['base']}" if desk.begun["base"] else ""
-            print(f"{desk.archive}: {how}, at {desk.begun['location']}{base}")
+            base = f", since {desk.begun.base}" if desk.begun.base else ""
+            print(f"{desk.archive}: {how}, at {desk.begun.location}{base}")
         if writing := lock.holder(keys.folder(case.workspace, tenant) / "archives"):
             print(f"being written by {writing}")
         for name in archives(at) if at else ():

@@ -85,7 +85,7 @@ def test_a_writer_that_was_killed_goes_on(staged: Staged, hosts: Hosts, disk: st
     first.send_signal(signal.SIGKILL)
     first.communicate(timeout=30)
     before = chunks(disk)
-    (desk,) = (one for one in stage.desks(staged.case) if one.begun["location"] == disk)
+    (desk,) = (one for one in stage.desks(staged.case) if one.begun.location == disk)
     assert not desk.is_finished
     noted = set(desk.written())
     assert noted

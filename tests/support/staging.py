@@ -47,13 +47,22 @@ class Staged:
         """The tree on legacy."""
         return self.move.legacy.folder / "documents"
 
-    def out(self, hosts: Hosts, location: str = "", *, told: Told | None = None, since: str = "") -> Manifest:
+    def out(
+        self,
+        hosts: Hosts,
+        location: str = "",
+        *,
+        told: Told | None = None,
+        since: str = "",
+        live: bool = False,
+    ) -> Manifest:
         return stage.stage_out(
             self.case,
             hosts,
             location or str(self.disk),
             told or Told(),
             since=since,
+            live=live,
             chunk_bytes=CHUNK_BYTES,
         )
 

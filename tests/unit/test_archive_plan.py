@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrate.archive.layout import Entry, Pack, Piece, Plain, Sealed, encoded, name_of
-from migrate.archive.plan import HEADER_BYTES, Desk, Written, cut
+from migrate.archive.plan import HEADER_BYTES, Begun, Desk, Written, cut
 
 LIMIT = 10_000
 names = st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name)
@@ -69,7 +69,7 @@ def test_every_name_survives(name: bytes) -> None:
 def test_a_note_that_was_cut_off_costs_its_own_chunk_only(tmp_path: Path) -> None:
     """A writer that was killed while it noted a chunk writes that one again; other notes count."""
     desk = Desk(tmp_path / "archive")
-    desk.begin("/media/disk", "")
+    desk.begin(Begun(location="/media/disk"))
 
     def note(number: int) -> Written:
         sealed = Sealed(name=f"chunk-00000{number}.age", bytes=1, sha256="0" * 64)
