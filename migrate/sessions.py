@@ -38,6 +38,8 @@ PINNED = {
     "row_security": "off",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    # A fence's flag is for others; rights hold Bascule's own roles like any.
+    "default_transaction_read_only": "off",
 }
 """Settings of every session; the same on both sides."""
 

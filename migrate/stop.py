@@ -4,6 +4,7 @@ The stop: how long the tenant could not work, measured, beside what was predicte
 Promise: measured from the freeze to the moment at which the open door was seen from outside.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -11,10 +12,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from migrate.case import Case
 from migrate.errors import EvidenceError
 from migrate.offer import Offer
+from migrate.rehearsal.evidence import Rehearsal
 
 
 class Stop(BaseModel):
-    """Evidence ``stop``. The prediction is the offer's, as a range; None without an offer."""
+    """Evidence ``stop``. The prediction is the rehearsal's or the offer's, as a range."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     attempt: str
@@ -32,7 +34,14 @@ class Stop(BaseModel):
 
 
 def predicted(case: Case) -> tuple[float | None, float | None]:
-    """Return the range of seconds that the stop was predicted to take; None without an offer."""
+    """
+    Return the range of seconds that the stop was predicted to take: by the rehearsal, else by the offer.
+
+    None without either.
+    """
+    with suppress(EvidenceError):
+        rehearsal = case.read_evidence("rehearsal", Rehearsal)
+        return rehearsal.low_seconds, rehearsal.high_seconds
     try:
         offer: Offer = case.read_evidence("offer", Offer)
     except EvidenceError:

@@ -63,6 +63,7 @@ class Workload:
         clients: int = 2,
         per_second: float = 20.0,
         change: LiteralString = "",
+        first_client: int = 0,
     ) -> None:
         """
         Args:
@@ -70,11 +71,12 @@ class Workload:
             clients: Sessions at once.
             per_second: Writes a second that they make together, while they are taken.
             change: A statement that changes rows of the tenant's own, run in the transaction of every write.
+            first_client: Number of the first; each writes numbers of its own from 1.
         """
         self._sides, self._change = dict(sides), change
         self._pause = clients / per_second
         self._stopped = threading.Event()
-        self.logs = [Acknowledged(client) for client in range(clients)]
+        self.logs = [Acknowledged(first_client + client) for client in range(clients)]
         self._threads = [threading.Thread(target=self._work, args=(log,), daemon=True) for log in self.logs]
 
     def __enter__(self) -> Self:
@@ -96,6 +98,10 @@ class Workload:
     @property
     def acknowledged(self) -> int:
         return sum(log.last_number for log in self.logs)
+
+    def taken_by(self, side: str) -> int:
+        """Return how many writes a side has acknowledged."""
+        return sum(taker == side for log in self.logs for _, _, taker in log.at)
 
     def stops(self) -> list[float]:
         """Return how long nothing was acknowledged where the side changed, in seconds, in order."""

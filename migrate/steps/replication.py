@@ -10,7 +10,7 @@ from migrate.budget import rows_written
 from migrate.errors import Waiting
 from migrate.moving import live_moves, mode_of
 from migrate.step import Result, StepContext, step
-from migrate.steps.transfer import require_closed
+from migrate.steps.transfer import close_lines, require_closed
 from migrate.transfer.contract import Transferred, Turned
 
 CATCH_UP_SECONDS = 3600.0
@@ -98,4 +98,5 @@ def let_go(ctx: StepContext) -> Result:
     every = live_moves(ctx)
     for way, work in every:
         way.let_go(work)
+    close_lines(ctx)
     return {"let_go": [work.name for _, work in every]}

@@ -22,6 +22,7 @@ from migrate.reach import require_all_answer
 from migrate.step import Result, StepContext, step
 from migrate.steps.interfaces import counts_so_far, keep_counts
 from migrate.steps.replication import TURN_SECONDS
+from migrate.steps.transfer import close_lines
 from migrate.stop import Stop
 from provisioning.engine import Stack
 
@@ -215,6 +216,7 @@ def let_go_back(ctx: StepContext) -> Result:
     """Remove the flow from the site to legacy; the one from legacy to the site stays."""
     for way, work in live_moves(ctx):
         way.let_go(work.turned())
+    close_lines(ctx)
     return {"flows": "to the site"}
 
 

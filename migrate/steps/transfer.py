@@ -15,6 +15,7 @@ from migrate.compare.verdict import TreeComparison
 from migrate.errors import TransferError
 from migrate.fence.site import require_site_held
 from migrate.files import FilesCopied, LastPass, Tree, TreeCopied
+from migrate.files.line import close_line
 from migrate.freeze import require_held
 from migrate.moving import moves
 from migrate.step import Result, StepContext, step
@@ -101,6 +102,7 @@ def _counted(copied: list[TreeCopied]) -> Result:
 def _take_back(ctx: StepContext) -> Result:
     """Empty the site's database again in bulk mode; in live mode changes go on flowing onto it."""
     require_closed(ctx)
+    close_lines(ctx)
     emptied = []
     for way, work in moves(ctx):
         if not isinstance(way, Live):
@@ -119,7 +121,13 @@ def final_sync(ctx: StepContext) -> Result:
     return done
 
 
-@step("return-data")
+def _leave(ctx: StepContext) -> Result:
+    """Leave legacy as it is: changes go on flowing onto it."""
+    close_lines(ctx)
+    return {"left": "as it is"}
+
+
+@step("return-data", undo=_leave)
 def return_data(ctx: StepContext) -> Result:
     """Bring legacy to exactly where the site stopped: the last changes, and what does not flow."""
     require_site_held(ctx)
@@ -127,6 +135,13 @@ def return_data(ctx: StepContext) -> Result:
     done = _everything(ctx, back, [tree.turned() for tree in files.trees(ctx.hosts)])
     require_site_held(ctx)
     return done
+
+
+def close_lines(ctx: StepContext) -> None:
+    """End the temporary servers that files are fetched from, either way round; the ledgers stay."""
+    for tree in files.trees(ctx.hosts):
+        close_line(tree)
+        close_line(tree.turned())
 
 
 def _everything(ctx: StepContext, works: list[tuple[Transfer, Task]], every: list[Tree]) -> Result:

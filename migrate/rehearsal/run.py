@@ -1,0 +1,234 @@
+"""
+A rehearsal: copy, find every planted fault, switch forward and back with somebody writing.
+
+Promise: the same functions as in the real switch, on a copy, with the same order: fence, drain, settle,
+compare, turn, open. Nothing of it is left afterwards, whatever happened.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from time import monotonic
+from typing import TypeVar
+
+from migrate import files
+from migrate.assess import Assessment
+from migrate.compare import changes, faults, file_faults
+from migrate.compare.frozen import standing_by
+from migrate.compare.live import compare_live
+from migrate.compare.run import compare
+from migrate.compare.trees import compare_tree
+from migrate.errors import TransferError
+from migrate.fence import FENCES
+from migrate.rehearsal import stage as stages
+from migrate.rehearsal.evidence import Fault, Rehearsal, Switch
+from migrate.rehearsal.stage import Stage
+from migrate.rehearsal.workload import Workload, missing
+from migrate.step import StepContext
+from migrate.transfer.contract import Copied, Task
+from migrate.waiting import wait_until
+
+NAME = stages.NAME
+WRITES_PER_SIDE = 20
+"""So many writes are acknowledged before each switch, and after the last."""
+PER_SECOND = 50.0
+BESIDE = (1.5, 6.0)
+"""Seconds, low and high: the rest of the go-live suite, the door, the probes of the fence."""
+PER_INTERFACE = (0.3, 2.0)
+RESTS_ON = (
+    "the rehearsed switch and file pass, once as measured and three times; the go-live suite's rest and each"
+    " interface as seen on other moves"
+)
+
+
+_T = TypeVar("_T")
+
+
+def rehearse(ctx: StepContext) -> Rehearsal:
+    """
+    Rehearse the move of one tenant in its test environment.
+
+    Raises:
+        TransferError, ComparisonError, FreezeError: A part of it failed, as it would have in the window.
+    """
+    built = stages.build(ctx)
+    try:
+        with TemporaryDirectory(prefix="bascule-rehearsal-") as scratch:
+            return _rehearse(ctx, built, Path(scratch) / "comparison.sqlite")
+    finally:
+        for side in (built.work.source, built.work.target):
+            FENCES[built.work.engine].lift(side)
+        stages.clear(built)
+        for tree in files.trees(ctx.hosts, "test"):
+            files.empty_tree(tree)
+
+
+def _rehearse(ctx: StepContext, built: Stage, store: Path) -> Rehearsal:
+    work, live, door = built.work, built.live, Event()
+    with Workload(built.sides(door), per_second=PER_SECOND) as users:
+        copied = live.copy(work, ctx.progress)
+        live.catch_up(work, ctx.progress, within_seconds=1, timeout_seconds=600)
+    first = users.logs
+    found = [*_faults(ctx, built), *_file_faults(ctx)]
+    files_seconds = _last_look_at_files(ctx)
+    live.make_ready(work)
+    try:
+        compare_live(NAME, work.source, work.target, tenant=work.tenant, store=store)
+        with Workload(built.sides(door), per_second=PER_SECOND, first_client=len(first)) as users:
+            _writes(users, "source")
+            forward = _switch(ctx, built, store, "forward", users, door.set)
+            _writes(users, "target")
+            back = _switch(ctx, built, store, "back", users, door.clear)
+            _writes(users, "source")
+        with work.source.opened() as session:
+            lost = missing(session, [*first, *users.logs])
+    finally:
+        changes.end(work.tenant, NAME, work.source, work.target)
+    return _told(ctx, copied, (forward, back), found, files_seconds, lost, users.acknowledged)
+
+
+def _faults(ctx: StepContext, built: Stage) -> list[Fault]:
+    """Plant faults on the quiet target: the comparison must find every one, and nothing without them."""
+    work = built.work
+    # Nobody writes on the copy now: what does not flow by itself, such as sequences, can be made equal.
+    built.live.drain(work, timeout_seconds=60)
+    built.live.settle(work)
+    with work.target.opened() as session:
+        planted = faults.plant(session, work.target.endpoint)
+        try:
+            verdict = compare(NAME, work.source, work.target, target_role=work.owner)
+        finally:
+            faults.take_back(session, planted)
+    found = [Fault(kind=one.kind, name=one.told[1], found=one.found_in(verdict)) for one in planted]
+    for one in found:
+        ctx.progress.say(f"planted: {one.kind} in {one.name}: {'found' if one.found else 'NOT FOUND'}")
+    clean = compare(NAME, work.source, work.target, target_role=work.owner)
+    if not clean.agrees:
+        raise TransferError(
+            "the copy differs from its source although no fault is planted any more: "
+            + ", ".join([t.name for t in clean.differing_tables] + [d.name for d in clean.differences]),
+            state="This is the test environment; legacy was only read.",
+            next_step=f"fab rehearse --tenant {ctx.manifest.tenant}, after looking into that",
+        )
+    return found
+
+
+def _file_faults(ctx: StepContext) -> list[Fault]:
+    """Copy each tree, flip a bit in it, and have the comparison find that."""
+    found = []
+    for tree in files.trees(ctx.hosts, "test"):
+        files.base_pass(tree, ctx.attempt, ctx.progress)
+        fault = file_faults.flip_bit(tree.receives.host, tree.receives.folder)
+        if fault is not None:
+            seen = fault.found_in(compare_tree(tree))
+            file_faults.flip_back(tree.receives.host, tree.receives.folder, fault)
+            found.append(Fault(kind="flipped bit", name=fault.path, found=seen))
+            ctx.progress.say(f"planted: flipped bit in {fault.path}: {'found' if seen else 'NOT FOUND'}")
+    return found
+
+
+def _last_look_at_files(ctx: StepContext) -> float:
+    """Return how long a pass takes when next to nothing has changed: what the freeze would hold."""
+    seconds = 0.0
+    for tree in files.trees(ctx.hosts, "test"):
+        files.prepare(tree, ctx.attempt, ctx.progress)
+        begun = monotonic()
+        files.delta_pass(tree, ctx.attempt, ctx.progress)
+        seconds += monotonic() - begun
+    return round(seconds, 3)
+
+
+def _writes(users: Workload, side: str) -> None:
+    """Wait until users have written a while on a side."""
+    before = users.taken_by(side)
+    if not wait_until(
+        lambda: users.taken_by(side) >= before + WRITES_PER_SIDE, deadline_seconds=60, pace_seconds=0.02
+    ):
+        raise TransferError(
+            f"nobody could write on the rehearsal's {side} within 60 s",
+            state="This is the test environment; legacy was only read.",
+            next_step="see the server's log on the test site's host",
+        )
+
+
+def _switch(
+    ctx: StepContext, built: Stage, store: Path, direction: str, users: Workload, door: Callable[[], None]
+) -> Switch:
+    """Switch as the cutover does; forward from source to target, or back."""
+    forward = direction == "forward"
+    work: Task = built.work if forward else built.work.turned()
+    live, fence, parts = built.live, FENCES[work.engine], dict[str, float]()
+
+    def timed(name: str, act: Callable[[], _T]) -> _T:
+        began = monotonic()
+        done = act()
+        parts[name] = round(monotonic() - began, 3)
+        return done
+
+    with ExitStack() as ready:
+        # Before the fence, as in the cutover: what changed so far is compared, and sessions are open.
+        compare_live(NAME, built.work.source, built.work.target, tenant=work.tenant, store=store)
+        standby = ready.enter_context(standing_by(store, NAME, built.work.source, built.work.target))
+        if not forward:
+            door()
+        timed("fence", lambda: fence.fence(work.source))
+        drained = timed("drain", lambda: live.drain(work, timeout_seconds=20))
+        timed("settle", lambda: live.settle(work))
+        positions = (drained.source_position, drained.target_position)
+        verdict = timed("compare", lambda: standby.verdict(*(positions if forward else positions[::-1])))
+        if not verdict.agrees:
+            raise TransferError(
+                f"the rehearsed switch {direction} lost something: "
+                + ", ".join(
+                    [t.name for t in verdict.differing_tables] + [d.name for d in verdict.differences]
+                ),
+                state="This is the test environment; legacy was only read.",
+                next_step=f"fab rehearse --tenant {ctx.manifest.tenant}, after looking into that",
+            )
+        timed("turn", lambda: live.turn(work, timeout_seconds=15))
+        timed("open", door if forward else lambda: fence.lift(work.target))
+    _writes(users, "target" if forward else "source")
+    live.let_go(work)
+    stop = users.stops()[0 if forward else 1]
+    said = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in parts.items())
+    ctx.progress.say(f"rehearsed {direction}: stopped for {stop:.2f} s ({said})")
+    return Switch.model_validate(
+        {
+            "direction": direction,
+            "stop_seconds": round(stop, 3),
+            "parts": parts,
+            "rows_compared": verdict.rows,
+            "rows_read": verdict.compared_in_freeze or 0,
+        }
+    )
+
+
+def _told(
+    ctx: StepContext,
+    copied: Copied,
+    switches: tuple[Switch, Switch],
+    found: list[Fault],
+    files_seconds: float,
+    lost: int,
+    acknowledged: int,
+) -> Rehearsal:
+    interfaces = len(ctx.manifest.interfaces)
+    measured = max(one.stop_seconds for one in switches) + files_seconds
+    return Rehearsal(
+        attempt=ctx.attempt,
+        ended_at=datetime.now(UTC),
+        fingerprint=ctx.case.read_evidence("assessment", Assessment).fingerprint,
+        copy_seconds=copied.seconds,
+        copy_bytes=copied.bytes,
+        switches=switches,
+        acknowledged=acknowledged,
+        lost=lost,
+        faults=tuple(found),
+        files_seconds=files_seconds,
+        low_seconds=round(measured + BESIDE[0] + interfaces * PER_INTERFACE[0], 1),
+        high_seconds=round(3 * measured + BESIDE[1] + interfaces * PER_INTERFACE[1], 1),
+        rests_on=RESTS_ON,
+    )

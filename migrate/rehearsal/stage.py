@@ -1,0 +1,126 @@
+"""
+The stage of a rehearsal: a copy of legacy's database beside the test site's own, and the way to either.
+
+Promise: legacy is read once, for the copy; everything else happens on the test site's server, and
+`clear` leaves there what was there before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Event
+
+from psycopg import sql
+
+from migrate.databases import Database, Session, legacy_database, site_database
+from migrate.errors import ConnectionFailed
+from migrate.rehearsal.workload import MAKE_LEDGER, Connect
+from migrate.sessions import Reach
+from migrate.step import StepContext
+from migrate.transfer import way
+from migrate.transfer.contract import Live, Task
+
+NAME = "rehearsal"
+"""What the move is called while it is rehearsed: in names of slots, jobs and streams."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Both databases of a rehearsal, and the rehearsed move between them."""
+
+    live: Live
+    work: Task
+    application: Database
+    """The target, as the site's application reaches it."""
+
+    @property
+    def dbname(self) -> str:
+        return self.work.source.endpoint.dbname
+
+    def sides(self, door: Event) -> dict[str, Connect]:
+        """How users reach either side; nobody reaches the target before `door` is open."""
+        source = replace(
+            self.application, endpoint=replace(self.application.endpoint, dbname=self.dbname), kept=None
+        )
+        target = replace(self.application, kept=None)
+        return {"source": _through(source, lambda: True), "target": _through(target, door.is_set)}
+
+
+def _through(database: Database, may_enter: Callable[[], bool]) -> Connect:
+    reach = Reach(database)
+
+    def connect() -> Session:
+        if not may_enter():
+            raise ConnectionFailed(f"{database.name}: its door is closed")
+        return reach.connect(database)
+
+    return connect
+
+
+def build(ctx: StepContext) -> Stage:
+    """
+    Copy legacy's database into the test environment, as it is now, with a ledger for the workload.
+
+    Raises:
+        TransferError: It could not be copied.
+        MigrationError: The test site is not stood up for a move.
+    """
+    legacy = ctx.manifest.legacy.databases[0]
+    outputs = ctx.hosts.site("test").database
+    target = site_database(ctx.hosts, "test", role="mover")
+    dbname = f"{target.endpoint.dbname}_{NAME}"
+    source = replace(
+        target,
+        name=f"{dbname} on {ctx.manifest.stack('test')}",
+        endpoint=replace(target.endpoint, dbname=dbname),
+    )
+    live = way(legacy.engine, "live")
+    assert isinstance(live, Live)  # noqa: S101 - `rehearse` asked
+    stage = Stage(
+        live=live,
+        work=Task(
+            name=NAME,
+            attempt=ctx.attempt,
+            source=source,
+            target=target,
+            owner=outputs.owner.name,
+            application=outputs.application.name,
+            tenant=ctx.manifest.tenant,
+            engine=legacy.engine,
+        ),
+        application=site_database(ctx.hosts, "test", role="application"),
+    )
+    clear(stage)
+    with target.opened() as session:
+        session.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(
+                sql.Identifier(dbname), sql.Identifier(outputs.owner.name)
+            )
+        )
+    copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy), target=source)
+    way(legacy.engine, "bulk").copy(copy, ctx.progress)
+    with source.opened(role=outputs.owner.name) as session:
+        session.execute(MAKE_LEDGER)
+        grants = "GRANT USAGE ON SCHEMA rehearsal TO {0}", "GRANT SELECT, INSERT ON rehearsal.ledger TO {0}"
+        for grant in grants:
+            session.execute(sql.SQL(grant).format(sql.Identifier(outputs.application.name)))
+    return stage
+
+
+def clear(stage: Stage) -> None:
+    """Take everything of a rehearsal away again, also of one that was cut short."""
+    target = stage.work.target
+    with target.opened() as session:
+        found = session.execute(
+            "SELECT FROM pg_catalog.pg_database WHERE datname = %s", (stage.dbname,)
+        ).fetchone()
+    if found is not None:
+        stage.live.end(stage.work)
+    stage.live.empty(stage.work)
+    with target.opened() as session:
+        for (slot,) in session.execute(
+            "SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE database = %s", (stage.dbname,)
+        ).fetchall():
+            session.execute("SELECT pg_catalog.pg_drop_replication_slot(%s)", (slot,))
+        session.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(stage.dbname))
+        )

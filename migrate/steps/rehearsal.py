@@ -1,0 +1,37 @@
+"""
+The step that rehearses a move in the test environment.
+
+Promise: legacy is only read; a fault that the comparison did not find, or a write that was lost, fails it.
+"""
+
+from migrate.errors import DifferenceError
+from migrate.moving import mode_of
+from migrate.rehearsal.run import rehearse
+from migrate.step import Result, StepContext, step
+
+
+@step("rehearse", changes=True)
+def rehearse_move(ctx: StepContext) -> Result:
+    """Rehearse the switch forward and back, with somebody writing and faults to be found."""
+    if mode_of(ctx.case) != "live":
+        ctx.progress.say("bulk mode: there is no switch to rehearse; the stop is the copy's, as estimated")
+        return {"mode": mode_of(ctx.case)}
+    found = rehearse(ctx)
+    ctx.case.write_evidence("rehearsal", found)
+    ctx.progress.say(
+        f"predicted stop of the cutover: {found.low_seconds:.0f} to {found.high_seconds:.0f} s;"
+        f" {found.acknowledged} writes acknowledged, {found.lost} lost"
+    )
+    if not found.passed:
+        missed = ", ".join(f"{one.kind} in {one.name}" for one in found.faults if not one.found)
+        raise DifferenceError(
+            f"the rehearsal did not pass: {found.lost} writes lost; faults not found: {missed or 'none'}",
+            state="This is the test environment; legacy was only read.",
+            next_step=f"fab rehearse --tenant {ctx.manifest.tenant}, after looking into that",
+        )
+    return {
+        "predicted_low_seconds": found.low_seconds,
+        "predicted_high_seconds": found.high_seconds,
+        "faults_found": len(found.faults),
+        "stops": {one.direction: one.stop_seconds for one in found.switches},
+    }
