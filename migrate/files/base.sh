@@ -11,31 +11,35 @@ line=$1 into=$2 parts=$3 large=$4 how=$5
 shift 5
 umask 077
 mkdir -p "$into" || exit 1
+worst=0
+# 24: some files vanished; 23: a part failed, which is worse; anything else ended an rsync before its end.
+worse() {
+    case $worst/$1 in */0 | 23/24) ;; 0/* | 24/* | 23/*) worst=$1 ;; esac
+}
 pull() {
     out=$1
     shift
-    rsync -lptgo "$@" --info=progress2 -e "sh $line/rsh alone" sender:./ "$into/" > "$out" || return
+    rsync -lptgo "$@" --info=progress2 -e "sh $line/rsh alone" sender:./ "$into/" > "$out"
 }
 part() {
     n=$1
     shift
     set -- --from0 --no-implied-dirs --ignore-missing-args "$@"
-    status=0
-    pull "out-$n" -rS "$@" "--files-from=:part-$n" || status=$?
-    case $status in 0 | 24) ;; *) return $status ;; esac
-    case $large in *$n*) ;; *) return $status ;; esac
-    pull "out-large-$n" --inplace "$@" "--files-from=:large-$n"
+    pull "out-$n" -rS "$@" "--files-from=:part-$n" || worse $?
+    case $large in
+        *"$n"*) pull "out-large-$n" --inplace "$@" "--files-from=:large-$n" || worse $? ;;
+    esac
+    return $worst
 }
-pids='' status=0 n=0
+pids='' n=0
 while [ "$n" -lt "$parts" ]; do
     part "$n" "$@" &
     pids="$pids $!" n=$((n + 1))
 done
-# 24: some files vanished meanwhile. Any other failure ends it, once every part has ended.
 for pid in $pids; do
-    wait "$pid" || { one=$?; case $status in 0 | 24) status=$one ;; esac; }
+    wait "$pid" || worse $?
 done
-case $status in 0 | 24) ;; *) exit $status ;; esac
+case $worst in 0 | 23 | 24) ;; *) exit $worst ;; esac
 [ "$how" = exact ] && set -- -c "$@"
-pull out-sweep -rS --delete "$@" || status=$?
-exit $status
+pull out-sweep -rS --delete "$@" || worse $?
+exit $worst

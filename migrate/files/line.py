@@ -9,6 +9,7 @@ through the operator's machine.
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from shlex import quote
@@ -41,8 +42,11 @@ PermitRootLogin prohibit-password
 PermitTTY no
 DisableForwarding yes
 MaxStartups 20
+SetEnv SHLVL=2
 END
 sshd=$(command -v sshd || echo /usr/sbin/sshd)
+# At this depth bash leaves out the user's start-up files, which take time and say things. From OpenSSH 7.8 on.
+"$sshd" -t -f "$(pwd)/config" 2>/dev/null || sed -i '/^SetEnv/d' config
 exec timeout --foreground {hours}h "$sshd" -D -e -f "$(pwd)/config"
 """
 
@@ -69,7 +73,10 @@ _CONFIG = """Host sender
 # What the last pass runs: all of it is settled while there is time.
 _GO = """act=$1
 shift
-sh {line}/pass "$act" {words} "$@" && cat {line}/not-kept
+sh {line}/pass "$act" {words} "$@"
+status=$?
+cat {line}/not-kept
+exit $status
 """
 
 _FACTS = """
@@ -124,7 +131,10 @@ def look_at(tree: Tree) -> Ends:
     Raises:
         TransferError: There is no such tree, or no rsync on a host.
     """
-    return Ends(_end(tree.sends), _end(tree.receives, make=True))
+    with ThreadPoolExecutor(2) as readers:
+        ahead = readers.submit(_end, tree.sends)
+        receives = _end(tree.receives, make=True)
+        return Ends(ahead.result(), receives)
 
 
 def _end(side: Side, *, make: bool = False) -> End:
@@ -159,20 +169,18 @@ def _keeping(sends: End, receives: End) -> Keeping:
     return Keeping(tuple(options), receives.is_root, tuple(lost))
 
 
-def open_line(
-    tree: Tree,
-    attempt: str,
-    ends: Ends,
-    *,
-    lists: Mapping[str, bytes] | None = None,
-    port: int | None = None,
-) -> None:
+def start_sender(
+    tree: Tree, attempt: str, ends: Ends, *, lists: Mapping[str, bytes] | None = None, port: int | None = None
+) -> dict[str, bytes]:
     """
-    Start the sender and lay down what the receiver needs to reach it; an open line is replaced.
+    Start the sender, in the place of one that runs.
 
     Args:
         lists: Lists of names that rsync may ask for by their own names: ``part-0``, ``large-0``.
         port: Of the sender; by default a free one.
+
+    Returns:
+        The files that the receiver needs to reach it, the key among them.
 
     Raises:
         TransferError: The sender does not listen.
@@ -187,28 +195,52 @@ def open_line(
         "state": f"{ends.sends.home}/{tree.ledger}".encode(),
         **(lists or {}),
     }
-    chosen = _start_sender(tree, attempt, contents, port)
-    address, home, keep = tree.sends.address, ends.receives.home, ends.keeping
-    line = f"{home}/{tree.line}"
-    owners = "owners" if keep.with_owners else "no-owners"
-    words = (line, f"{home}/{tree.ledger}", ends.receives.folder, owners, *keep.options)
-    laid = {
+    chosen = _listening(tree, attempt, contents, port)
+    address = tree.sends.address
+    return {
         "config": _CONFIG.format(address=address, port=chosen, user=ends.sends.user).encode(),
-        "go": _GO.format(line=quote(line), words=" ".join(map(quote, words))).encode(),
-        "not-kept": "".join(f"! {one}\n" for one in keep.not_kept).encode(),
         "key": _private(key),
         "known_hosts": f"[{address}]:{chosen} {_public(host_key)}\n".encode(),
-        **{name: script(name) for name in ("rsh", "base", "pass", "ledger")},
+        "rsh": script("rsh"),
     }
-    remote.write_folder(tree.receives.host, tree.line, laid, doing=f"opening the line of {tree.name}")
 
 
-def close_line(tree: Tree) -> None:
-    """End the sender, and remove the key and all else of the line; also one that is not open."""
+def open_line(tree: Tree, attempt: str, ends: Ends, *, port: int | None = None) -> None:
+    """
+    Start the sender and lay down all that a pass needs on the receiving host; an open line is replaced.
+
+    Raises:
+        TransferError: The sender does not listen.
+    """
+    contents = start_sender(tree, attempt, ends, port=port)
+    home, keep = ends.receives.home, ends.keeping
+    line, owners = f"{home}/{tree.line}", "owners" if keep.with_owners else "no-owners"
+    words = (line, f"{home}/{tree.ledger}", ends.receives.folder, owners, *keep.options)
+    contents |= {
+        "go": _GO.format(line=quote(line), words=" ".join(map(quote, words))).encode(),
+        "not-kept": "".join(f"! {one}\n" for one in keep.not_kept).encode(),
+        "pass": script("pass"),
+        "ledger": script("ledger"),
+    }
+    remote.write_folder(tree.receives.host, tree.line, contents, doing=f"opening the line of {tree.name}")
+
+
+def close_line(tree: Tree, *, and_remove: str = "") -> None:
+    """
+    End the sender, and remove the key and all else of the line; also one that is not open.
+
+    Args:
+        and_remove: Another folder of the receiving host, below its login folder.
+    """
     tree.sender.discard()
     folder = quote(tree.line)
     hang_up = f"[ ! -e {folder}/line ] || (cd {folder} && ssh -F config -O exit sender 2>/dev/null)"
-    remote.run(tree.receives.host, f"{hang_up}; rm -rf {folder}", doing=f"closing the line of {tree.name}")
+    remote.run(
+        tree.receives.host,
+        f"{hang_up}; rm -rf {folder} {quote(and_remove) if and_remove else ''}",
+        timeout_seconds=600,
+        doing=f"closing the line of {tree.name}",
+    )
 
 
 def script(name: str) -> bytes:
@@ -225,7 +257,7 @@ def said_by(errors: str, *, tolerated: Sequence[str]) -> list[str]:
     ]
 
 
-def _start_sender(tree: Tree, attempt: str, contents: Mapping[str, bytes], port: int | None) -> int:
+def _listening(tree: Tree, attempt: str, contents: Mapping[str, bytes], port: int | None) -> int:
     said = ""
     for _ in range(1 if port else 5):
         chosen = port or 20000 + secrets.randbelow(12000)

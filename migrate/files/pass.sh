@@ -25,7 +25,7 @@ decode() { tr '\n' '\0' | sed -z 's/\\s/ /g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|'; }
 ours() { sh "$line/ledger" "$state" "$tree" "$how" > read-here; }
 
 theirs() {
-    held=none
+    held=-
     [ ! -s theirs ] || held=$(sha256sum < theirs)
     sh "$line/rsh" sender "listing ${held%% *} $how" > reply || return
     read -r shape digest read_there < reply || return
@@ -81,10 +81,12 @@ copy() {
     rsync -lptgoSI --from0 --files-from=:want --no-implied-dirs --partial-dir=.bascule-partial "$@" \
         -e "sh $line/rsh" sender:./ "$tree/"
     status=$?
-    [ "$how" = live ] && [ $status -eq 24 ] || return $status
+    # 23: a part of it failed, which may be no more than an attribute that this file system cannot hold: whoever
+    # started this pass reads what was said. 24: files vanished, as they do under a source at work.
+    case $status in 23) partly=23 ;; 24) [ "$how" = live ] || partly=24 ;; 0) ;; *) return $status ;; esac
 }
 
-removed=0 copied=0 read_again=0
+removed=0 copied=0 read_again=0 partly=0
 if [ "$act" != last ] || [ ! -s now ]; then
     ours &
     theirs || { wait; exit 1; }
@@ -99,9 +101,9 @@ while [ "$act" != look ] && [ $round -lt 2 ]; do
     choose || exit 1
     copied=$((copied + $(wc -l < chosen))) removed=$((removed + $(wc -l < gone)))
     remove && copy "$@" || exit
-    cp theirs copied.new && mv copied.new copied && rm -f since
+    [ $partly != 0 ] || { cp theirs copied.new && mv copied.new copied && rm -f since; } || exit 1
     ours && read_again=$((read_again + $(cat read-here))) && compare || exit 1
-    [ "$how" = frozen ] && [ -s only-there -o -s only-here ] || break
+    [ "$how" = frozen ] && [ $partly = 0 ] && { [ -s only-there ] || [ -s only-here ]; } || break
     round=$((round + 1))
 done
 
@@ -109,3 +111,4 @@ awk '{n[$2]++} $2 == "f" {bytes += $4} END {printf "%d %d %.0f", n["f"] + n["l"]
 echo " $copied $removed $read_first $read_again $(cat only-there only-here | names | sort -u | wc -l)"
 head -n 100 only-there | sed 's/^/< /'
 head -n 100 only-here | sed 's/^/> /'
+exit $partly

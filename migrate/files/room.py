@@ -4,9 +4,8 @@ Whether a tree fits on the host that receives it: bytes and names, looked at bef
 Promise: reads only, but for making the folder itself.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from shlex import quote
-
-from fabric import Connection
 
 from migrate import remote
 from migrate.errors import TransferError
@@ -15,11 +14,12 @@ from migrate.files.tree import Side, Tree
 HEADROOM_BYTES = 64 * 1024 * 1024
 HEADROOM_NAMES = 1000
 
-# A file takes whole blocks; names of one inode take them once.
+# Names of one inode take their blocks once.
 _HOLDS = r"""find {folder} -mindepth 1 -printf '%D:%i %b\n' 2>/dev/null | LC_ALL=C sort -u |
     awk '{{bytes += $2 * 512}} END {{printf "%.0f %d\n", bytes, NR}}'"""
-_FREE = r"""mkdir -p {folder} && df -PB1 {folder} | awk 'NR == 2 {{print $4}}' &&
-    df -Pi {folder} | awk 'NR == 2 {{print $2, $4}}'"""
+_FREE = r"""
+df -PB1 {folder} | awk 'NR == 2 {{print $4}}'
+df -Pi {folder} | awk 'NR == 2 {{print $2, $4}}'"""
 
 
 def require_room(tree: Tree) -> None:
@@ -29,9 +29,11 @@ def require_room(tree: Tree) -> None:
     Raises:
         TransferError: It has not, with how much is missing.
     """
-    needed, names = _holds(tree.sends)
-    have, have_names = _holds(tree.receives)
-    free, of_names, free_names = _free(tree.receives)
+    with ThreadPoolExecutor(2) as readers:
+        ahead = readers.submit(_said, tree.sends, _HOLDS)
+        here = _said(tree.receives, "mkdir -p {folder} || exit 1; " + _HOLDS + _FREE)
+        needed, names = ahead.result()
+    have, have_names, free, of_names, free_names = here
     host = tree.receives.host.host
     needed += HEADROOM_BYTES - have
     if free < needed:
@@ -50,18 +52,9 @@ def require_room(tree: Tree) -> None:
         )
 
 
-def _holds(side: Side) -> tuple[int, int]:
-    size, names = _said(side.host, _HOLDS.format(folder=quote(side.folder))).split()
-    return int(size), int(names)
-
-
-def _free(side: Side) -> tuple[int, int, int]:
-    size, of_names, names = _said(side.host, _FREE.format(folder=quote(side.folder))).split()
-    return int(size), *(int(n) if n.isdigit() else 0 for n in (of_names, names))  # type: ignore[return-value] # three
-
-
-def _said(connection: Connection, script: str) -> str:
+def _said(side: Side, script: str) -> list[int]:
+    script = script.format(folder=quote(side.folder))
     done = remote.run(
-        connection, script, timeout_seconds=900, raising=TransferError, doing="looking at the disk"
+        side.host, script, timeout_seconds=900, raising=TransferError, doing="looking at the disk"
     )
-    return done.text
+    return [int(word) if word.isdigit() else 0 for word in done.text.split()]

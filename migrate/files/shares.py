@@ -23,9 +23,12 @@ LARGE_BYTES = 64 * 1024 * 1024
 _PIECES = 8
 """A folder that weighs more than this part of a share is shared out itself."""
 
-_LIST = r"find . -mindepth 1 \( -type f -o -type l \) -printf '%s\0%P\0'"
-_ODD = r"find . -mindepth 1 ! -type f ! -type l ! -type d -print -quit"
-_UNREADABLE = r"find . -mindepth 1 ! -type l ! -readable -print -quit"
+# Kind, size and name; the kind is u for what the user may not read.
+_LIST = (
+    r"find . -mindepth 1 \( ! -type l ! -readable -printf 'u\0%s\0%P\0' \)"
+    r" -o \( ! -type d -printf '%y\0%s\0%P\0' \)"
+)
+_WHY_NOT = {b"u": "may not be read"}
 
 Entries = Sequence[tuple[int, bytes]]
 """Size in bytes and name of every file and link of a tree."""
@@ -47,28 +50,26 @@ def listed(connection: Connection, folder: str) -> list[tuple[int, bytes]]:
         TransferError: No such folder, or something in it that is no file, link or folder, or that the
             user may not read.
     """
-    for look, why in ((_ODD, "is neither file nor link nor folder"), (_UNREADABLE, "may not be read")):
-        odd = _found(connection, folder, look).rstrip(b"\n").decode(errors="backslashreplace")
-        if odd:
-            raise TransferError(
-                f"{connection.host}: {folder}/{odd} {why}, so it cannot move",
-                state="Nothing was copied.",
-                next_step="mend or remove it there, or move the tree without it",
-            )
-    raw = _found(connection, folder, _LIST).split(b"\0")[:-1]
-    return [(int(size), name) for size, name in zip(raw[::2], raw[1::2], strict=True)]
-
-
-def _found(connection: Connection, folder: str, look: str) -> bytes:
     # What vanishes while find walks is the copy's own business; find's other complaints are errors.
     script = f"""cd {quote(folder)} || exit 1
-        {{ said=$(LC_ALL=C {look} 2>&1 >&3); }} 3>&1
-        said=$(printf '%s\\n' "$said" | grep -v 'No such file or directory$')
+        {{ said=$(LC_ALL=C {_LIST} 2>&1 >&3); }} 3>&1
+        said=$(printf '%s\\n' "$said" | grep -v 'No such file or directory$\\|Permission denied$')
         [ -z "$said" ] || {{ printf '%s\\n' "$said" | head -n 20 >&2; exit 1; }}"""
     done = remote.run(
         connection, script, timeout_seconds=900, raising=TransferError, doing=f"looking into {folder}"
     )
-    return done.stdout
+    raw = done.stdout.split(b"\0")[:-1]
+    found = []
+    for kind, size, name in zip(raw[::3], raw[1::3], raw[2::3], strict=True):
+        if kind not in (b"f", b"l"):
+            raise TransferError(
+                f"{connection.host}: {folder}/{name.decode(errors='backslashreplace')}"
+                f" {_WHY_NOT.get(kind, 'is neither file nor link nor folder')}, so it cannot move",
+                state="Nothing was copied.",
+                next_step="mend or remove it there, or move the tree without it",
+            )
+        found.append((int(size), name))
+    return found
 
 
 def balanced(entries: Entries, parts: int) -> list[list[bytes]]:
