@@ -101,7 +101,7 @@ def _finding(finding: Finding, waiver: Waiver | None) -> Iterator[str]:
     if waiver:
         until = f"{waiver.expires_at:%Y-%m-%d %H:%M %Z}"
         yield from _wrapped(f"waived by {waiver.by} until {until}: {waiver.reason}", " " * 9)
-    else:
+    elif finding.remedy != "nothing to do":
         never = " (no waiver can help)" if finding.severity == "blocker" and not finding.waivable else ""
         yield from _wrapped(f"to do: {finding.remedy}{never}", " " * 9)
 
@@ -112,7 +112,9 @@ def _tables(database: Database) -> Iterator[str]:
         return
     widest = min(max(len(str(table)) for table in shown), 52)
     many = (
-        f"{len(shown)} largest of {len(database.tables)}" if len(database.tables) > len(shown) else "tables"
+        f"{len(shown)} largest of {len(database.tables)} tables"
+        if len(database.tables) > len(shown)
+        else "tables"
     )
     yield f"{database.name}: {many}"
     yield f"  {'table':{widest}}  {'rows':>13}  {'size':>9}  {'indexes':>9}  kind"

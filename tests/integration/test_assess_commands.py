@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,16 +60,20 @@ def test_from_the_request_to_the_agreed_window(move: Move) -> None:
     assert said == "alpenblick: asked for by Erika Muster, 2026-11-02\nNext: fab run --tenant alpenblick\n"
 
     said = fab(move, "assess", *tenant)
-    assert "table-without-key" in said
-    assert "estimated stop:" in said
-    whole = fab(move, "assess", *tenant, "--json")
-    found = json.loads(whole[whole.index('{"tenant"') :])
-    assert found["files"][0]["count"] == 1
-
+    assert "info     table-without-key (main-db)\n" in said
+    assert re.search(r"^mode: (live|bulk); estimated stop: \d", said, re.M)
+    assert max(len(line) for line in said.splitlines() if not line.startswith("host ")) <= 100
     said = fab(move, "offer", *tenant)
     assert "CHF 3988.90" in said
     offer = move.base / ".state" / "cases" / "alpenblick" / "documents" / "offer.pdf"
     assert offer.read_bytes().startswith(b"%PDF")
+    move.legacy.psql(move.dbname, "ALTER TABLE t ADD COLUMN n int")
+    whole = fab(move, "assess", *tenant, "--json")
+    found = json.loads(whole[whole.index('{"tenant"') :])
+    assert found["files"][0]["count"] == 1
+    assert found["databases"][0]["mode"] == found["mode"]
+    assert found["stale"] == ["offer: the schema of main-db is another"]
+    assert found["waived"] == {}
     offer.with_name("offer.pdf.sig").write_text("some signature")
     assert "is signed; a new one would void the signature" in fab(move, "offer", *tenant, status=1)
 

@@ -91,7 +91,7 @@ def test_every_trouble_is_found_on_every_version(host: PrivateHost) -> None:
         "materialized-views",
         "publication-present",
         "roles-with-rights",
-        "row-security",
+        "policies",
         "sequences",
         "superusers-may-write",
         "table-inherits",
@@ -117,6 +117,7 @@ def test_who_may_see_little_is_told_what_is_missing(host: PrivateHost) -> None:
         facts = measuring.measure_database(NAMED, session)
     found = ids_of(facts)
     assert {
+        "row-security",
         "user-may-not-freeze",
         "table-unreadable",
         "jobs-unreadable",

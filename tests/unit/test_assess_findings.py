@@ -116,7 +116,11 @@ DATABASES: dict[str, tuple[str, Database]] = {
         sound(jobs=(Job(scheduler="pg_cron", name="close", schedule="0 2 * * *"),)),
     ),
     "jobs-unreadable": ("warning", sound(jobs=None)),
-    "row-security": ("warning", sound(tables=(quoting.table(has_row_security=True),))),
+    "row-security": (
+        "warning",
+        sound({"bypasses_row_security": False}, tables=(quoting.table(has_row_security=True),)),
+    ),
+    "policies": ("info", odd("policy")),
     "foreign-table": ("warning", sound(tables=(quoting.table(kind="foreign"),))),
     "table-without-key": ("info", sound(tables=(quoting.table(has_key=False),))),
     "table-without-equality": (

@@ -21,9 +21,18 @@ LARGE_ROW_BYTES = 64 * 1024 * 1024
     remedy="let the user of the manifest have BYPASSRLS",
 )
 def row_security(facts: Database) -> Seen:
-    if facts.server.bypasses_row_security and not any(t.has_row_security for t in facts.tables):
+    if facts.server.bypasses_row_security:
         return None
     return counted("tables with row security", [t for t in facts.tables if t.has_row_security])
+
+
+@kinds.kind(
+    "info",
+    meaning="moved with their tables; one that names a role which the site lacks could not be made",
+    remedy="have the vendor say whom they are for; on the site there is an owner and one application role",
+)
+def policies(facts: Database) -> Seen:
+    return counted("row security policies", [o.name for o in facts.odd("policy")])
 
 
 @kinds.kind(

@@ -108,7 +108,7 @@ def locks_few(facts: Database) -> Seen:
     "warning",
     meaning="what sorts by it may be out of order already: an index may miss rows, a unique one may hold "
     "doubles",
-    remedy="REINDEX what uses it on legacy, then ALTER … REFRESH (COLLATION) VERSION",
+    remedy="REINDEX what uses it on legacy, then ALTER COLLATION (or DATABASE) … REFRESH VERSION",
 )
 def collation_version_changed(facts: Database) -> Seen:
     server = facts.server
