@@ -54,8 +54,9 @@ class Moving:
         host = self.live.legacy if self.task == self.live.task else self.live.site
         self.live.do(
             host,
-            f"INSERT INTO keyed VALUES ({self.written}, 'x')",
+            # First, since a row with a key that runs in circles is stopped by its key.
             "INSERT INTO keyless VALUES ('x')",
+            f"INSERT INTO keyed VALUES ({self.written}, 'x')",
             f"SELECT lo_put(70001, 0, '{self.written:03}'), nextval('drawn')",
         )
 
