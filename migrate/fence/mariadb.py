@@ -25,6 +25,7 @@ from migrate.mariadb.session import MariaDatabase, MariaSession, ServerRefused, 
 SCHEMA = "bascule_fence"
 CLEAR_SECONDS = 30.0
 """How long ending sessions may take."""
+_STALE_SECONDS = 0.11
 _LOCK_WAIT, _NO_SUCH_THREAD = 1205, 1094
 _LOCAL = frozenset((("root", "localhost"), ("mysql", "localhost"), ("mariadb.sys", "localhost")))
 
@@ -181,6 +182,8 @@ def _stop_writes(
 ) -> dict[int, EndedSession]:
     """Wait for open transactions, switch writing off, and end whoever could go on."""
     begun, ended = monotonic(), dict[int, EndedSession]()
+    # The server shows its open transactions as they were up to a tenth of a second ago.
+    sleep(_STALE_SECONDS)
     # Only those that are open now: others begin all the time.
     waited_for = _transactions(session)
     while monotonic() - begun < grace and waited_for & _transactions(session):

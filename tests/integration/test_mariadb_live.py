@@ -120,7 +120,6 @@ def switch(task: Task, frm: MariaServer, to: MariaServer, writers: list[Writer])
     FENCE.lift(task.target)
     WAY.let_go(task)
     assert FENCE.writes_since(task.source).rows_written == fence.rows_written
-    print(fence.seconds, drained.seconds, settled.seconds, turned.seconds)
     return fence.seconds + drained.seconds + settled.seconds + turned.seconds
 
 
@@ -143,7 +142,6 @@ def test_there_and_back_and_there_again(move: MariaMove, task: Task) -> None:
     assert len(set(acknowledged)) == len(acknowledged) > 100
     # A session that is ended between its commit and the answer has written without being told so.
     assert len(there_now) - len(acknowledged) <= 2 * len(stops)
-    print(f"stops: {[round(stop, 2) for stop in stops]} s")
     assert max(stops) < 15  # the hard limit is 30 s; this machine is busy
     # The flow back goes on: the legacy server gets what is written on the site.
     move.site.sql("INSERT INTO schreiben (id, wer) VALUES (900000, 'spaet')")

@@ -103,7 +103,7 @@ class MariaServer:
                         "--plugin-load-add=auth_ed25519",
                     ),
                     *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M", "--skip-log-warnings"),
-                    *("--innodb-flush-log-at-trx-commit=0", "--event-scheduler=ON", *self.options, *more),
+                    *("--innodb-flush-log-at-trx-commit=2", "--event-scheduler=ON", *self.options, *more),
                 ],
                 user=user,
                 group=user,
