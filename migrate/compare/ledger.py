@@ -295,6 +295,11 @@ class Ledger:
         """Return the tables in which others than the replication wrote on the target."""
         return tuple(str(name) for (name,) in self._all("SELECT name FROM written ORDER BY name"))
 
+    def forget_written(self) -> None:
+        """Count anew from what was read so far: until now others were free to write on the target."""
+        with self.together() as file:
+            file.execute("DELETE FROM written")
+
     # -- large objects ---------------------------------------------------------------------------
 
     def objects(self, side: Side) -> dict[str, str]:

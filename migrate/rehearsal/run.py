@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from typing import TypeVar
 
 from migrate import files
@@ -21,6 +21,7 @@ from migrate.compare.frozen import standing_by
 from migrate.compare.live import compare_live
 from migrate.compare.run import compare
 from migrate.compare.trees import compare_tree
+from migrate.databases import value
 from migrate.errors import TransferError
 from migrate.fence import FENCES
 from migrate.rehearsal import stage as stages
@@ -81,6 +82,7 @@ def _rehearse(ctx: StepContext, built: Stage, store: Path) -> Rehearsal:
             _writes(users, "source")
             forward = _switch(ctx, built, store, "forward", users, door.set)
             _writes(users, "target")
+            _outlast_the_launcher(built)
             back = _switch(ctx, built, store, "back", users, door.clear)
             _writes(users, "source")
         with work.source.opened() as session:
@@ -139,6 +141,20 @@ def _last_look_at_files(ctx: StepContext) -> float:
         files.delta_pass(tree, ctx.attempt, ctx.progress)
         seconds += monotonic() - begun
     return round(seconds, 3)
+
+
+def _outlast_the_launcher(built: Stage) -> None:
+    """
+    Wait until the server starts a subscription's worker at once again.
+
+    Both sides of a rehearsal are on one server, which starts one within this time; in a real move they are not.
+    """
+    with built.work.target.opened() as session:
+        milliseconds = value(
+            session,
+            "SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'wal_retrieve_retry_interval'",
+        )
+    sleep(milliseconds / 1000)
 
 
 def _writes(users: Workload, side: str) -> None:

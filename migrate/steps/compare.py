@@ -17,6 +17,7 @@ from migrate import databases, files
 from migrate.case import Case
 from migrate.compare.definitions import Roles, differing_rights
 from migrate.compare.frozen import SESSIONS, compare_changed
+from migrate.compare.ledger import Ledger
 from migrate.compare.live import compare_live
 from migrate.compare.run import compare
 from migrate.compare.trees import compare_tree
@@ -102,6 +103,14 @@ def _store(case: Case, name: str) -> Path:
     """What was compared, and what changed since: beside the case, since it is of no use to a dossier."""
     case.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return case.folder / f"comparison-{name}.sqlite"
+
+
+def let_writes_be(ctx: StepContext) -> None:
+    """From now on the site is closed again: what was written there while it was open is no trespass."""
+    for _, work in live_moves(ctx):
+        _beside_work(ctx, work)
+        with Ledger(_store(ctx.case, work.name)) as ledger:
+            ledger.forget_written()
 
 
 def _require_rights(work: Task) -> None:

@@ -20,6 +20,7 @@ from migrate.interfaces import InterfaceCount
 from migrate.moving import live_moves
 from migrate.reach import require_all_answer
 from migrate.step import Result, StepContext, step
+from migrate.steps.compare import let_writes_be
 from migrate.steps.interfaces import counts_so_far, keep_counts
 from migrate.steps.replication import TURN_SECONDS
 from migrate.steps.transfer import close_lines
@@ -217,6 +218,7 @@ def let_go_back(ctx: StepContext) -> Result:
     for way, work in live_moves(ctx):
         way.let_go(work.turned())
     close_lines(ctx)
+    let_writes_be(ctx)
     return {"flows": "to the site"}
 
 
