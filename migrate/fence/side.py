@@ -29,6 +29,10 @@ LIMIT_SECONDS = 30
 """How long a frozen section lasts at most, unless the copy is made within it."""
 
 
+class HalfThawed(FreezeError):  # noqa: N818 - reads as what it is
+    """Not all was put back, but at least one database takes writes again: users may be at work there."""
+
+
 class Freeze(Evidence):
     """The freeze of one attempt: evidence ``freeze``, or ``site-freeze`` on the way back."""
 
@@ -179,15 +183,18 @@ def thaw(side: Side, reason: str) -> dict[str, Look]:
     Sessions that began during the freeze are ended, since they would stay read-only.
 
     Raises:
-        FreezeError: A host could not do it; the others are done.
+        HalfThawed: A host could not do all of it, but databases take writes again.
+        FreezeError: As that, but none does, as far as can be known.
     """
     failures: list[MigrationError] = []
     looks: dict[str, Look] = {}
+    is_open = False
     for place in side.places:
+        # Straight to the database first, since somebody waits; then the host, which puts back the rest, and
+        # where it lifted everything already, nothing twice.
+        stuck = [error for one in place.databases if (error := _lift(one))]
+        is_open |= len(stuck) < len(place.databases)
         try:
-            # Straight to the database first, since somebody waits; then the host, which puts back the rest,
-            # and where it lifted everything already, nothing twice.
-            stuck = [error for one in place.databases if (error := _lift(one))]
             secrets = {
                 name: content
                 for one in place.databases
@@ -197,12 +204,14 @@ def thaw(side: Side, reason: str) -> dict[str, Look]:
             looks[place.lease.host] = place.lease.lift(secrets, reason, again=bool(stuck))
             if stuck and looks[place.lease.host].state == "absent":
                 failures.extend(stuck)
-        except FreezeError as error:
+        except MigrationError as error:
             failures.append(error)
     if failures:
-        raise FreezeError(
+        raise (HalfThawed if is_open else FreezeError)(
             "; ".join(error.what for error in failures),
-            state=f"{side.name} may still be read-only there; its keeper, if it runs, goes on trying.",
+            state=f"{side.name} takes writes again, but not everything was put back."
+            if is_open
+            else f"{side.name} may still be read-only there; its keeper, if it runs, goes on trying.",
             next_step=side.unfreeze,
         )
     return looks

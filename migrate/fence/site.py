@@ -23,11 +23,11 @@ from provisioning.manifest import Environment
 
 def site_side(ctx: StepContext, environment: Environment = "prod") -> Side:
     """A site with its one database."""
-    stack = ctx.manifest.stack(environment)
+    stack, engine = ctx.manifest.stack(environment), ctx.hosts.site(environment).database.engine
     place = Place(
         lease=Lease(ctx.hosts.target(environment), stack, ctx.manifest.tenant, side="site"),
         connect=partial(connect, *ctx.hosts.site_ssh_config(environment)),
-        databases=(Guarded(stack, "postgresql", site_database(ctx.hosts, environment, role="mover")),),
+        databases=(Guarded(stack, engine, site_database(ctx.hosts, environment, role="mover")),),
     )
     return Side(
         name="The site",

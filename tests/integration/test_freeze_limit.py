@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from migrate.connections import Hosts
 from migrate.errors import FreezeError
+from migrate.fence.side import HalfThawed
 from migrate.fence.site import (
     commit_site_fence,
     fence_site,
@@ -165,6 +166,23 @@ def test_without_its_lease_legacy_is_thawed_all_the_same(move: Move, hosts: Host
     unfreeze(ctx)
 
     assert not _legacy_is_shut(move)
+
+
+def test_a_lift_that_stops_half_way_says_that_users_may_be_at_work(move: Move, hosts: Hosts) -> None:
+    """The database is open again and the host cannot finish the rest: nobody may take that for frozen."""
+    ctx = move.context(hosts)
+    freeze(ctx)
+    Job(hosts.legacy("server"), "keeper-alpenblick").discard()
+    broken = "cd .bascule/lease/alpenblick && mv lift lift.away && echo 'exit 1' > lift"
+    hosts.legacy("server").run(broken, hide=True, in_stream=False)
+
+    with pytest.raises(HalfThawed, match="lifting the freeze ended with 1"):
+        unfreeze(ctx)
+
+    assert not _legacy_is_shut(move)
+    mended = "cd .bascule/lease/alpenblick && mv lift.away lift"
+    hosts.legacy("server").run(mended, hide=True, in_stream=False)
+    assert unfreeze(ctx)["server"].state == "lifted"
 
 
 def test_a_killed_freeze_left_word_of_its_end(move: Move, hosts: Hosts) -> None:
