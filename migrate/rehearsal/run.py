@@ -147,7 +147,7 @@ def _outlast_the_launcher(built: Stage) -> None:
     """
     Wait until the server starts a subscription's worker at once again.
 
-    Both sides of a rehearsal are on one server, which starts one within this time; in a real move they are not.
+    Both sides of a rehearsal are on one server, which starts one within this time; of a move they are not.
     """
     with built.work.target.opened() as session:
         milliseconds = value(
