@@ -110,7 +110,7 @@ def arm(
     _quiet(at_replica)
     stop(at_replica, flow, for_good=True)
     at_replica.run(f"SET GLOBAL gtid_slave_pos = {literal(position)}")
-    ca = _ca_file(at_replica, end.ca)
+    ca = ca_file(at_replica, end.ca)
     at_replica.run(
         f"CHANGE MASTER '{flow}' TO MASTER_HOST = {literal(end.host)}, MASTER_PORT = {end.port},"
         f" MASTER_USER = '{flow}', MASTER_PASSWORD = '{password}', MASTER_USE_GTID = slave_pos,"
@@ -266,7 +266,7 @@ def _quiet(session: MariaSession) -> None:
         )
 
 
-def _ca_file(session: MariaSession, pem: str) -> str:
+def ca_file(session: MariaSession, pem: str) -> str:
     """
     Put an authority's certificate where the server reads it; return its path as a literal.
 

@@ -25,7 +25,8 @@ CREATE USER byrole@'%' IDENTIFIED BY 'p'; GRANT boss TO byrole@'%'; SET DEFAULT 
 GRANT SELECT ON besa.* TO byrole@'%'
 """
 STATE = (
-    "SELECT User, Host, COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0) FROM mysql.global_priv ORDER BY 1, 2;"
+    "SELECT User, Host, COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0)"
+    " FROM mysql.global_priv ORDER BY 1, 2;"
     "SELECT @@GLOBAL.read_only, @@GLOBAL.event_scheduler; SHOW DATABASES"
 )
 

@@ -109,6 +109,7 @@ def switch(task: Task, frm: MariaServer, to: MariaServer, writers: list[Writer])
     """Go over, as the realisation does; return the seconds of the stop as the steps took them."""
     assert wait_until(lambda: all(len(w.acknowledged) > 20 for w in writers), deadline_seconds=30)
     WAY.catch_up(task, Told(), within_seconds=5, timeout_seconds=30)
+    WAY.make_ready(task)
     fence = FENCE.fence(task.source)
     drained = WAY.drain(task, timeout_seconds=10)
     settled = WAY.settle(task)

@@ -15,6 +15,7 @@ from migrate.mariadb.columns import Table, tables
 from migrate.mariadb.definitions import definitions
 from migrate.mariadb.replication import (
     arm,
+    ca_file,
     flow_name,
     has_applied,
     has_marker,
@@ -37,6 +38,13 @@ from migrate.transfer.mariadb_live.flow import left_out, require_flow
 _ANEW_SECONDS = 3600.0
 """The hard limit of a frozen section is far below it, and ends it otherwise."""
 _FROZEN = "Nobody writes on the source; the target is closed."
+
+
+def make_ready(task: Task) -> None:
+    """Make on the source what the flow back needs there and nobody has to be stopped for."""
+    with mariadb_of(task.source).opened() as here:
+        prepare(here)
+        ca_file(here, mariadb_of(task.target).endpoint.ca)
 
 
 def drain(task: Task, *, timeout_seconds: float) -> Drained:

@@ -30,6 +30,9 @@ class MariadbLive:
     ) -> Flow:
         return flow.catch_up(task, progress, within_seconds=within_seconds, timeout_seconds=timeout_seconds)
 
+    def make_ready(self, task: Task) -> None:
+        switch.make_ready(task)
+
     def drain(self, task: Task, *, timeout_seconds: float) -> Drained:
         return switch.drain(task, timeout_seconds=timeout_seconds)
 
