@@ -1,10 +1,13 @@
 """What goes wrong at a turn is told with the server's reason, and leaves the flow as it was."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from signal import SIGQUIT
 
 import pytest
 
-from migrate.errors import TransferError
+from migrate.errors import MigrationError, TransferError
 from migrate.transfer.postgresql_live.drain import drain
 from migrate.transfer.postgresql_live.ending import end, let_go
 from migrate.transfer.postgresql_live.health import Health, health
@@ -161,6 +164,27 @@ def test_vitess_16563_what_is_late_is_not_drained(live: LiveMove) -> None:
     assert live.rows(live.site, "SELECT count(*) FROM keyed") == [(100,)]
     here = live.rows(live.legacy, f"SELECT pg_current_wal_lsn() >= '{drained.source_position}'")
     assert here == [(True,)]
+
+
+@pytest.mark.parametrize("which", ["legacy", "site"])
+def test_a_server_that_crashes_in_the_freeze_is_named(live: LiveMove, which: str) -> None:
+    """What breaks under a drain is told like anything else, and the drain may be repeated afterwards."""
+    host, side = (live.legacy, "besa on server") if which == "legacy" else (live.site, "besa on site")
+    with closing(live.site.connect("besa")) as other, ThreadPoolExecutor(1) as pool:
+        other.autocommit = False
+        other.execute("LOCK TABLE keyed")
+        live.do(live.legacy, "INSERT INTO keyed VALUES (1, 'held up')")
+        draining = pool.submit(drain, live.task, timeout_seconds=30)
+        marked = f'SELECT count(*) FROM bascule."{name(live)}"'
+        assert live.arrives(live.legacy, marked, [(1,)])
+        host.stop_postgres(SIGQUIT)
+        with pytest.raises(MigrationError, match=side):
+            draining.result()
+        host.start_postgres()
+
+    drain(live.task, timeout_seconds=30)
+
+    assert live.rows(live.site, "SELECT v FROM keyed") == [("held up",)]
 
 
 def test_a_column_that_legacy_lacks_bars_the_way_back(live: LiveMove) -> None:

@@ -95,16 +95,16 @@ def arrived(
 
     def is_there() -> bool:
         nonlocal looks_at
-        if subscriber.execute(rows).fetchall() == wanted:
-            return True
+        with telling(flows[0].subscriber, "looking for the marker"):
+            if subscriber.execute(rows).fetchall() == wanted:
+                return True
         if monotonic() >= looks_at:
             _refuse_broken(flows, publisher, subscriber, patience_seconds=max(0.0, ends_at - monotonic()))
             looks_at = monotonic() + _HEALTH_SECONDS
         return False
 
-    with telling(flows[0].subscriber, "looking for the marker"):
-        if wait_until(is_there, deadline_seconds=ends_at - monotonic(), pace_seconds=POLL_SECONDS):
-            return
+    if wait_until(is_there, deadline_seconds=ends_at - monotonic(), pace_seconds=POLL_SECONDS):
+        return
     _refuse_broken(flows, publisher, subscriber, patience_seconds=0)
     lags = [health(stream, publisher, subscriber, patience_seconds=0).lag_bytes or 0 for stream in flows]
     raise TransferError(

@@ -41,7 +41,8 @@ def at_work(database: Database, count: int = 1) -> Iterator[list[Session]]:
             # A kept session's prepared statements may be gone from the server when it is lent again.
             session.prepare_threshold = None
             session.execute(_AT_WORK)
-        yield sessions
+        with _telling_broken({database.name: sessions}):
+            yield sessions
 
 
 @contextmanager
@@ -50,7 +51,25 @@ def both_at_work(task: Task, count: int = 1) -> Iterator[tuple[list[Session], li
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         sides = [stack.enter_context(_Opening(pool, side, count)) for side in (task.source, task.target)]
         source, target = (side.wait() for side in sides)
-        yield source, target
+        with _telling_broken({task.source.name: source, task.target.name: target}):
+            yield source, target
+
+
+@contextmanager
+def _telling_broken(sides: dict[str, list[Session]]) -> Iterator[None]:
+    """Raise what nobody told more closely, such as a server that went away, as a `TransferError`."""
+    try:
+        yield
+    except psycopg.Error as error:
+        broken = [name for name, sessions in sides.items() if any(session.closed for session in sessions)]
+        raise TransferError(
+            f"{' and '.join(broken or sides)}: {_said(error)}", next_step="fab run: each part may be repeated"
+        ) from None
+
+
+def _said(error: psycopg.Error) -> str:
+    """What the server said, in one line."""
+    return error.diag.message_primary or str(error).strip().splitlines()[0]
 
 
 class _Opening:
@@ -97,10 +116,9 @@ def telling(database: Database, doing: str, *, state: str = "", next_step: str =
     try:
         yield
     except psycopg.Error as error:
-        said = error.diag.message_primary or str(error).strip().splitlines()[0]
         # Neither the cause nor its text goes along: a refused statement may hold a connection string.
         raise TransferError(
-            f"{database.name}: {doing}: {said}",
+            f"{database.name}: {doing}: {_said(error)}",
             state=state,
             next_step=next_step or "mend the cause, then fab run",
         ) from None
