@@ -106,7 +106,8 @@ SELECT 'statistics', format('%I.%I', s.nspname, x.stxname), pg_get_statisticsobj
   FROM pg_statistic_ext x JOIN spaces s ON s.oid = x.stxnamespace
 UNION ALL
 SELECT 'collation', format('%I.%I', s.nspname, c.collname),
-       (to_jsonb(c) - 'oid' - 'collname' - 'collnamespace' - 'collowner' - 'collversion')::text
+       concat_ws(' ', c.collprovider, coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale',
+                                               c.collcollate), c.collctype, to_jsonb(c) ->> 'collisdeterministic')
   FROM pg_collation c JOIN spaces s ON s.oid = c.collnamespace
  WHERE (('pg_collation'::regclass)::oid, c.oid) NOT IN (SELECT classid, objid FROM owned_by_extension)
 UNION ALL
