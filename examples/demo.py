@@ -28,7 +28,9 @@ from migrate.compare.verdict import Comparison
 from migrate.dossier import page
 from migrate.interfaces import Interfaces
 from migrate.journal import Record
+from migrate.rehearsal.evidence import Rehearsal
 from migrate.schedule import Schedule
+from migrate.steps.rollback import Return
 from migrate.stop import Stop
 from provisioning.engine import Stack
 from provisioning.errors import BasculeError
@@ -131,9 +133,8 @@ class Demo:
         fab_or_stop(prepared, "status", "--tenant", TENANT)
         say("They want to go back for now, and keep what they wrote")
         fab_or_stop(prepared, "rollback", "--tenant", TENANT)
-        say(
-            f"Legacy has {held_by_legacy(prepared, TENANT, _notes(kept))} of the {NOTES} notes; then, once more:"
-        )
+        held = held_by_legacy(prepared, TENANT, _notes(kept))
+        say(f"Legacy has {held} of the {NOTES} notes; then, once more:")
 
     def _show(self, prepared: Prepared, case: Case) -> None:
         """Print the figures that the demo is about, and where to look."""
@@ -147,11 +148,23 @@ class Demo:
         workload = json.loads((prepared.folder / "run" / "workload.json").read_text())
         agreed = case.read_evidence("schedule", Schedule)
         waited = sum(one.at_release.waiting for one in interfaces.interfaces if one.at_release)
+        rehearsal = case.read_evidence("rehearsal", Rehearsal)
+        back = case.read_evidence("return", Return)
+        stops = [r.data["result"]["stop_seconds"] for r in case.journal if _is_done(r, "open-door")]
+        read = sum(one.compared_in_freeze or 0 for one in comparison.databases)
+        notes = _notes(self.folder / ".state" / "demo-notes.json")
+        kept = held_by_site(prepared, TENANT, notes)
+        found = sum(fault.found for fault in rehearsal.faults)
         lines = {
             "site": f"{prepared_url(prepared)} (open; agreed name {agreed.site_name})",
-            "stop": f"{stop.actual_seconds:.1f} s, offered at most {stop.predicted_high_seconds or 0:.0f} s",
+            "faults planted": f"{len(rehearsal.faults)} in the rehearsal, {found} found",
+            "stop": " and ".join(f"{seconds:.1f} s" for seconds in stops)
+            + f", predicted {stop.predicted_low_seconds or 0:.0f}"
+            f" to {stop.predicted_high_seconds or 0:.0f} s",
+            "rollback": f"{back.seconds:.1f} s; {kept} of {len(notes)} notes from the site kept",
             "messages lost": f"{interfaces.lost} ({interfaces.duplicates} duplicated, {waited} waited)",
-            "rows differing": f"{comparison.differing_rows} of {comparison.rows} compared by content",
+            "rows differing": f"{comparison.differing_rows} of {comparison.rows} compared by content,"
+            f" {read} of them in the freeze",
             "legacy since": f"read-only; {workload['writes_acknowledged']} writes until then, "
             f"{workload['reads']} reads and counting",
             "sites stood up": " and ".join(f"{r.data['seconds']:.1f} s ({r.about})" for r in stood_up),
@@ -167,8 +180,13 @@ class Demo:
         print(
             f"\nLook further: cd {prepared.workspace.root} && {fab_here} status --tenant {TENANT}", flush=True
         )
-        if interfaces.lost or interfaces.duplicates or not comparison.agrees or not matches:
+        lost = interfaces.lost or interfaces.duplicates or kept < len(notes)
+        if lost or found < len(rehearsal.faults) or not comparison.agrees or not matches:
             sys.exit("demo: the figures above are not what they must be")
+
+
+def _is_done(record: Record, step: str) -> bool:
+    return record.kind == "done" and record.about == step
 
 
 def _notes(path: Path) -> Notes:

@@ -86,7 +86,7 @@ def test_a_demo_killed_at_ten_random_moments_ends_the_same_way(demo: KilledDemo)
 
     case = Case.of(Workspace(demo.folder), TENANT)
     found = status.of(case)
-    assert [phase.state for phase in found.phases] == ["finished"] * 3, demo.said
+    assert [phase.state for phase in found.phases if phase.name != "abandon"] == ["finished"] * 7, demo.said
     assert (found.standing.legacy, found.standing.door) == ("read-only", "open")
     assert case.read_evidence("comparison", Comparison).agrees
     counted = case.read_evidence("interfaces", Interfaces)

@@ -15,6 +15,7 @@ from migrate.assess import Assessment
 from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
 from migrate.databases import site_database
+from migrate.rehearsal.evidence import Rehearsal
 from migrate.verify import GoLive
 from provisioning.engine import Stack
 from tests.support.e2e import Operator, signing_keys
@@ -88,12 +89,15 @@ def test_a_database_of_others_moves_whole(operator: Operator, legacy: PrivateHos
     assert said.code == 0, said.text
 
     case = operator.case
-    assert [phase.state for phase in status.of(case).phases] == ["finished"] * 3
+    assert [phase.state for phase in status.of(case).phases] == ["finished"] * 5 + ["on request"] * 3
+    rehearsal = case.read_evidence("rehearsal", Rehearsal)
+    assert rehearsal.passed, rehearsal.faults
+    assert len(rehearsal.faults) >= 7
     comparison = case.read_evidence("comparison", Comparison)
     assert comparison.agrees, comparison.summary
     assert comparison.differing_rows == 0
     assert case.read_evidence("golive", GoLive).passed
-    assert case.read_evidence("assessment", Assessment).mode == "bulk"
+    assert case.read_evidence("assessment", Assessment).mode == "live"
 
     with Hosts(operator.workspace, case.manifest) as hosts:
         assert door.seen_open(hosts.site())

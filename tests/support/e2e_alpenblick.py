@@ -54,11 +54,11 @@ class Alpenblick:
         with psycopg.connect(self.superuser, autocommit=True, options=options) as session:
             return session.execute(query.encode()).fetchall()
 
-    def on_site(self, query: str) -> list[tuple[Any, ...]]:
+    def on_site(self, query: str, *words: object) -> list[tuple[Any, ...]]:
         """Ask the site's database, or change something in it."""
         hosts = Hosts(self.prepared.workspace, self.operator.case.manifest)
         with hosts, site_database(hosts, role="owner").opened() as session:
-            cursor = session.execute(query.encode())
+            cursor = session.execute(query.encode(), words or None)
             return cursor.fetchall() if cursor.description else []
 
     def work(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Alpenblick:
 
     def use_playbook(self, *, lease_seconds: int | None = None) -> None:
         """
-        Put a playbook of the workspace's own before Bascule's: without the test site, which nobody asks here.
+        Put a playbook of the workspace's own before Bascule's: without the test site and its rehearsal.
 
         Args:
             lease_seconds: How long legacy stays frozen when nobody comes back; by default Bascule's own.
@@ -127,6 +127,10 @@ class Alpenblick:
         )
         assert test_site in text
         text = text.replace(test_site, "")
+        rehearsal = text.index("  - name: rehearsal"), text.index("  - name: replication")
+        text = text[: rehearsal[0]] + text[rehearsal[1] :].replace(
+            "reopens: rehearsal", "reopens: replication"
+        )
         if lease_seconds:
             for step in ("hold-interfaces", "freeze-legacy"):
                 line = f"      - step: {step}\n"
