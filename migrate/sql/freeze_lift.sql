@@ -28,7 +28,8 @@ BEGIN
     FOR one IN
         SELECT s.kind, s.grantor, s.privileges, s.grantees, s.names,
                CASE WHEN s.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option,
-               (SELECT pg_catalog.string_agg(n, ', ') FROM pg_catalog.jsonb_array_elements_text(s.names) n) AS all_names,
+               (SELECT pg_catalog.string_agg(n, ', ')
+                FROM pg_catalog.jsonb_array_elements_text(s.names) n) AS all_names,
                (SELECT pg_catalog.string_agg(g, ', ')
                 FROM pg_catalog.jsonb_array_elements_text(s.grantees) g) AS all_grantees
         FROM pg_catalog.jsonb_to_recordset(COALESCE(kept -> 'rights', '[]'))

@@ -3,12 +3,12 @@
 -- stands still in a fenced database; whoever goes round the fence moves it.
 SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) AS server_epoch,
        (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user) AS is_superuser,
-       d.oid AS database,
        EXISTS (
            SELECT FROM pg_catalog.pg_db_role_setting s
            CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
            WHERE s.setdatabase = d.oid AND s.setrole = 0
-             AND pg_catalog.lower(c.setting) IN ('default_transaction_read_only=on', 'default_transaction_read_only=true')
+             AND c.setting LIKE 'default\_transaction\_read\_only=%'
+             AND pg_catalog.lower(pg_catalog.split_part(c.setting, '=', 2)) IN ('on', 'true')
        ) AS has_flag,
        EXISTS (
            SELECT FROM pg_catalog.pg_db_role_setting s

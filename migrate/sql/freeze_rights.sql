@@ -47,7 +47,8 @@ BEGIN
               AND n.nspname NOT LIKE 'pg\_temp\_%'
             UNION ALL
             SELECT 'FUNCTION', p.oid,
-                   pg_catalog.format('pg_catalog.%I(%s)', p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)),
+                   pg_catalog.format(
+                       'pg_catalog.%I(%s)', p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)),
                    p.proowner, '{EXECUTE}', '%s', COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))
             FROM pg_catalog.pg_proc p
             WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
@@ -82,7 +83,8 @@ BEGIN
             UNION ALL
             SELECT e.*, c.depth + 1
             FROM chain c
-            JOIN entry e ON (e.kind, e.oid, e.privilege_type, e.grantor) = (c.kind, c.oid, c.privilege_type, c.grantee)
+            JOIN entry e ON (e.kind, e.oid, e.privilege_type) = (c.kind, c.oid, c.privilege_type)
+                        AND e.grantor = c.grantee
             WHERE c.is_grantable AND e.grantor <> e.owner AND c.depth < 50
         ),
         ordered AS (
@@ -120,8 +122,8 @@ BEGIN
         EXIT WHEN rights IS NULL;
         IF look = 2 THEN
             RAISE SQLSTATE 'BA002' USING MESSAGE = pg_catalog.format(
-                'rights that cannot be taken: %s on %s from %s', rights #>> '{0,privileges}', rights #>> '{0,names,0}',
-                rights #>> '{0,grantees,0}');
+                'rights that cannot be taken: %s on %s from %s',
+                rights #>> '{0,privileges}', rights #>> '{0,names,0}', rights #>> '{0,grantees,0}');
         END IF;
         kept := kept || pg_catalog.jsonb_build_object('rights', COALESCE(kept -> 'rights', '[]') || rights);
         -- From the end of each chain to its beginning.
