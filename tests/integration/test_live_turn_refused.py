@@ -121,10 +121,10 @@ def test_a_slot_lost_on_the_source_is_told_and_nothing_is_taken_for_drained(live
     slot = name(live)
     live.do(
         live.legacy,
-        f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '{slot}';"
-        f"ALTER ROLE {slot} NOLOGIN",
+        f"ALTER ROLE {slot} NOLOGIN",  # so that nobody takes the slot again in between
+        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots",
     )
-    live.arrives(live.legacy, "SELECT active FROM pg_replication_slots", [(False,)])
+    assert live.arrives(live.legacy, "SELECT active FROM pg_replication_slots", [(False,)])
     live.do(live.legacy, f"SELECT pg_drop_replication_slot('{slot}')")
 
     with pytest.raises(TransferError, match=rf"besa on server: slot {slot} is gone; somebody removed it"):
