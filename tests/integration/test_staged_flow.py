@@ -16,7 +16,7 @@ from migrate.transfer.postgresql_live import catalogue
 from migrate.transfer.postgresql_live.sessions import at_work
 from migrate.transfer.postgresql_staged.joining import PostgresqlStagedLive
 from tests.support.moves import Told
-from tests.support.staging import Staged, a_staged_move
+from tests.support.staging import HARD, Staged, a_staged_move
 
 FLOWS = PostgresqlStagedLive()
 
@@ -32,7 +32,7 @@ REFRESH MATERIALIZED VIEW "Pflege".zahlen;
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
-    with a_staged_move(tmp_path_factory.mktemp("staged")) as staged:
+    with a_staged_move(tmp_path_factory.mktemp("staged"), HARD) as staged:
         yield staged
 
 

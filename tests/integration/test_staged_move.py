@@ -14,14 +14,14 @@ from migrate.remote_jobs import FOLDER as JOBS
 from migrate.transfer.contract import Copied, Task
 from migrate.transfer.postgresql_staged import PostgresqlStaged
 from tests.support.moves import Told
-from tests.support.staging import CHUNK_BYTES, TENANT, Staged, a_staged_move, write
+from tests.support.staging import CHUNK_BYTES, HARD, TENANT, Staged, a_staged_move, write
 
 STAGED = PostgresqlStaged()
 
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
-    with a_staged_move(tmp_path_factory.mktemp("staged")) as staged:
+    with a_staged_move(tmp_path_factory.mktemp("staged"), HARD) as staged:
         yield staged
 
 

@@ -14,7 +14,7 @@ from migrate.transfer import postgresql_staged
 from migrate.transfer.contract import Task, Transfer
 from migrate.transfer.postgresql_staged import PostgresqlStaged
 from tests.support.moves import Told
-from tests.support.staging import TENANT, Staged, a_staged_move
+from tests.support.staging import HARD, TENANT, Staged, a_staged_move
 
 STAGED: Transfer = PostgresqlStaged()
 
@@ -32,7 +32,7 @@ class Dies(Told):
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
-    with a_staged_move(tmp_path_factory.mktemp("staged")) as staged:
+    with a_staged_move(tmp_path_factory.mktemp("staged"), HARD) as staged:
         with staged.move.hosts() as hosts:
             staged.out(hosts)
             staged.load(hosts)

@@ -1,5 +1,5 @@
 """
-A tenant to be carried: a move whose legacy host has the hard schema and files with odd names.
+A tenant to be carried: a move whose legacy host has rows and files with odd names.
 
 Promise: everything is what `a_move` gives; `Staged` adds the workspace's keys and the folder of a disk.
 """
@@ -21,6 +21,7 @@ from provisioning.workspace import Workspace
 from tests.support.moves import Move, Told, a_move
 
 HARD = (Path(__file__).parent / "hard_schema.sql").read_text()
+SMALL = 'CREATE SCHEMA "Pflege"; CREATE TABLE "Pflege".leer (id int PRIMARY KEY);'
 PICTURES = """
 CREATE TABLE "Pflege".bild (id int PRIMARY KEY, bild bytea);
 INSERT INTO "Pflege".bild SELECT n, (SELECT decode(string_agg(md5((n * 1000 + m)::text), ''), 'hex')
@@ -85,10 +86,10 @@ class Staged:
 
 
 @contextmanager
-def a_staged_move(base: Path) -> Iterator[Staged]:
+def a_staged_move(base: Path, schema: str = SMALL) -> Iterator[Staged]:
     """Start both hosts with data on legacy, make keys and an empty disk."""
     with a_move(base) as move:
-        move.legacy.psql("besa", HARD + PICTURES)
+        move.legacy.psql("besa", schema + PICTURES)
         move.site.psql("besa", "CREATE EXTENSION citext")
         disk = base / "disk"
         disk.mkdir()
