@@ -28,7 +28,9 @@ SELECT 'table', name, concat_ws(' ', CASE relkind WHEN 'p' THEN 'partitioned by 
 UNION ALL
 SELECT 'column', r.name || '.' || quote_ident(a.attname),
        concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'not null' END,
-         CASE WHEN a.attcollation <> t.typcollation THEN 'collate ' || a.attcollation::regcollation END,
+         CASE WHEN a.attcollation <> t.typcollation THEN 
+           (SELECT format('collate %I.%I', l.collnamespace::regnamespace, l.collname)
+              FROM pg_collation l WHERE l.oid = a.attcollation) END,
          CASE WHEN a.attstorage <> t.typstorage THEN 'storage ' || a.attstorage::text END,
          'identity ' || nullif(a.attidentity::text, ''),
          CASE WHEN d.adbin IS NOT NULL THEN 'generated ' || nullif(to_jsonb(a) ->> 'attgenerated', '') END,

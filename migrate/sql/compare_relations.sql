@@ -37,7 +37,8 @@ WITH relations AS (
 ), key_columns AS (
   SELECT k.oid, p.place, a.attname, pg_catalog.format_type(a.atttypid, -1) AS type, s.nspname AS operators,
          CASE WHEN a.attcollation = 0 THEN ''
-              ELSE a.attcollation::pg_catalog.regcollation || ' of ' || d.datcollate END AS collation
+              ELSE (SELECT pg_catalog.concat(l.collnamespace::pg_catalog.regnamespace, '.', l.collname, ' of ', d.datcollate)
+                      FROM pg_catalog.pg_collation l WHERE l.oid = a.attcollation) END AS collation
     FROM keys k
    CROSS JOIN pg_catalog.generate_series(0, k.width - 1) AS p (place)
     JOIN pg_catalog.pg_attribute a ON a.attrelid = k.oid AND a.attnum = (k.indkey::int2[])[p.place]
@@ -66,9 +67,9 @@ SELECT r.nspname AS schema,
        coalesce(k.collations, '{}') AS key_collations
   FROM relations r
  CROSS JOIN LATERAL
-       (SELECT coalesce(pg_catalog.array_agg(a.attname::text ORDER BY a.attname COLLATE "C"), '{}') AS columns,
+       (SELECT coalesce(pg_catalog.array_agg(a.attname::text ORDER BY a.attname::text COLLATE "C"), '{}') AS columns,
                coalesce(pg_catalog.array_agg(pg_catalog.format_type(a.atttypid, -1)
-                                             ORDER BY a.attname COLLATE "C"), '{}') AS types
+                                             ORDER BY a.attname::text COLLATE "C"), '{}') AS types
           FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped) l
   LEFT JOIN (SELECT c.oid, pg_catalog.array_agg(c.attname::text ORDER BY c.place) AS key,
