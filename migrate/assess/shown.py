@@ -16,13 +16,19 @@ WIDTH = 100
 MOST_TABLES = 10
 
 
-def lines(found: Assessment, waived: Mapping[str, Waiver], stale: Sequence[str]) -> Iterator[str]:
+def lines(
+    found: Assessment,
+    waived: Mapping[str, Waiver],
+    stale: Sequence[str],
+    rehearsed: tuple[float, float] | None = None,
+) -> Iterator[str]:
     """
     Yield the screen's lines.
 
     Args:
         waived: Waivers in force by the `waiver_id` of the finding that they cover.
         stale: What no longer holds of what was planned before.
+        rehearsed: The stop that a rehearsal predicts, in seconds, as long as that one still holds.
     """
     yield f"{found.tenant}, measured {found.measured_at:%Y-%m-%d %H:%M} UTC, reading only"
     yield from _subjects(found)
@@ -30,6 +36,8 @@ def lines(found: Assessment, waived: Mapping[str, Waiver], stale: Sequence[str])
     estimate, before = found.estimate, found.before_stop
     yield f"mode: {found.mode}; estimated stop: {_range(estimate.low_seconds, estimate.high_seconds)}"
     yield from _wrapped(found.mode_because, "  ")
+    if rehearsed is not None:
+        yield f"  rehearsed: {_range(*rehearsed)}, which counts in the place of the estimate"
     if before.parts:
         yield from _wrapped(
             f"before it, while everybody works: {_range(before.low_seconds, before.high_seconds)}", "  "

@@ -38,6 +38,7 @@ UNION ALL
 SELECT 'untrusted function', format('%I.%I', m.nspname, p.proname), l.lanname
   FROM pg_proc p JOIN mine m ON m.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
  WHERE NOT l.lanpltrusted AND ('pg_proc'::regclass, p.oid) NOT IN (TABLE extended)
+   AND NOT EXISTS (SELECT FROM pg_aggregate g WHERE g.aggfnoid = p.oid) -- those only say that they are internal
 UNION ALL
 SELECT 'table with oids', r.name, '' FROM relations r WHERE r.has_oids = 'true' AND r.relkind IN ('r', 'p')
 UNION ALL

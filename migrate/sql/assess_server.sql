@@ -23,8 +23,8 @@ SELECT current_setting('server_version') AS version,
                   WHERE r.setdatabase = d.oid AND r.setrole = 0 AND given LIKE 'default_transaction_read_only=%'),
                 (SELECT s.reset_val FROM pg_settings s WHERE s.name = 'default_transaction_read_only'))
            IN ('on', 'true', '1', 'yes') AS is_read_only_by_default,
-       (SELECT count(*) FROM pg_replication_slots) AS slots_used,
-       (SELECT count(*) FROM pg_stat_replication) AS senders_used,
+       (SELECT count(*) FROM pg_replication_slots WHERE slot_name NOT LIKE 'bascule\_%') AS slots_used,
+       (SELECT count(*) FROM pg_stat_replication WHERE application_name NOT LIKE 'bascule\_%') AS senders_used,
        (SELECT coalesce(a.last_failed_time > a.last_archived_time, a.last_failed_time IS NOT NULL)
           FROM pg_stat_archiver a) AND current_setting('archive_mode') <> 'off' AS archiving_fails,
        pg_is_in_recovery() AS is_standby,

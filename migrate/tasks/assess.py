@@ -13,12 +13,14 @@ from invoke.context import Context
 from pydantic import ValidationError
 
 from migrate import waivers
+from migrate.assess import Assessment, is_kept, shown
 from migrate.assess import assess as measure_all
-from migrate.assess import is_kept, shown
 from migrate.assess.staleness import stale
+from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.errors import Refused
+from migrate.errors import EvidenceError, Refused
 from migrate.progress import screen
+from migrate.rehearsal.evidence import Rehearsal
 from migrate.request import Request, record_request
 from migrate.tasks.edge import for_a_person, open_case
 
@@ -36,14 +38,26 @@ def assess(_: Context, tenant: str, json: bool = False) -> None:
                 progress.finish()
         waived = waivers.of_findings(case, found.findings)
         no_longer = stale(case, found.fingerprint)
+        rehearsed = _rehearsed(case, found)
     if json:
         until = {what: waiver.model_dump(mode="json") for what, waiver in waived.items()}
         print(dumps({**found.model_dump(mode="json"), "waived": until, "stale": no_longer}))
         return
-    print("\n".join(shown.lines(found, waived, no_longer)))
+    print("\n".join(shown.lines(found, waived, no_longer, rehearsed)))
     if not is_kept(case):
         print("not kept: legacy is frozen or left, and what the move was planned with stays")
     print(f"Next: fab run --tenant {tenant}")
+
+
+def _rehearsed(case: Case, found: Assessment) -> tuple[float, float] | None:
+    """Return the stop that the last rehearsal predicts, unless the tenant's system is another one since."""
+    try:
+        rehearsal = case.read_evidence("rehearsal", Rehearsal)
+    except EvidenceError:
+        return None
+    if not (rehearsal.passed and rehearsal.fingerprint.still_holds_for(found.fingerprint)):
+        return None
+    return rehearsal.low_seconds, rehearsal.high_seconds
 
 
 @task(

@@ -38,20 +38,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     make_quick(monkeypatch)
 
 
-def test_server_that_can_replicate_is_moved_live(move: Move) -> None:
-    """With its reason, the stop in seconds, and the copy before it."""
-    assessment = assessed(move)
-    (database,) = assessment.databases
-    assert (assessment.mode, database.mode, database.live_obstacles) == ("live", "live", ())
-    assert 3 <= assessment.estimate.low_seconds <= assessment.estimate.high_seconds < 15
-    assert assessment.before_stop.high_seconds > 0
-    assert database.wal_disk is not None
-    assert database.wal_disk.free_bytes > 0
-    assert database.wal_disk.path.startswith(str(move.base)[:4])
-    assert [index.name for index in database.indexes] == ["t_pkey"]
-    assert database.server.user == "postgres"
-
-
 @contextmanager
 def client(move: Move, program: str, *words: str) -> Iterator[None]:
     """A client program at work on the legacy server; ended at the end."""
@@ -210,16 +196,3 @@ def test_site_that_lacks_something_is_found(move: Move) -> None:
     assert every["extension-version-differs"].what == (
         "extensions of another version on the site (1): pg_trgm 1.3, 1.6 there"
     )
-
-
-def test_row_beyond_what_a_text_can_hold_is_found(move: Move) -> None:
-    """One that cannot even be read as text is a finding, not the end of the assessment."""
-    move.legacy.psql(
-        move.dbname,
-        "CREATE TABLE gross (b bytea); INSERT INTO gross VALUES (convert_to(repeat('x', 540000000), 'UTF8'))",
-    )
-    try:
-        finding = found(move)["row-very-large"]
-    finally:
-        move.legacy.psql(move.dbname, "DROP TABLE gross")
-    assert finding.what == "a row of 1.1 GB among those that were read"

@@ -77,16 +77,17 @@ def test_every_trouble_is_found_on_every_version(host: PrivateHost) -> None:
     assert found["database-settings"] == "settings (1): work_mem (of the database)"
     assert found["scheduled-jobs"].startswith("jobs (2): Abschluss (pg_cron, 0 2 * * *), Export (pgagent, ")
     assert found["slot-inactive"].startswith("replication slots without a reader (1): alt (")
+    assert facts.server.slots_used == 1
     assert found["subscription-present"] == "subscriptions (1): vom_labor"
     assert found["collation-version-changed"].startswith(
         "collations of another version than was recorded (1): rai.deutsch (1.0 when recorded, "
     )
+    assert found["function-untrusted"] == "functions in untrusted languages (1): rai.plus (internal)"
     assert found["event-triggers"] == "event triggers (1): waechter (ddl_command_end)"
     assert {
         "constraint-not-validated",
         "deferrable-constraint",
         "foreign-table",
-        "function-untrusted",
         "large-objects",
         "materialized-views",
         "publication-present",

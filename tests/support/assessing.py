@@ -10,15 +10,12 @@ from migrate.assess import database as measuring
 from migrate.assess import measure
 from migrate.assess.facts import Assessment, Finding
 from migrate.case import Case
-from migrate.transfer import WAYS
-from migrate.transfer.postgresql_bulk import PostgresqlBulk
 from tests.support.moves import Move, Told
 
 
 def make_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the write rate no longer than it takes; a live way is there, whatever release this is."""
+    """Look at the write rate no longer than it takes."""
     monkeypatch.setattr(measuring, "RATE_SECONDS", 0.0)
-    monkeypatch.setitem(WAYS, ("postgresql", "live"), PostgresqlBulk())
 
 
 def assessed(move: Move) -> Assessment:

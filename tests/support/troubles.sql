@@ -32,6 +32,7 @@ CREATE RULE doppelt AS ON INSERT TO rai.voll DO ALSO NOTHING; ALTER TABLE rai.vo
 CREATE FUNCTION rai.wacht() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
 CREATE EVENT TRIGGER waechter ON ddl_command_end EXECUTE PROCEDURE rai.wacht();
 CREATE FUNCTION rai.plus(int, int) RETURNS int LANGUAGE internal AS 'int4pl';
+CREATE AGGREGATE rai.summe(int) (SFUNC = pg_catalog.int4pl, STYPE = int);
 -- Works for whoever has the path, and fails wherever there is none.
 CREATE TABLE rai.stufen (stufe text PRIMARY KEY); INSERT INTO rai.stufen VALUES ('a');
 SET search_path = rai;
@@ -56,4 +57,5 @@ INSERT INTO pgagent.pga_job VALUES (1, 'Export', true, '2027-01-01 03:00Z');
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''8MB''', current_database()); END $$;
 -- Bascule's own schema is nobody's finding.
 CREATE SCHEMA bascule; CREATE TABLE bascule.marker (at json);
+SELECT pg_create_physical_replication_slot('bascule_eigener', true);
 ANALYZE;

@@ -49,6 +49,13 @@ def test_mode_and_stop_stand_above_the_findings() -> None:
     assert "grows by 2.0 MB a day" in " ".join(said.split())
 
 
+def test_rehearsed_stop_stands_beside_the_estimate() -> None:
+    """As long as there is one that still holds, it is what counts."""
+    said = "\n".join(lines(quoting.assessment(), {}, [], (3.94, 8.2)))
+    assert "\n  rehearsed: 3.9 to 8.2 s, which counts in the place of the estimate\n" in said
+    assert "rehearsed" not in screen()
+
+
 def test_waived_finding_is_shown_as_waived() -> None:
     """With who, until when and why, in the place of what to do."""
     (finding, *_) = all_findings([], [quoting.database(server={"encoding": "LATIN1"})], [], [], None)
