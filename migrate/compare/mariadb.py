@@ -80,7 +80,7 @@ def snapshot(database: MariaDatabase) -> Iterator[MariaSession]:
 
 def position(session: MariaSession) -> str:
     """The GTID position of a session's snapshot; empty where the server writes no binary log."""
-    return str(session.value(POSITION) or "")
+    return str(session.value(POSITION) or "") if session.value("SELECT @@log_bin") else ""
 
 
 def require_tables(source: MariaDatabase, known: Mapping[str, Table]) -> None:

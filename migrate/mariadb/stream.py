@@ -59,7 +59,7 @@ POSITION = (
     "(SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS"
     " WHERE VARIABLE_NAME = 'BINLOG_SNAPSHOT_POSITION'))"
 )
-"""Within a consistent snapshot: the GTID position that it stands at; '' before the first event."""
+"""Within a consistent snapshot: the GTID position that it stands at; an error without a binary log."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,29 @@ class Sink:
 
 @dataclass(frozen=True)
 class Streamed:
-    """What arrived: rows by table, and the source's GTID position of the snapshot."""
+    """What arrived: rows by table, and the source's GTID position of the snapshot where it was asked for."""
 
     position: str
     rows: Mapping[str, int]
 
 
-def start(job: Job, *, spec: str, source: MariaDatabase, lanes: Sequence[Lane], sink: Sink) -> None:
-    """Start the stream as a job beside the target; the job must be absent."""
-    job.start(spec=spec, script=_SCRIPT.format(needs=sink.needs), files=_files(source, lanes, sink))
+def start(
+    job: Job,
+    *,
+    spec: str,
+    source: MariaDatabase,
+    lanes: Sequence[Lane],
+    sink: Sink,
+    has_position: bool = False,
+) -> None:
+    """
+    Start the stream as a job beside the target; the job must be absent.
+
+    Args:
+        has_position: Tell the source's position too; it must write a binary log.
+    """
+    files = _files(source, lanes, sink, has_position=has_position)
+    job.start(spec=spec, script=_SCRIPT.format(needs=sink.needs), files=files)
 
 
 def run(
@@ -122,9 +136,11 @@ def run(
         raise TransferError(f"copying rows: {said}", next_step="mend the cause, then fab run")
 
 
-def _files(source: MariaDatabase, lanes: Sequence[Lane], sink: Sink) -> dict[str, bytes]:
+def _files(
+    source: MariaDatabase, lanes: Sequence[Lane], sink: Sink, *, has_position: bool = False
+) -> dict[str, bytes]:
     return {
-        "ask": _questions(lanes).encode(),
+        "ask": _questions(lanes, has_position=has_position).encode(),
         "split": _SPLIT.encode(),
         "sink": sink.script.encode(),
         "source.cnf": source.endpoint.option_file(ca_file="source.pem"),
@@ -135,9 +151,10 @@ def _files(source: MariaDatabase, lanes: Sequence[Lane], sink: Sink) -> dict[str
     }
 
 
-def _questions(lanes: Sequence[Lane]) -> str:
+def _questions(lanes: Sequence[Lane], *, has_position: bool) -> str:
     asked = [PINNED, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"]
-    asked.append(rf"SELECT CONCAT('\\.position ', COALESCE(({POSITION}), ''))")
+    if has_position:
+        asked.append(rf"SELECT CONCAT('\\.position ', COALESCE(({POSITION}), ''))")
     for number, lane in enumerate(lanes):
         asked.append(rf"SELECT '\\.begin {number}'")
         fields = ", ".join(lane.fields)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from migrate.compare.mariadb import compare
 from migrate.errors import ConnectionFailed
 from migrate.fence import Fence
 from migrate.fence.mariadb import MariadbFence
@@ -12,7 +14,7 @@ from migrate.mariadb.session import MariaDatabase, ServerRefused
 from migrate.transfer.contract import Live, Transfer
 from migrate.transfer.mariadb_live import MariadbLive
 from migrate.transfer.mariadb_postgresql_bulk import MariadbPostgresqlBulk
-from tests.support.mariadb_hosts import MariaServer, maria_server
+from tests.support.mariadb_hosts import HARD_SCHEMA, MariaServer, maria_server
 from tests.support.private_hosts import _certificate, private_host
 
 
@@ -74,3 +76,21 @@ def test_refusal_quotes_no_value(database: MariaDatabase) -> None:
 
     assert told.value.code == 1062
     assert "geheim" not in str(told.value) + str(wrong.value)
+
+
+def test_server_without_a_binary_log_is_read_and_fenced_too(tmp_path: Path) -> None:
+    """A source that writes no log moves in bulk: it is compared and fenced without a position."""
+    with (
+        private_host("legacy", tmp_path) as host,
+        maria_server(host, server_id=11, options=["--skip-log-bin"]) as server,
+        server.connect() as ssh,
+    ):
+        server.sql(HARD_SCHEMA)
+        database, fence = server.database(ssh), MariadbFence()
+        found = compare("main-db", database, database)
+        frozen = fence.fence(database)
+        watched = fence.writes_since(database)
+        fence.lift(database)
+
+    assert (found.agrees, found.source_position) == (True, "")
+    assert (watched.is_fenced, watched.rows_written) == (True, frozen.rows_written)

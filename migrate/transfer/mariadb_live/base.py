@@ -121,7 +121,7 @@ def _copy(task: Task, source: MariaDatabase, target: MariaDatabase, progress: Pr
             catalog.make(
                 session, (made for key, made in objects.items() if key[0] in catalog.DATA), task.owner
             )
-        start(working, spec=spec, source=source, lanes=lanes, sink=sink(target, lanes))
+        start(working, spec=spec, source=source, lanes=lanes, sink=sink(target, lanes), has_position=True)
     progress.start(
         f"{task.name}: rows{' (attached)' if attached else ''}", sum(ln.table.bytes for ln in lanes), "bytes"
     )
