@@ -88,6 +88,8 @@ class Reach:
                 connect_timeout=10,
                 client_encoding="UTF8",
                 autocommit=True,
+                # A kept session forgets its prepared statements between two uses; psycopg would not.
+                prepare_threshold=None,
             )
         except psycopg.OperationalError as error:
             there = f"{end.host}:{end.port}"

@@ -82,7 +82,10 @@ class SuiteRun:
         command += ["--junit-xml", str(self._report), "--checklist", str(self._checklist)]
         if attempt:
             command += ["--attempt", attempt]
-        told_by, self._tell = os.pipe() if ahead else (None, None)
+        told_by: int | None = None
+        self._tell: int | None = None
+        if ahead:
+            told_by, self._tell = os.pipe()
         if told_by is not None:
             command += ["--told-by", str(told_by)]
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}

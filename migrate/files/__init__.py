@@ -26,7 +26,7 @@ from migrate.files.passes import (
 )
 from migrate.files.pauses import pause, resume
 from migrate.files.room import require_room
-from migrate.files.shares import FILE_COST_BYTES, balanced, listed, shares
+from migrate.files.shares import FILE_COST_BYTES, balanced, listed, share_out
 from migrate.files.tree import FilesCopied, LastPass, Tree, TreeCopied, trees
 
 __all__ = [
@@ -48,6 +48,6 @@ __all__ = [
     "prepare",
     "require_room",
     "resume",
-    "shares",
+    "share_out",
     "trees",
 ]

@@ -1,11 +1,11 @@
 #!/bin/sh
-# The base pass: everything there is, in parts at the same time, then one sweep over all of it.
+# The base pass: everything there is, in parts at the same time; then the folders that several parts wrote into.
 #
 # Usage: sh base LINE INTO PARTS LARGE live|exact [rsync options]     LINE and INTO are absolute paths; LARGE
 # names the parts that have large files, such as 01.
 # Promise: goes on from what an earlier one has moved. Large files are written in place, so that half of one is
-# kept whatever ends this; until its time is set, which happens last, nothing takes it for whole. The sweep sets
-# folders' modes and times and removes what the sender does not have; exact: it compares every content.
+# kept whatever ends this; until its time is set, which happens last, nothing takes it for whole. live: what the
+# sender no longer has stays for the next pass. exact: one sweep compares every content and removes the rest.
 set -u
 line=$1 into=$2 parts=$3 large=$4 how=$5
 shift 5
@@ -40,6 +40,9 @@ for pid in $pids; do
     wait "$pid" || worse $?
 done
 case $worst in 0 | 23 | 24) ;; *) exit $worst ;; esac
-[ "$how" = exact ] && set -- -c "$@"
-pull out-sweep -rS --delete "$@" || worse $?
+if [ "$how" = exact ]; then
+    pull out-sweep -rSc --delete "$@" || worse $?
+else
+    pull out-folders -d --from0 --no-implied-dirs --ignore-missing-args "$@" --files-from=:folders || worse $?
+fi
 exit $worst

@@ -15,7 +15,7 @@ SHOWN = 20
 
 Kind = Literal["missing", "extra", "kind", "content", "link", "hard link", "mode", "owner", "time"]
 
-_MARKS = (("\\s", " "), ("\\n", "\n"), ("\\b", "\\"))
+_MARKS = (("\\s", " "), ("\\t", "\t"), ("\\n", "\n"), ("\\b", "\\"))
 
 
 @dataclass(frozen=True)

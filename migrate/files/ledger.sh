@@ -4,7 +4,7 @@
 # Usage: sh ledger STATE TREE live|frozen [files at once]     both paths absolute
 # Writes STATE/now, one line a name, sorted; prints how many files were read. A line holds, parted by spaces:
 #     name//link kind mode size mtime group digest uid gid key
-# In names and links \b is a backslash, \n a line end, \s a space. "-" stands where a fact means nothing: the
+# In names and links \b is a backslash, \n a line end, \s a space, \t a tab. "-" stands where a fact means nothing: the
 # times of folders, the modes of links. group names the first of the names that share one inode.
 #
 # Promise: reads the tree only. A file is read again unless its key, which is device, inode, links, ctime, mtime
@@ -15,8 +15,8 @@ export LC_ALL=C
 umask 077
 part_bytes=67108864 part_files=500
 
-encode() { sed -z 's/\\/\\b/g; s/\n/\\n/g; s/ /\\s/'"$1"'g' | tr '\0' '\n'; }
-decode() { tr '\n' '\0' | sed -z 's/\\s/ /g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|'; }
+encode() { sed -z 's/\\/\\b/g; s/\n/\\n/g; s/\t/\\t/g; s/ /\\s/'"$1"'g' | tr '\0' '\n'; }
+decode() { tr '\n' '\0' | sed -z 's/\\s/ /g; s/\\t/\t/g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|'; }
 
 # Harmless while the tree is at work: what `find` or `sha256sum` no longer finds.
 vanished="No such file or directory$"
@@ -29,7 +29,8 @@ if [ "$1" = part ]; then
     encode '' < "$part.raw" | sed 's|^\(.\{64\}\)\\s\\s\./\(.*\)$|\2 \1|' | sort > "$part.read" || exit 2
     told=$(($(grep -c "$vanished" "$part.errors") + $(wc -l < "$part.read")))
     [ "$told" -eq "$(wc -l < "$part")" ] || { cat "$part.errors" >&2; exit 1; }
-    join -t' ' -o 1.2,2.2 "$part" "$part.read" > "$part.new" && mv "$part.new" "$part.done"
+    join -t' ' -o 1.2,2.2 "$part" "$part.read" > "$part.new" || exit 2
+    [ "$(wc -l < "$part.new")" -eq "$(wc -l < "$part.read")" ] && mv "$part.new" "$part.done"
     exit
 fi
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from migrate import remote
-from migrate.errors import TransferError
+from migrate.errors import MigrationError, TransferError
 from migrate.files.tree import Side, Tree
 
 SENDER_HOURS = 12
@@ -45,7 +45,7 @@ MaxStartups 20
 SetEnv SHLVL=2
 END
 sshd=$(command -v sshd || echo /usr/sbin/sshd)
-# At this depth bash leaves out the user's start-up files, which take time and say things. From OpenSSH 7.8 on.
+# So bash leaves out the user's start-up files, which take time and say things. From OpenSSH 7.8 on.
 "$sshd" -t -f "$(pwd)/config" 2>/dev/null || sed -i '/^SetEnv/d' config
 exec timeout --foreground {hours}h "$sshd" -D -e -f "$(pwd)/config"
 """
@@ -261,9 +261,13 @@ def _listening(tree: Tree, attempt: str, contents: Mapping[str, bytes], port: in
     said = ""
     for _ in range(1 if port else 5):
         chosen = port or 20000 + secrets.randbelow(12000)
-        tree.sender.discard()
         program = _SENDER.format(port=chosen, hours=SENDER_HOURS)
-        tree.sender.start(spec=attempt, script=program, files=contents)
+        try:
+            tree.sender.start(spec=attempt, script=program, files=contents)
+        except MigrationError:
+            # There is one already, of an earlier pass; anything else fails again.
+            tree.sender.discard()
+            tree.sender.start(spec=attempt, script=program, files=contents)
         ready = (
             "n=0; while [ $n -lt 50 ] && ! [ -s listening ]; do sleep 0.1; n=$((n + 1)); done; cat listening"
         )

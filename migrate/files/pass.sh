@@ -21,7 +21,7 @@ exec 8> lock
 flock 8
 
 names() { cut -d' ' -f1 | sed 's|//.*||'; }
-decode() { tr '\n' '\0' | sed -z 's/\\s/ /g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|'; }
+decode() { tr '\n' '\0' | sed -z 's/\\s/ /g; s/\\t/\t/g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|'; }
 ours() { sh "$line/ledger" "$state" "$tree" "$how" > read-here; }
 
 theirs() {
@@ -78,6 +78,7 @@ remove() {
 copy() {
     [ -s want ] || return 0
     sh "$line/rsh" sender want < want || return
+    [ "$how" = frozen ] || set -- --ignore-missing-args "$@"
     rsync -lptgoSI --from0 --files-from=:want --no-implied-dirs --partial-dir=.bascule-partial "$@" \
         -e "sh $line/rsh" sender:./ "$tree/"
     status=$?

@@ -19,7 +19,7 @@ from migrate.errors import TransferError
 from migrate.files import ledger, line
 from migrate.files.line import Ends, close_line, look_at, open_line, said_by, start_sender
 from migrate.files.room import require_room
-from migrate.files.shares import Share, listed, shares
+from migrate.files.shares import Entries, Share, listed, share_out
 from migrate.files.tree import LastPass, Pass, Tree, TreeCopied
 from migrate.remote_jobs import Ended
 from migrate.step import Progress
@@ -147,17 +147,20 @@ def _move(
     tree: Tree, attempt: str, progress: Progress, *, kind: Pass, port: int | None, limit_kib: int | None
 ) -> TreeCopied:
     begun = monotonic()
-    # Each look takes a round trip or two, and none depends on another.
-    with ThreadPoolExecutor(3) as readers:
+    # Each look takes a round trip, and none depends on another.
+    with ThreadPoolExecutor(4) as readers:
         looking = readers.submit(look_at, tree)
         listing = readers.submit(listed, tree.sends.host, tree.sends.folder)
+        fits = readers.submit(require_room, tree)
         seen = tree.pull.look()
         ends, entries = looking.result(), listing.result()
     total = sum(size for size, _ in entries)
     spec = attempt if kind == "whole" else f"{attempt} {kind}"
     if not (seen.state in ("running", "finished") and seen.spec == spec):
-        require_room(tree)
-        _start_base(tree, attempt, spec, ends, shares(entries, WORKERS), port, limit_kib)
+        fits.result()
+        if seen.state != "absent":
+            tree.pull.discard()
+        _start_base(tree, attempt, spec, ends, entries, port, limit_kib)
     ended = _watch(tree, total, progress)
     tree.sender.discard()
     lost = _require_moved(tree, ended, is_live=kind == "base")
@@ -178,12 +181,12 @@ def _start_base(
     attempt: str,
     spec: str,
     ends: Ends,
-    parts: Sequence[Share],
+    entries: Entries,
     port: int | None,
     limit_kib: int | None,
 ) -> None:
-    tree.pull.discard()
-    contents = start_sender(tree, attempt, ends, lists=_lists(parts), port=port)
+    parts, folders = share_out(entries, WORKERS)
+    contents = start_sender(tree, attempt, ends, lists=_lists(parts, folders), port=port)
     # What changed on the source since the first base pass began is copied once more by the pass that follows.
     state = quote(f"{ends.receives.home}/{tree.ledger}")
     since = f"mkdir -p {state} && cd {state} && {{ [ -e since ] || [ -e copied ]; }}"
@@ -199,10 +202,10 @@ def _start_base(
     tree.pull.start(spec=spec, script=script, files={**contents, "base": line.script("base")})
 
 
-def _lists(parts: Sequence[Share]) -> dict[str, bytes]:
+def _lists(parts: Sequence[Share], folders: Sequence[bytes]) -> dict[str, bytes]:
     # rsync takes a line that begins with # or ; for a comment.
-    named = {f"part-{n}": part.names for n, part in enumerate(parts)}
-    named |= {f"large-{n}": part.large for n, part in enumerate(parts)}
+    named: dict[str, list[bytes]] = {f"part-{n}": part.names for n, part in enumerate(parts)}
+    named |= {f"large-{n}": part.large for n, part in enumerate(parts)} | {"folders": list(folders)}
     return {name: b"".join(b"./" + one + b"\0" for one in names) for name, names in named.items()}
 
 

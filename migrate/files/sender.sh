@@ -42,7 +42,7 @@ want() {
     sort -u > wanted
     cut -d' ' -f1 now | sed 's|//.*||' | sort > known
     [ -z "$(comm -23 wanted known | head -n 1)" ] || { echo "the ledger does not hold every name" >&2; exit 1; }
-    tr '\n' '\0' < wanted | sed -z 's/\\s/ /g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|' > "$here/want"
+    tr '\n' '\0' < wanted | sed -z 's/\\s/ /g; s/\\t/\t/g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|' > "$here/want"
     rm -f wanted known
 }
 
@@ -51,7 +51,7 @@ send() {
     for word; do
         case $list$word in
             next*)
-                case $word in want | part-[0-9] | large-[0-9]) ;; *) refuse ;; esac
+                case $word in want | folders | part-[0-9] | large-[0-9]) ;; *) refuse ;; esac
                 word=$here/$word list=''
                 ;;
             --files-from) list=next ;;
@@ -62,7 +62,7 @@ send() {
                 # What stands behind "e." is what the client's version can do. Before it: no -s, which would
                 # take more words from stdin, and nothing that follows links out of the tree.
                 letters=${word#-}
-                case ${letters%%e.*} in *[!lptgorcRWHAXIS]*) refuse ;; esac
+                case ${letters%%e.*} in *[!lptgodrcRWHAXIS]*) refuse ;; esac
                 ;;
             *) refuse ;;
         esac

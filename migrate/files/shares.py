@@ -83,17 +83,22 @@ def balanced(entries: Entries, parts: int) -> list[list[bytes]]:
     return [names for names in lists if names]
 
 
-def shares(entries: Entries, parts: int) -> list[Share]:
-    """Share a tree out; at most `parts` shares, none of them empty."""
+def share_out(entries: Entries, parts: int) -> tuple[list[Share], list[bytes]]:
+    """
+    Share a tree out; at most `parts` shares, none of them empty.
+
+    Returns:
+        The shares, and the names of the folders that were shared out themselves; the tree's own is empty.
+    """
     large = {name for size, name in entries if size >= LARGE_BYTES}
-    names = balanced(_pieces(entries, parts), parts)
+    pieces, divided = _pieces(entries, parts)
     return [
         Share(sorted(name for name in one if name not in large), [name for name in one if name in large])
-        for one in names
-    ]
+        for one in balanced(pieces, parts)
+    ], divided
 
 
-def _pieces(entries: Entries, parts: int) -> list[tuple[int, bytes]]:
+def _pieces(entries: Entries, parts: int) -> tuple[list[tuple[int, bytes]], list[bytes]]:
     """Weight and name of the folders that are light and hold no large file, and of all files in others."""
     inside: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
     weights: dict[bytes, int] = defaultdict(int)
@@ -112,8 +117,10 @@ def _pieces(entries: Entries, parts: int) -> list[tuple[int, bytes]]:
                 break
             parent, child = _parent(parent), parent
     most = weights[b""] / (parts * _PIECES)
+    divided: list[bytes] = []
 
     def of(folder: bytes) -> Iterator[tuple[int, bytes]]:
+        divided.append(folder)
         yield from inside[folder]
         for below in folders[folder]:
             if below in has_large or weights[below] > most:
@@ -121,7 +128,7 @@ def _pieces(entries: Entries, parts: int) -> list[tuple[int, bytes]]:
             else:
                 yield weights[below], below
 
-    return list(of(b""))
+    return list(of(b"")), divided
 
 
 def _parent(name: bytes) -> bytes:

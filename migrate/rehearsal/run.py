@@ -208,6 +208,7 @@ def _switch(
         timed("open", door if forward else lambda: fence.lift(work.target))
     _writes(users, "target" if forward else "source")
     live.let_go(work)
+    live.make_ready(work.turned())
     stop = users.stops()[0 if forward else 1]
     said = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in parts.items())
     ctx.progress.say(f"rehearsed {direction}: stopped for {stop:.2f} s ({said})")

@@ -12,7 +12,7 @@ from threading import Event
 from psycopg import sql
 
 from migrate.databases import Database, Session, legacy_database, site_database
-from migrate.errors import ConnectionFailed
+from migrate.errors import ConnectionFailed, TransferError
 from migrate.rehearsal.workload import MAKE_LEDGER, Connect
 from migrate.sessions import Reach
 from migrate.step import StepContext
@@ -74,7 +74,8 @@ def build(ctx: StepContext) -> Stage:
         endpoint=replace(target.endpoint, dbname=dbname),
     )
     live = way(legacy.engine, "live")
-    assert isinstance(live, Live)  # noqa: S101 - `rehearse` asked
+    if not isinstance(live, Live):
+        raise TransferError(f"{legacy.engine} has no live way that could be rehearsed")
     stage = Stage(
         live=live,
         work=Task(

@@ -6,8 +6,9 @@ may be repeated. Legacy's data are never touched.
 """
 
 from migrate import freeze
+from migrate.compare import changes
 from migrate.errors import TransferError
-from migrate.files import empty_tree, trees
+from migrate.files import empty_tree, forget, trees
 from migrate.moving import live_moves, moves
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import require_closed
@@ -18,7 +19,10 @@ from provisioning.errors import SiteError
 @step("end-replication", changes=True)
 def end_replication(ctx: StepContext) -> Result:
     """Remove all that the move left on either side, and prove it: from here on there is no way back."""
-    return {"removed": _end(ctx)}
+    ended = _end(ctx)
+    for tree in trees(ctx.hosts):
+        forget(tree)
+    return {"removed": ended}
 
 
 @step("abandon-replication", changes=True)
@@ -31,7 +35,7 @@ def abandon_replication(ctx: StepContext) -> Result:
         way.empty(work)
     every = trees(ctx.hosts)
     for tree in every:
-        empty_tree(tree)
+        empty_tree(tree)  # with what was known of its files, on either side
     return {"removed": ended, "emptied": [tree.name for tree in every]}
 
 
@@ -39,6 +43,7 @@ def _end(ctx: StepContext) -> list[str]:
     left: list[str] = []
     every = live_moves(ctx)
     for way, work in every:
+        changes.end(work.tenant, work.name, work.source, work.target)
         left += way.end(work)
     if left:
         listed = "\n".join(f"  {one}" for one in left)

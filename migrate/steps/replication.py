@@ -6,6 +6,7 @@ was armed is disarmed by the undo, and the flow that carried the move goes on th
 """
 
 from migrate import waivers
+from migrate.assess.staleness import fingerprint_now, stale
 from migrate.budget import rows_written
 from migrate.errors import Waiting
 from migrate.moving import live_moves, mode_of
@@ -43,13 +44,16 @@ def start_replication(ctx: StepContext) -> Result:
 @step("catch-up")
 def catch_up(ctx: StepContext) -> Result:
     """Wait until the site is hardly behind legacy and nothing could hold up the freeze."""
+    lines = stale(ctx.case, fingerprint_now(ctx.case, ctx.hosts))
+    for line in lines:
+        ctx.progress.say(f"stale: {line}; fab assess and fab rehearse would tell anew")
     lags = {}
     for way, work in live_moves(ctx):
         flow = way.catch_up(
             work, ctx.progress, within_seconds=HARDLY_BEHIND_SECONDS, timeout_seconds=CATCH_UP_SECONDS
         )
         lags[work.name] = flow.lag_bytes
-    return {"lag_bytes": lags}
+    return {"lag_bytes": lags, "stale": lines}
 
 
 def _disarm(ctx: StepContext) -> Result:
@@ -98,5 +102,6 @@ def let_go(ctx: StepContext) -> Result:
     every = live_moves(ctx)
     for way, work in every:
         way.let_go(work)
+        way.make_ready(work.turned())
     close_lines(ctx)
     return {"let_go": [work.name for _, work in every]}

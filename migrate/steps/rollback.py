@@ -13,9 +13,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from migrate import door, freeze, interfaces
 from migrate.effects import Effects, effects_since
-from migrate.errors import EvidenceError, FreezeError, InterfaceError, Refused, TransferError, Undecided
+from migrate.errors import EvidenceError, InterfaceError, Refused, TransferError, Undecided
 from migrate.fence import site as site_fence
-from migrate.fence.side import Freeze
+from migrate.fence.side import Freeze, HalfThawed
 from migrate.interfaces import InterfaceCount
 from migrate.moving import live_moves
 from migrate.reach import require_all_answer
@@ -164,14 +164,12 @@ def reopen_legacy(ctx: StepContext) -> Result:
     site_fence.commit_site_fence(ctx)
     try:
         freeze.unfreeze(ctx, f"{ctx.attempt} went back to it")
-    except FreezeError as error:
-        if any(lease.look().state in ("lifting", "lifted") for lease in freeze.leases(ctx)):
-            raise Undecided(
-                error.what,
-                state="Part of legacy takes writes again, so the site stays closed; nothing is put back.",
-                next_step=f"fab rollback --tenant {ctx.manifest.tenant}, once every legacy host answers",
-            ) from error
-        raise
+    except HalfThawed as error:
+        raise Undecided(
+            error.what,
+            state="Legacy takes writes again, at least in part: the site stays closed, nothing is put back.",
+            next_step=f"fab rollback --tenant {ctx.manifest.tenant}, once every legacy host answers",
+        ) from error
     stop = _measured(ctx)
     ctx.progress.say(f"legacy takes writes again; stopped for {stop.seconds:.1f} s")
     return stop.model_dump(mode="json")
@@ -217,6 +215,7 @@ def let_go_back(ctx: StepContext) -> Result:
     """Remove the flow from the site to legacy; the one from legacy to the site stays."""
     for way, work in live_moves(ctx):
         way.let_go(work.turned())
+        way.make_ready(work)
     close_lines(ctx)
     let_writes_be(ctx)
     return {"flows": "to the site"}

@@ -51,8 +51,8 @@ def status(_: Context, tenant: str = "", json: bool = False) -> None:
         if unknown:
             console.print(f"Way back: armed, but how far it is cannot be told: {unknown}", soft_wrap=True)
         if found.way_back == "armed":
-            ends = f"fab finalize --tenant {tenant}"
-            console.print(f"Going back: fab rollback --tenant {tenant}; giving that up: {ends}", soft_wrap=True)
+            back, ends = f"fab rollback --tenant {tenant}", f"fab finalize --tenant {tenant}"
+            console.print(f"Going back: {back}; giving that up: {ends}", soft_wrap=True)
 
 
 def _budget(case: Case) -> tuple[list[Budget], str]:

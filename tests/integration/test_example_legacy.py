@@ -101,7 +101,7 @@ def legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Legacy]:
         superuser = make_conninfo(
             host=prepared.address,
             dbname="alpenblick",
-            user="bascule_migration",
+            user="umzug",
             password=outputs["database"]["migration"]["password"],
             sslmode="verify-full",
             sslrootcert=str(prepared.workspace.state / "secrets" / f"{LEGACY}-ca.pem"),

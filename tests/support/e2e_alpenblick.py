@@ -153,7 +153,7 @@ def alpenblick(folder: Path) -> Iterator[Alpenblick]:
         superuser = make_conninfo(
             host=prepared.address,
             dbname="alpenblick",
-            user="bascule_migration",
+            user="umzug",
             password=outputs["database"]["migration"]["password"],
             sslmode="verify-full",
             sslrootcert=str(workspace.state / "secrets" / f"{LEGACY}-ca.pem"),

@@ -2,8 +2,8 @@
 Live transfer of PostgreSQL: a base copy while the source is at work, then its changes, either way round.
 
 Promise: `PostgresqlLive` meets `migrate.transfer.contract.Live`; what it does is in the modules beside it,
-one idea each: `copying` up to the flow, `flow` while it lasts, `drain`, `settle`, `turn` at a switch, `ending`
-for all that ends. Beyond the contract: `prepare_turn`, `pause` and `resume`.
+one idea each: `copying` up to the flow, `flow` while it lasts, `drain`, `settle` and `turn` at a switch,
+`ending` for all that ends. Beyond the contract: `prepare_turn`, `pause` and `resume`.
 """
 
 from migrate.step import Progress

@@ -12,7 +12,6 @@ soon as its rows are there: measured against pg_dump and native subscription cop
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from importlib.resources import files as package_files
 from types import MappingProxyType
 from typing import Any
 
@@ -22,14 +21,14 @@ from psycopg.rows import dict_row
 
 from migrate.databases import Database, Session, query, value
 from migrate.errors import ConnectionFailed, MigrationError, TransferError
-from migrate.remote_jobs import Ended, Job
+from migrate.remote_jobs import Ended
 from migrate.step import Progress
 from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_live import state, throttle, tuning, watch
 from migrate.transfer.postgresql_live.items import Plan, Work
+from migrate.transfer.postgresql_live.jobs import connecting, copy_job, script
 from migrate.transfer.postgresql_live.lanes import FLOWING
 from migrate.transfer.postgresql_live.names import stem
-from migrate.transfer.postgresql_live.schema import connecting
 from migrate.transfer.postgresql_live.stream import (
     Stream,
     drop_publication,
@@ -51,11 +50,6 @@ _UNTUNED: Mapping[str, str] = MappingProxyType({})
 _STATE = "The source works as ever; what was copied stays, and a repeat copies the rest."
 
 
-def copy_job(task: Task) -> Job:
-    """The job that copies, on the target's host."""
-    return Job(task.target.through, f"live-{task.name}-copy")
-
-
 def number_of(task: Task, stream: Stream) -> int:
     """Which stream it is, counted from 1."""
     return int(stream.name.removeprefix(stem(task)))
@@ -69,6 +63,7 @@ def load(
     limits: throttle.Limits,
     tuned: Mapping[str, str],
     total: int,
+    is_new: bool = False,
 ) -> tuple[Stream, ...]:
     """
     Copy everything that is not done yet; return the streams that carry its changes, not yet subscribed.
@@ -78,17 +73,19 @@ def load(
 
     Args:
         total: Bytes that the target will have in the end, for the progress.
+        is_new: Nothing was copied before, so there is no job to look for.
 
     Raises:
         TransferError: Something could not be copied, or a server stays away.
     """
     job = copy_job(task)
+    seen = "absent" if is_new else job.look().state
     while True:
-        seen = job.look()
-        if seen.state == "died":
+        if seen == "died":
             # With all that ran under it: the host was restarted, or somebody ended it.
             job.discard()
-        if seen.state in ("absent", "died"):
+        is_attached = seen in ("running", "finished")
+        if not is_attached:
             with task.source.opened() as source, task.target.opened() as target:
                 watch.require_unchanged(task, source, target)
                 kept = _former(task, plan, source, target)
@@ -96,10 +93,10 @@ def load(
                 if work is None:
                     return kept
                 _start(task, source, target, work, stream, limits=limits, tuned=tuned)
-        attached = " (attached)" if seen.state in ("running", "finished") else ""
-        progress.start(f"{task.name}: base copy{attached}", total, "bytes")
+        progress.start(f"{task.name}: base copy{' (attached)' if is_attached else ''}", total, "bytes")
         ended = _wait(task, progress, total)
         job.discard()
+        seen = "absent"
         _judge(task, ended, progress)
 
 
@@ -171,14 +168,13 @@ def _start(
     tuned: Mapping[str, str] = _UNTUNED,
 ) -> None:
     """Start the job; publication and role stand before the slot, whose snapshot all rows are read under."""
-    folder = package_files(__package__)
     contents = {name: text.encode() for name, text in work.files.items()}
-    contents |= {"workers": f"{task.workers}\n".encode(), "send": (folder / "send.sh").read_bytes()}
+    contents |= {"workers": f"{task.workers}\n".encode(), "send": script("send.sh").encode()}
     if stream is not None:
         publish(stream, source, target)
         slot = sql.SQL("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT \\g slot\n")
         contents["slot.sql"] = slot.format(sql.Identifier(stream.name)).as_bytes(None)
-        contents["throttle"] = (folder / "throttle.sh").read_bytes()
+        contents["throttle"] = script("throttle.sh").encode()
         contents |= throttle.files(source, limits, state.paused(target))
     if tuned:
         tuning.tune(target, tuned)
@@ -186,7 +182,7 @@ def _start(
         contents["untune.sql"] = ";\n".join([*undoing, ""]).encode()
     copy_job(task).start(
         spec=stream.name if stream else "definitions",
-        script=(folder / "base_copy.sh").read_text(),
+        script=script("base_copy.sh"),
         files={**connecting(task), **contents},
     )
 

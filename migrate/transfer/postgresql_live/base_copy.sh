@@ -62,8 +62,15 @@ together() {
 }
 
 give_up() {
-    # Without the snapshot's holder nothing more can be read under it, whatever the senders said.
-    [ -z "$holder" ] || kill -0 "$holder" 2>/dev/null || touch lost
+    # Without the snapshot's holder nothing more can be read under it, whatever the senders said. Only its next
+    # command tells whether its connection still stands.
+    if [ -n "$holder" ]; then
+        trap '' PIPE
+        echo 'IDENTIFY_SYSTEM \g alive' >&7 2>/dev/null
+        exec 7>&-
+        wait "$holder" || touch lost
+        holder=
+    fi
     [ -e lost ] && exit 75
     exit 1
 }

@@ -6,6 +6,8 @@ Promise: reads only; every fault is told at once, each with what mends it; on a 
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from shlex import quote
 
 import psycopg
 from psycopg import sql
@@ -15,6 +17,7 @@ from migrate import remote
 from migrate.databases import Session, query
 from migrate.errors import TransferError
 from migrate.transfer.contract import Estimate, Task
+from migrate.transfer.postgresql_live.jobs import copy_job, definitions_job
 
 HEADROOM_BYTES = 256 * 1024 * 1024
 """Left free on the target's disk for logs."""
@@ -22,15 +25,39 @@ SLOTS_WANTED = 2
 """One for the flow, one for a second stream should a copy be cut off."""
 
 
-def estimate(task: Task, bytes_: int) -> Estimate:
-    """What the copy needs on the target's host: the database, and as much log as loading it writes."""
-    done = remote.run(
-        task.target.through, "df -PB1 . | awk 'NR == 2 {print $4}'", raising=TransferError, doing="df"
-    )
-    return Estimate(bytes=bytes_, needs_free_bytes=2 * bytes_ + HEADROOM_BYTES, free_bytes=int(done.text))
+@dataclass(frozen=True)
+class Host:
+    """The target's host."""
+
+    free_bytes: int
+    pg_dump: int
+    """Its major version."""
+    has_jobs: bool
+    """Whether jobs of a live move of this database lie there."""
+
+    def estimate(self, database_bytes: int) -> Estimate:
+        """What the copy needs there: the database, and as much log as loading it writes."""
+        needed = 2 * database_bytes + HEADROOM_BYTES
+        return Estimate(bytes=database_bytes, needs_free_bytes=needed, free_bytes=self.free_bytes)
 
 
-def require_movable(task: Task, source: Session, target: Session, needed: Estimate) -> None:
+def host(task: Task) -> Host:
+    """Ask the target's host."""
+    jobs = " ".join(quote(job.folder) for job in (definitions_job(task), copy_job(task)))
+    script = f"df -PB1 . | awk 'NR == 2 {{print $4}}' && pg_dump --version && ls -d {jobs} 2>/dev/null; :"
+    said = remote.run(task.target.through, script, raising=TransferError, doing="df and pg_dump --version")
+    match said.text.splitlines():
+        case [free, version, *jobs_there]:
+            return Host(int(free), int(re.sub(r"^.*\) (\d+).*$", r"\1", version)), bool(jobs_there))
+        case _:
+            raise TransferError(
+                f"{task.target.through.host}: pg_dump does not run: {said.errors}",
+                state="Nothing was changed.",
+                next_step="install PostgreSQL's client tools there, then fab run",
+            )
+
+
+def require_movable(task: Task, source: Session, target: Session, there: Host, needed: Estimate) -> None:
     """
     Refuse what could not end well.
 
@@ -40,7 +67,7 @@ def require_movable(task: Task, source: Session, target: Session, needed: Estima
     faults = [
         *_server_faults(task.source.name, source),
         *_server_faults(task.target.name, target),
-        *_tool_faults(task, source),
+        *_tool_faults(task, source, there),
         *_target_faults(task, source, target),
         *_path_faults(task, source),
     ]
@@ -79,16 +106,12 @@ def _server_faults(name: str, session: Session) -> Iterator[str]:
         )
 
 
-def _tool_faults(task: Task, source: Session) -> Iterator[str]:
-    host = task.target.through.host
-    said = remote.run(
-        task.target.through, "pg_dump --version", raising=TransferError, doing="pg_dump --version"
-    ).text
-    major = int(re.sub(r"^.*\) (\d+).*$", r"\1", said, flags=re.S))
-    wanted = source.info.server_version // 10000
-    if major < wanted:
+def _tool_faults(task: Task, source: Session, there: Host) -> Iterator[str]:
+    name, wanted = task.target.through.host, source.info.server_version // 10000
+    if there.pg_dump < wanted:
         yield (
-            f"{host}: pg_dump is version {major}, the source is {wanted}; install its client tools, or newer"
+            f"{name}: pg_dump is version {there.pg_dump}, the source is {wanted}; install its client tools, "
+            "or newer"
         )
 
 

@@ -6,6 +6,7 @@ two ways only (what changed rows are found by, and what `stream` makes), both re
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import psycopg
@@ -18,6 +19,7 @@ from migrate.transfer.contract import Copied, Task
 from migrate.transfer.postgresql_live import base_copy, checks, lanes, schema, state, throttle, tuning, watch
 from migrate.transfer.postgresql_live.catalogue import remember
 from migrate.transfer.postgresql_live.items import Plan
+from migrate.transfer.postgresql_live.jobs import copy_job, definitions_job
 from migrate.transfer.postgresql_live.sessions import both_at_work, telling
 from migrate.transfer.postgresql_live.stream import subscribe
 from migrate.waiting import wait_until
@@ -46,18 +48,22 @@ def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
             return copied
         sizes = base_copy.size(source)
         relations = lanes.read(source)
-        needed = checks.estimate(task, sizes["database_bytes"])
-        if not state.is_begun(target, task):
-            checks.require_movable(task, source, target, needed)
+        host = checks.host(task)
+        if is_new := not state.is_begun(target, task):
+            checks.require_movable(task, source, target, host, host.estimate(sizes["database_bytes"]))
+            if host.has_jobs:
+                # Of a move that was taken back elsewhere: what they did is gone.
+                definitions_job(task).discard()
+                copy_job(task).discard()
             _begin(task, source, target)
         progress.start(f"{task.name}: definitions", None, "definitions")
-        stage("definitions", lambda: _definitions(task, source, target))
+        stage("definitions", lambda: _definitions(task, source, target, is_new=is_new))
         set_identities(task.source, source, relations)
         plan = _plan(task, source, target, relations)
 
-    tuned = tuning.settings(sizes["database_bytes"], needed.free_bytes)
+    tuned = tuning.settings(sizes["database_bytes"], host.free_bytes)
     try:
-        stage("rows", lambda: _rows(task, plan, progress, limits, tuned, sizes["database_bytes"]))
+        stage("rows", lambda: _rows(task, plan, progress, limits, tuned, sizes["database_bytes"], is_new))
     finally:
         with task.target.opened() as target:
             tuning.untune(target)
@@ -90,10 +96,10 @@ def _begin(task: Task, source: Session, target: Session) -> None:
     state.begin(target, task)
 
 
-def _definitions(task: Task, source: Session, target: Session) -> None:
+def _definitions(task: Task, source: Session, target: Session, *, is_new: bool) -> None:
     if state.entries(target, task) is None:
-        state.keep_entries(target, task, schema.begin_definitions(task, source, target))
-    schema.definitions_job(task).discard()
+        entries = schema.begin_definitions(task, source, target, is_new=is_new)
+        state.keep_entries(target, task, entries)
 
 
 def set_identities(database: Database, source: Session, relations: Sequence[lanes.Relation]) -> None:
@@ -154,10 +160,19 @@ def _same_major(source: Session, target: Session) -> bool:
 
 
 def _rows(
-    task: Task, plan: Plan, progress: Progress, limits: throttle.Limits, tuned: dict[str, str], total: int
+    task: Task,
+    plan: Plan,
+    progress: Progress,
+    limits: throttle.Limits,
+    tuned: dict[str, str],
+    total: int,
+    is_new: bool,
 ) -> None:
     """Copy all rows; from then on their changes flow."""
-    flows = base_copy.load(task, plan, progress, limits=limits, tuned=tuned, total=total)
+    with ThreadPoolExecutor(1) as aside:
+        tidied = aside.submit(definitions_job(task).discard)
+        flows = base_copy.load(task, plan, progress, limits=limits, tuned=tuned, total=total, is_new=is_new)
+        tidied.result()
     with both_at_work(task) as ((source,), (target,)):
         waits = bool(state.paused(target))
         for stream in flows:

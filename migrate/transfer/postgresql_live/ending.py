@@ -34,8 +34,8 @@ from migrate.transfer.postgresql_live.stream import (
 )
 from migrate.waiting import wait_until
 
-FENCE = "default_transaction_read_only"
-"""The freeze's own flag: whoever set it takes it back and proves that, at another time than this."""
+FENCE = ("default_transaction_read_only", "bascule.fence")
+"""The freeze's own settings: whoever set them takes them back and proves that, at another time than this."""
 
 
 def let_go(task: Task) -> None:
@@ -99,11 +99,16 @@ def end(task: Task, before: Catalogue | None = None) -> tuple[str, ...]:
 
 
 def _changed(before: Catalogue, now: Catalogue) -> list[str]:
-    return [
-        line
-        for line in differences(before, now)
-        if not (line.startswith("setting ") and line.split(": was ")[0].endswith(FENCE))
-    ]
+    """What is otherwise than before, but for the freeze: while it is in force, rights are with it."""
+    fenced = any(name.endswith(FENCE[1]) for name in now.get("setting", {}))
+
+    def is_the_freezes(line: str) -> bool:
+        named = line.split(": was ")[0]
+        return (named.startswith("setting ") and named.endswith(FENCE)) or (
+            fenced and named.startswith("grants ")
+        )
+
+    return [line for line in differences(before, now) if not is_the_freezes(line)]
 
 
 @contextmanager

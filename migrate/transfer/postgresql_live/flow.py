@@ -14,9 +14,10 @@ from migrate.errors import TransferError
 from migrate.step import Progress
 from migrate.transfer.contract import Flow, Task
 from migrate.transfer.postgresql_live import state, throttle, watch
-from migrate.transfer.postgresql_live.base_copy import WHY_SLOWED, copy_job
+from migrate.transfer.postgresql_live.base_copy import WHY_SLOWED
 from migrate.transfer.postgresql_live.drain import arrived, mark
 from migrate.transfer.postgresql_live.health import health
+from migrate.transfer.postgresql_live.jobs import copy_job
 from migrate.transfer.postgresql_live.sessions import both_at_work
 from migrate.transfer.postgresql_live.stream import pause as pause_stream
 from migrate.transfer.postgresql_live.stream import resume as resume_stream

@@ -11,15 +11,12 @@ Source: pg_dump's sections; its verbose script tells every entry's number, catal
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
-from psycopg.conninfo import make_conninfo
-
-from migrate.databases import Database, Session, query
+from migrate.databases import Session, query
 from migrate.errors import TransferError
-from migrate.remote_jobs import Job
 from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_bulk import empty_database
+from migrate.transfer.postgresql_live.jobs import connecting, definitions_job, script
 from migrate.transfer.tools import require_success
 
 _ENTRY = re.compile(
@@ -59,23 +56,28 @@ class Entry:
         return self.kind == _FOREIGN_KEY
 
 
-def begin_definitions(task: Task, source: Session, target: Session) -> tuple[Entry, ...]:
+def begin_definitions(
+    task: Task, source: Session, target: Session, *, is_new: bool = False
+) -> tuple[Entry, ...]:
     """
     Make tables, types, functions and views on the target, owned by its owner; return what comes later.
 
     Attaches to the job of an operator who died. The target must be empty but for what its owner owns,
     which is dropped first.
 
+    Args:
+        is_new: Nothing was begun before, so there is no job to look for.
+
     Raises:
         TransferError: pg_dump or pg_restore failed; the target is empty then.
     """
     job = definitions_job(task)
-    seen = job.look()
-    if seen.state not in ("running", "finished"):
-        if seen.state != "absent":
+    state = "absent" if is_new else job.look().state
+    if state not in ("running", "finished"):
+        if state != "absent":
             job.discard()
         empty_database(task.target, task.owner)
-        job.start(spec="definitions", script=_script("schema.sh"), files=_files(task, target))
+        job.start(spec="definitions", script=script("schema.sh"), files=_files(task, target))
     ended = job.wait()
     try:
         require_success(
@@ -91,23 +93,18 @@ def begin_definitions(task: Task, source: Session, target: Session) -> tuple[Ent
     return parsed(ended.log, _tables_of(source))
 
 
-def definitions_job(task: Task) -> Job:
-    """The job, on the target's host; whoever has kept what it returned discards it."""
-    return Job(task.target.through, f"live-{task.name}-definitions")
-
-
-def parsed(script: str, tables: dict[tuple[int, int], int]) -> tuple[Entry, ...]:
+def parsed(text: str, tables: dict[tuple[int, int], int]) -> tuple[Entry, ...]:
     """
-    Read a verbose script of pg_restore.
+    Read a verbose script of pg_restore's.
 
     Args:
         tables: By catalogue and object, the table whose rows alone the object needs.
     """
-    found = list(_ENTRY.finditer(script))
-    ends = [entry.start() for entry in found[1:]] + [len(script)]
+    found = list(_ENTRY.finditer(text))
+    ends = [entry.start() for entry in found[1:]] + [len(text)]
     entries = []
     for entry, end in zip(found, ends, strict=True):
-        kind, statement = entry["kind"], script[entry.end() : end]
+        kind, statement = entry["kind"], text[entry.end() : end]
         # What follows the last entry, and a change of setting between two, are comments and settings of the
         # script's own; the settings that matter are made anew in each session.
         statement = re.sub(
@@ -143,31 +140,6 @@ def after_foreign_keys(entries: Sequence[Entry]) -> set[int]:
     return late - keys
 
 
-def conninfo(database: Database, side: str) -> str:
-    """Connection string for programs beside the target, without the password. `side` names the CA's file."""
-    return make_conninfo(
-        database.endpoint.conninfo(ca_file=f"{side}.pem", application="bascule copy"),
-        keepalives_idle=15,
-        keepalives_interval=5,
-        keepalives_count=3,
-        # A stopped sender or a held snapshot is idle on purpose.
-        options="-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
-        " -c default_transaction_read_only=off",
-    )
-
-
-def connecting(task: Task) -> dict[str, bytes]:
-    """The files that programs beside the target connect with."""
-    source, target = task.source.endpoint, task.target.endpoint
-    return {
-        "pgpass": source.pgpass + target.pgpass,
-        "source.pem": source.ca.encode(),
-        "target.pem": target.ca.encode(),
-        "source": conninfo(task.source, "source").encode(),
-        "target": conninfo(task.target, "target").encode(),
-    }
-
-
 def _files(task: Task, target: Session) -> dict[str, bytes]:
     rows = target.execute(query("transfer_extensions")).fetchall()
     present = [re.sub(r"([].[()*+?{}|^$\\])", r"\\\1", name) for name, _ in rows]
@@ -175,10 +147,6 @@ def _files(task: Task, target: Session) -> dict[str, bytes]:
         f'^[0-9]+; [0-9]+ [0-9]+ (EXTENSION -|COMMENT - EXTENSION) "?{name}"? \n' for name in present
     )
     return {**connecting(task), "owner": task.owner.encode(), "ours": ours.encode()}
-
-
-def _script(name: str) -> str:
-    return (files(__package__) / name).read_text()
 
 
 def _tables_of(source: Session) -> dict[tuple[int, int], int]:

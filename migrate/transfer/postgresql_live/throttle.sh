@@ -36,8 +36,9 @@ while IFS='|' read -r us behind active; do
     if [ -n "$why" ]; then
         printf '%s\n' "$why" > slowed.new && mv slowed.new slowed
         all STOP
-    elif [ -e slowed ]; then
+    else
         rm -f slowed
+        # Every time: a sender that began just now may have stopped itself after the last look.
         all CONT
     fi
 done < health

@@ -42,7 +42,7 @@ def declare() -> None:
     server = DatabaseServer(f"{_NAME}-db", machine=machine, memory_mb=128, connections=60)
     owner = server.role(f"{DATABASE}_owner")
     application = server.role(f"{DATABASE}_app")
-    migration = server.role("bascule_migration", attributes=["SUPERUSER"])
+    migration = server.role("umzug", attributes=["SUPERUSER"])
     database = Database(
         f"{_NAME}-database",
         host=machine.folder,
