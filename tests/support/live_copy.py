@@ -99,9 +99,14 @@ class Meanwhile(Told):
     def __init__(self, act: Callable[[], None], when: Callable[[], bool]) -> None:
         super().__init__()
         self._act, self._when, self.is_done = act, when, False
+        self._stage = ""
+
+    def start(self, what: str, total: float | None, unit: str) -> None:
+        super().start(what, total, unit)
+        self._stage = what
 
     def advance_to(self, done: float) -> None:
-        if not self.is_done and "base copy" in self.lines[-1] and self._when():
+        if not self.is_done and "base copy" in self._stage and self._when():
             self.is_done = True
             self._act()
 

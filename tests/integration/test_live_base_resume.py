@@ -1,0 +1,129 @@
+"""A live base copy that is cut off goes on from where it was: nothing that is done is done again."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from migrate.connections import Hosts
+from migrate.transfer.postgresql_live.jobs import copy_job
+from migrate.waiting import wait_until
+from tests.support.live_copy import (
+    LIVE,
+    Meanwhile,
+    Writer,
+    done_items,
+    let_go,
+    settled_differences,
+    standing_still_at,
+    task,
+)
+from tests.support.moves import Move, Told, a_move
+
+HARD = (Path(__file__).parents[1] / "support" / "hard_schema.sql").read_text()
+WRITES = [
+    """INSERT INTO "Pflege".eltern SELECT max(id) + 1 FROM "Pflege".eltern""",
+    """INSERT INTO "Pflege".kind SELECT max(id), max(id) FROM "Pflege".eltern""",
+    """UPDATE "Pflege"."Bewohnerübersicht" SET wert = coalesce(wert, 0) + 1 WHERE id % 50 = 1""",
+]
+HELD = '"Pflege".eltern'
+
+
+class Killed(BaseException):
+    """The operator's process ends here; nothing of it cleans up."""
+
+
+@pytest.fixture(scope="module")
+def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
+    with a_move(tmp_path_factory.mktemp("resume")) as move:
+        move.legacy.psql("besa", HARD)
+        move.site.psql("besa", "CREATE EXTENSION citext")
+        yield move
+
+
+@pytest.fixture
+def hosts(move: Move) -> Iterator[Hosts]:
+    with move.hosts() as hosts:
+        yield hosts
+        LIVE.empty(task(move, hosts))
+
+
+def all_but_one(move: Move) -> Callable[[], bool]:
+    """Whether all rows are there but those of the table that is held."""
+
+    def holds() -> bool:
+        items = done_items(move)
+        return len([item for item in items if item.startswith("rows of")]) == 6 and "large objects" in items
+
+    return holds
+
+
+def writing(move: Move) -> Writer:
+    return Writer(move.legacy, "besa", WRITES)
+
+
+def test_a_copy_goes_on_after_the_operator_died(move: Move, hosts: Hosts) -> None:
+    """Killed in the middle, the next start attaches to the job, which went on by itself."""
+    work = task(move, hosts)
+
+    def die() -> None:
+        raise Killed
+
+    with writing(move), standing_still_at(move, HELD):
+        with pytest.raises(Killed):
+            LIVE.copy(work, Meanwhile(die, all_but_one(move)))
+        before = done_items(move)
+        assert LIVE.flow(work).state == "copying"
+        let_go(move)
+        job = copy_job(work)
+        assert wait_until(lambda: job.look().state == "finished", deadline_seconds=30)
+
+        LIVE.copy(work, told := Told())
+
+    assert "main-db: base copy (attached)" in told.lines
+    after = done_items(move)
+    assert {item: after[item] for item in before} == before
+    assert {stream for stream, _ in after.values()} == {1}
+    assert settled_differences(work) == []
+
+
+@pytest.mark.parametrize("lost", ["site", "legacy", "job"])
+def test_what_is_cut_off_loses_nothing_that_is_done(move: Move, hosts: Hosts, lost: str) -> None:
+    """
+    The snapshot is lost with either server, and with the job; the rest comes under a second stream.
+
+    Parents are of another moment than their children then; yet the key between them is made and checked.
+    """
+    work = task(move, hosts)
+    before = {}
+
+    def cut() -> None:
+        before.update(done_items(move))
+        match lost:
+            case "job":
+                copy_job(work).discard()
+            case "site" | "legacy":
+                host = getattr(move, lost)
+                host.stop_postgres(signal.SIGQUIT)
+                host.start_postgres()
+        let_go(move)
+
+    with standing_still_at(move, HELD):
+        told = Meanwhile(cut, all_but_one(move))
+        with writing(move) if lost != "legacy" else nullcontext():
+            LIVE.copy(work, told)
+
+    assert told.is_done
+    assert len([line for line in told.lines if "cut off" in line]) == 1
+    after = done_items(move)
+    assert {item: after[item] for item in before} == before
+    rows = [stream for item, (stream, _) in after.items() if item.startswith("rows of")]
+    assert sorted(rows) == [1, 1, 1, 1, 1, 1, 2]
+    with writing(move):
+        pass
+    assert settled_differences(work) == []
+    with move.site.connect("besa") as session:
+        keys = "SELECT conname::text, convalidated FROM pg_constraint WHERE contype = 'f'"
+        assert session.execute(keys.encode()).fetchall() == [("kind_eltern_fkey", True)]
