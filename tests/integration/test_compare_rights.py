@@ -70,7 +70,8 @@ SELECT 'SCHEMA' AS kind, '"Pflege"' AS name
 UNION ALL SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
                               ELSE 'TABLE' END, c.oid::regclass::text
   FROM pg_class c WHERE relnamespace = '"Pflege"'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
-   AND NOT (relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('i', 'a')))
+   AND (relkind <> 'S'
+        OR NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('i', 'a')))
 UNION ALL SELECT 'ROUTINE', p.oid::regprocedure::text
   FROM pg_proc p WHERE pronamespace = '"Pflege"'::regnamespace
 UNION ALL SELECT 'TYPE', t.oid::regtype::text FROM pg_type t LEFT JOIN pg_class c ON c.oid = typrelid
