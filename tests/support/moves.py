@@ -162,6 +162,7 @@ def _outputs(site: PrivateHost, dbname: str, passwords: Mapping[str, str]) -> Si
                 owner=owner,
                 application=user,
                 migration=migration,
+                mover=DatabaseRole(name="postgres", password=SecretStr(site.superuser_password)),
             ),
             "files": str(site.folder / "files"),
             "backups": str(site.folder / "backups"),

@@ -25,13 +25,19 @@ def refusal(tmp_path: Path, text: str) -> str:
 
 
 def test_besa_can_be_run() -> None:
-    """Bascule's own playbook has no fault, and its three phases have the steps that the vendor describes."""
+    """Bascule's own playbook has no fault: the vendor's three phases, and what makes the stop short."""
     besa = playbook.read(playbook.OWN_FOLDER / "besa.yaml", known_steps())
     assert [(phase.name, phase.command, phase.protected) for phase in besa.phases] == [
         ("preparation", "prepare", False),
+        ("rehearsal", "rehearse", False),
+        ("replication", "replicate", False),
         ("realisation", "cutover", True),
         ("start", "conclude", False),
+        ("rollback", "rollback", True),
+        ("finalize", "finalize", False),
+        ("abandon", "abandon", False),
     ]
+    assert [phase.name for phase in besa.phases if phase.on_request] == ["rollback", "finalize", "abandon"]
     assert list(besa.gates()) == ["confirm-offer", "accept-site"]
     assert [entry.id for entry in besa.phase("preparation").steps][-2:] == [
         "deploy-site:test",
