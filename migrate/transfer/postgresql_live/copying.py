@@ -43,12 +43,13 @@ def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
         work()
         stages[name] = round(monotonic() - started, 3)
 
-    with both_at_work(task) as ((source,), (target,)):
+    with both_at_work(task) as ((source,), (target,)), ThreadPoolExecutor(1) as aside:
         if state.is_begun(target, task) and (copied := state.copied(target, task)):
             return copied
+        asked = aside.submit(checks.host, task)
         sizes = base_copy.size(source)
         relations = lanes.read(source)
-        host = checks.host(task)
+        host = asked.result()
         if is_new := not state.is_begun(target, task):
             checks.require_movable(task, source, target, host, host.estimate(sizes["database_bytes"]))
             if host.has_jobs:
