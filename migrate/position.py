@@ -77,8 +77,10 @@ class PhasePosition:
     @property
     def must_go_on(self) -> bool:
         """Whether it left things half changed, so that nothing else may begin before it has gone on."""
+        # What puts back nothing by itself has left things where it stopped.
+        stays_half = self.past_return or not self.begun.data["protected"]
         return self.outcome in ("under way", "fallback-incomplete") or (
-            self.outcome in ("failed", "waiting") and self.past_return
+            self.outcome in ("failed", "waiting") and stays_half
         )
 
 

@@ -137,9 +137,11 @@ class DatabaseServer(ComponentResource):
         attributes: Sequence[str] = (),
         member_of: Sequence[Input[str]] = (),
         may_set: Sequence[str] = (),
+        is_temporary: bool = False,
     ) -> DatabaseRole:
-        """Add a role that logs in, with a password of its own."""
-        password = Password(f"{self.name}-{role}-password", opts=self._child)
+        """Add a role that logs in, with a password of its own; a temporary one is never protected."""
+        child = ResourceOptions(parent=self, protect=False) if is_temporary else self._child
+        password = Password(f"{self.name}-{role}-password", opts=child)
         return DatabaseRole(
             f"{self.name}-{role}",
             host=self.machine.folder,
@@ -149,5 +151,5 @@ class DatabaseServer(ComponentResource):
             attributes=sorted(attributes),
             member_of=list(member_of),
             may_set=sorted(may_set),
-            opts=self._child,
+            opts=child,
         )

@@ -66,7 +66,11 @@ class Site(ComponentResource):
             # Rows are loaded in any order, and triggers fired on the legacy system already.
             may_set=["session_replication_role"],
         )
-        mover = server.role(f"{dbname}_mover", attributes=["SUPERUSER"]) if args.moving else None
+        mover = (
+            server.role(f"{dbname}_mover", attributes=["SUPERUSER"], is_temporary=True)
+            if args.moving
+            else None
+        )
         database = Database(
             f"{name}-database",
             host=machine.folder,

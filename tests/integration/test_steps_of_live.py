@@ -1,4 +1,4 @@
-"""The steps of a live move, on a real legacy host and a real site's host: there, called off, and to the end."""
+"""The steps of a live move between two real hosts: there, called off, and to the end."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -67,7 +67,7 @@ def names_on(session: psycopg.Connection[Any]) -> set[str]:
 
 
 def test_there_with_legacy_at_work(move: Move, hosts: Hosts) -> None:
-    """What is written between the steps arrives; inside the freeze only that is read; the way back is proved."""
+    """What is written between the steps arrives, and inside the freeze only that is read."""
     ctx = move.context(hosts)
     for name, params in BESIDE_WORK:
         act(name, ctx, **params)
@@ -98,10 +98,9 @@ def test_called_off_it_goes_on_following(move: Move, hosts: Hosts) -> None:
     for name, _ in reversed(TOWARDS):
         if (undo := known_steps()[name].undo) is not None:
             undo(ctx)
-    with psycopg.connect(
-        move.legacy.local("besa").replace("user=postgres", "user=clerk"), password="clerk"
-    ) as at:
-        at.execute("INSERT INTO resident (name) VALUES ('after the fallback')")
+    as_clerk = move.legacy.local("besa").replace("user=postgres", "user=clerk")
+    with psycopg.connect(as_clerk, password="clerk") as clerk:
+        clerk.execute("INSERT INTO resident VALUES (9000, 'after the fallback')")
     with move.site.connect("besa") as site:
         assert wait_until(lambda: "after the fallback" in names_on(site), deadline_seconds=20)
 
@@ -117,7 +116,7 @@ def test_a_difference_made_inside_the_freeze_is_found(move: Move, hosts: Hosts) 
 
 
 def test_ended_it_leaves_no_trace(move: Move, hosts: Hosts) -> None:
-    """After finalize neither side has a slot, a publication, a subscription, a role or a schema of the move."""
+    """After finalize neither side has a slot, publication, subscription, role or schema of the move."""
     ctx = move.context(hosts)
     for name, params in (*BESIDE_WORK, *TOWARDS):
         act(name, ctx, **params)
