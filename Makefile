@@ -5,6 +5,7 @@
 #   ENGINE=retry    ask for the engine again although it was refused of late (setup)
 #   PLAYBOOK=name   which vendor's process the demo plays
 #   TESTS="..."     which tests, and other words for pytest
+#   BENCH="..."     words for the benchmarks, such as --quick
 #   WORKERS=n       test files at once; most of their time is waiting for servers
 
 .DEFAULT_GOAL := help
@@ -12,13 +13,14 @@ MAKEFLAGS += --no-print-directory
 PYTHON := .venv/bin/python
 DOUBLE := $(CURDIR)/tests/doubles/pulumi/bin/pulumi
 TESTS ?=
+BENCH ?=
 WORKERS ?= 3
 
 ifeq ($(ENGINE),double)
 export BASCULE_PULUMI := $(DOUBLE)
 endif
 
-.PHONY: help demo test check setup clean
+.PHONY: help demo test check bench setup clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -43,6 +45,10 @@ check-only:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+bench: ## Measure stop, copies, comparison and files beside what else there is
+	@scripts/setup --only-python
+	@$(PYTHON) -m benchmarks $(BENCH)
 
 setup: ## Set up what is missing, and nothing else
 	@scripts/setup --engine=$(or $(ENGINE),required)

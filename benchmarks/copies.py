@@ -1,0 +1,190 @@
+"""
+How fast a whole database is copied: Bascule's base copy against what PostgreSQL itself offers.
+
+    python -m benchmarks.copies [--gb 1] [--rounds 3] [--quick]
+
+Promise: every way copies the same resting database between the same two servers in the same run, in an order
+that turns each round, and is compared afterwards by content: what it lacks stands beside its time.
+"""
+
+import argparse
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import monotonic
+
+from benchmarks.results import Bar, Conditions, Measure, Plot, Table, told
+from benchmarks.servers import DBNAME, Pair, fresh, pipe, run, scratch, two_servers
+from migrate.compare.run import compare
+from migrate.databases import Database
+from migrate.transfer import way
+from migrate.waiting import wait_until
+from tests.support.moves import Told
+from tests.support.private_hosts import BINARIES
+
+GOAL = 1.2
+OURS, RAW = "Bascule", "raw binary COPY"
+_PSQL: list[str | Path] = [BINARIES / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1"]
+
+
+class Ways:
+    """Every way to copy, each into a database of its own."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.all: dict[str, Callable[[], Database]] = {
+            OURS: self.bascule,
+            "pg_dump | psql": self.plain,
+            "pg_dump -Fd -j2, pg_restore -j2": self.folder,
+            "native subscription": self.native,
+            RAW: self.raw,
+        }
+
+    def bascule(self) -> Database:
+        """As `fab run` does it, from nothing to a flow that has begun."""
+        way("postgresql", "live").copy(self.pair.task, Told())
+        return self.pair.task.target
+
+    def plain(self) -> Database:
+        """What everybody types first."""
+        pipe([BINARIES / "pg_dump"], [*_PSQL, "-d", "plain"], self.pair.legacy, self.pair.site)
+        return self.pair.beside("plain")
+
+    def folder(self) -> Database:
+        """As many jobs as the machine has cores."""
+        folder = scratch()
+        try:
+            run([BINARIES / "pg_dump", "-Fd", "-j2", "-f", folder / "dump"], self.pair.legacy)
+            run([BINARIES / "pg_restore", "-j2", "-d", "folder", folder / "dump"], self.pair.site)
+        finally:
+            shutil.rmtree(folder)
+        return self.pair.beside("folder")
+
+    def native(self) -> Database:
+        """Schema first, then PostgreSQL's own initial copy; sequences and large objects are left out."""
+        source, site = self.pair.legacy, self.pair.site
+        pipe([BINARIES / "pg_dump", "--schema-only"], [*_PSQL, "-d", "native"], source, site)
+        end = self.pair.task.source.endpoint
+        # A server looks for client certificates in the home of whoever started it, which it may not read.
+        conninfo = f"{source.local(DBNAME)} password={end.password.get_secret_value()} sslcert=/nowhere"
+        source.psql(DBNAME, "CREATE PUBLICATION bench FOR ALL TABLES")
+        # As many tables at once as Bascule copies.
+        site.psql("postgres", "ALTER SYSTEM SET max_sync_workers_per_subscription = 2")
+        site.psql("postgres", "SELECT pg_reload_conf()")
+        site.psql("native", f"CREATE SUBSCRIPTION bench CONNECTION '{conninfo}' PUBLICATION bench")
+        waiting = b"SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"
+        with site.connect("native") as session:
+            if not wait_until(
+                lambda: session.execute(waiting).fetchone() == (0,), deadline_seconds=1800, pace_seconds=0.05
+            ):
+                raise SystemExit("the native subscription never came to its end")
+        return self.pair.beside("native")
+
+    def raw(self) -> Database:
+        """The bytes alone, one table after another into tables without any index: what nothing can beat."""
+        for table in self.pair.tables:
+            left, right = (f"COPY {table} {end} WITH (FORMAT binary)" for end in ("TO STDOUT", "FROM STDIN"))
+            words: list[str | Path] = [*_PSQL, "-d", "raw", "-c", right]
+            pipe([*_PSQL, "-c", left], words, self.pair.legacy, self.pair.site)
+        return self.pair.beside("raw")
+
+    def ready(self, name: str) -> None:
+        """Make the place that a way copies into, outside its time."""
+        self.pair.site.psql("postgres", "CHECKPOINT")
+        self.pair.legacy.psql("postgres", "CHECKPOINT")
+        if name != OURS:
+            fresh(self.pair.site, self._place(name))
+        if name == RAW:
+            words: list[str | Path] = [BINARIES / "pg_dump", "--section=pre-data"]
+            pipe(words, [*_PSQL, "-d", "raw"], self.pair.legacy, self.pair.site)
+
+    def clear(self, name: str) -> None:
+        """Take everything away again."""
+        if name == OURS:
+            way("postgresql", "live").empty(self.pair.task)
+            return
+        if name.startswith("native"):
+            self.pair.site.psql("native", "DROP SUBSCRIPTION bench")
+            self.pair.legacy.psql(DBNAME, "DROP PUBLICATION bench")
+        self.pair.site.psql("postgres", f"DROP DATABASE {self._place(name)}")
+
+    def _place(self, name: str) -> str:
+        return {"pg_dump | psql": "plain", "native subscription": "native", RAW: "raw"}.get(name, "folder")
+
+
+def lacks(pair: Pair, name: str, found: Database) -> str:
+    """Compare what arrived by content; return in words what is missing or otherwise, none if nothing."""
+    verdict = compare(name, pair.task.source, found)
+    kinds = sorted({one.kind for one in verdict.differences})
+    if verdict.differing_tables and name != RAW:
+        raise SystemExit(f"{name} lost rows of {verdict.differing_tables[0].name}: no figure counts")
+    return ", ".join(kinds)
+
+
+def measure(pair: Pair, rounds: int) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Return the seconds of each way, round by round, and what each lacks."""
+    ways = Ways(pair)
+    seconds: dict[str, list[float]] = {name: [] for name in ways.all}
+    missing: dict[str, str] = {}
+    for round_ in range(rounds):
+        names = list(ways.all)
+        for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
+            ways.ready(name)
+            begun = monotonic()
+            arrived = ways.all[name]()
+            seconds[name].append(monotonic() - begun)
+            missing[name] = lacks(pair, name, arrived)
+            ways.clear(name)
+            print(f"  {name:<34} {seconds[name][-1]:7.2f} s", flush=True)
+    return seconds, missing
+
+
+def main() -> None:
+    """Run the benchmark and print its figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 2)[1])
+    parser.add_argument("--gb", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="a small database, to see that it runs")
+    parser.add_argument("--keep", type=Path, help="keep the result in this file")
+    asked = parser.parse_args()
+    conditions = Conditions()
+    with two_servers() as pair:
+        size = pair.fill(0.05 if asked.quick else asked.gb)
+        print(f"{size / 1024**2:.0f} MiB", flush=True)
+        seconds, missing = measure(pair, asked.rounds)
+    middle = {name: median(times) for name, times in seconds.items()}
+    # Also against ways that leave something out, where they are faster: that is the harder comparison.
+    fastest = min(took for name, took in middle.items() if name not in (OURS, RAW))
+    complete = min(took for name, took in middle.items() if name not in (OURS, RAW) and not missing[name])
+    measures = [
+        Measure(
+            name="base_copy_vs_fastest_complete", value=complete / middle[OURS], goal=GOAL, better="higher"
+        ),
+    ]
+    rows = [
+        (
+            name,
+            " ".join(f"{took:.2f}" for took in seconds[name]),
+            f"{middle[name]:.2f}",
+            f"{size / 1024**2 / middle[name]:.0f}",
+            f"{middle[name] / middle[OURS]:.2f}",
+            "indexes, keys, objects" if name == RAW else missing[name] or "nothing",
+        )
+        for name in seconds
+    ]
+    table = Table(
+        heading=f"Copy of {size / 1024**2:.0f} MiB, {asked.rounds} rounds, seconds",
+        columns=("way", "rounds", "median", "MiB/s", "times as long as Bascule", "lacks"),
+        rows=tuple(rows),
+        note=f"Bascule's speed is {middle[RAW] / middle[OURS] * 100:.0f} % of the raw binary COPY of the same"
+        f" rows; against the fastest way of all, incomplete ones too, it is {fastest / middle[OURS]:.2f}"
+        " times as fast.",
+    )
+    bars = tuple(Bar(label=name, seconds=took, is_ours=name == OURS) for name, took in middle.items())
+    plot = Plot(heading=f"Copy of {size / 1024**2:.0f} MiB", bars=bars)
+    told(conditions.result(measures, [table], [plot]), asked.keep)
+
+
+if __name__ == "__main__":
+    main()
