@@ -33,6 +33,8 @@ class Ways:
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
+        self.stages: list[dict[str, float]] = []
+        """Of Bascule's copy, round by round."""
         self.all: dict[str, Callable[[], Database]] = {
             OURS: self.bascule,
             "pg_dump | psql": self.plain,
@@ -43,7 +45,7 @@ class Ways:
 
     def bascule(self) -> Database:
         """As `fab run` does it, from nothing to a flow that has begun."""
-        way("postgresql", "live").copy(self.pair.task, Told())
+        self.stages.append(way("postgresql", "live").copy(self.pair.task, Told()).stages)
         return self.pair.task.target
 
     def plain(self) -> Database:
@@ -72,7 +74,11 @@ class Ways:
         # As many tables at once as Bascule copies.
         site.psql("postgres", "ALTER SYSTEM SET max_sync_workers_per_subscription = 2")
         site.psql("postgres", "SELECT pg_reload_conf()")
-        site.psql("native", f"CREATE SUBSCRIPTION bench CONNECTION '{conninfo}' PUBLICATION bench")
+        site.psql(
+            "native",
+            "SET client_min_messages = warning;"
+            f"CREATE SUBSCRIPTION bench CONNECTION '{conninfo}' PUBLICATION bench",
+        )
         waiting = b"SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"
         with site.connect("native") as session:
             if not wait_until(
@@ -105,7 +111,7 @@ class Ways:
             way("postgresql", "live").empty(self.pair.task)
             return
         if name.startswith("native"):
-            self.pair.site.psql("native", "DROP SUBSCRIPTION bench")
+            self.pair.site.psql("native", "SET client_min_messages = warning; DROP SUBSCRIPTION bench")
             self.pair.legacy.psql(DBNAME, "DROP PUBLICATION bench")
         self.pair.site.psql("postgres", f"DROP DATABASE {self._place(name)}")
 
@@ -122,9 +128,8 @@ def lacks(pair: Pair, name: str, found: Database) -> str:
     return ", ".join(kinds)
 
 
-def measure(pair: Pair, rounds: int) -> tuple[dict[str, list[float]], dict[str, str]]:
+def measure(ways: Ways, rounds: int) -> tuple[dict[str, list[float]], dict[str, str]]:
     """Return the seconds of each way, round by round, and what each lacks."""
-    ways = Ways(pair)
     seconds: dict[str, list[float]] = {name: [] for name in ways.all}
     missing: dict[str, str] = {}
     for round_ in range(rounds):
@@ -134,7 +139,7 @@ def measure(pair: Pair, rounds: int) -> tuple[dict[str, list[float]], dict[str, 
             begun = monotonic()
             arrived = ways.all[name]()
             seconds[name].append(monotonic() - begun)
-            missing[name] = lacks(pair, name, arrived)
+            missing[name] = lacks(ways.pair, name, arrived)
             ways.clear(name)
             print(f"  {name:<34} {seconds[name][-1]:7.2f} s", flush=True)
     return seconds, missing
@@ -152,7 +157,8 @@ def main() -> None:
     with two_servers() as pair:
         size = pair.fill(0.05 if asked.quick else asked.gb)
         print(f"{size / 1024**2:.0f} MiB", flush=True)
-        seconds, missing = measure(pair, asked.rounds)
+        ways = Ways(pair)
+        seconds, missing = measure(ways, asked.rounds)
     middle = {name: median(times) for name, times in seconds.items()}
     # Also against ways that leave something out, where they are faster: that is the harder comparison.
     fastest = min(took for name, took in middle.items() if name not in (OURS, RAW))
@@ -173,13 +179,15 @@ def main() -> None:
         )
         for name in seconds
     ]
+    stages = ", ".join(f"{name} {median(each[name] for each in ways.stages):.1f}" for name in ways.stages[0])
     table = Table(
         heading=f"Copy of {size / 1024**2:.0f} MiB, {asked.rounds} rounds, seconds",
         columns=("way", "rounds", "median", "MiB/s", "times as long as Bascule", "lacks"),
         rows=tuple(rows),
         note=f"Bascule's speed is {middle[RAW] / middle[OURS] * 100:.0f} % of the raw binary COPY of the same"
         f" rows; against the fastest way of all, incomplete ones too, it is {fastest / middle[OURS]:.2f}"
-        " times as fast.",
+        " times as fast. Its sequences stand ahead of the source's until the freeze, which sets them."
+        f" Its stages, medians in seconds: {stages}.",
     )
     bars = tuple(Bar(label=name, seconds=took, is_ours=name == OURS) for name, took in middle.items())
     plot = Plot(heading=f"Copy of {size / 1024**2:.0f} MiB", bars=bars)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from benchmarks.__main__ import measured
 from benchmarks.report import page, picture
 from benchmarks.results import Bar, Measure, Plot, Result, Table, told
 
@@ -66,6 +67,13 @@ def test_measures_are_printed_last(capsys: pytest.CaptureFixture[str]) -> None:
     told(result(STOP, COPY), None)
 
     assert capsys.readouterr().out.splitlines()[-2:] == [STOP.line, COPY.line]
+
+
+def test_all_benchmarks_tell_measures_and_failures_of_each() -> None:
+    """The measures of one that failed half way are kept, and its failure is told."""
+    said = "print('round 1'); print('stop_seconds 0.4 1 met'); raise SystemExit(3)"
+
+    assert measured(["-c", said]) == (3, ["stop_seconds 0.4 1 met\n"])
 
 
 def test_the_page_calls_short_what_is_short() -> None:
