@@ -30,8 +30,7 @@ from migrate.interfaces import Interfaces
 from migrate.journal import Record
 from migrate.rehearsal.evidence import Rehearsal
 from migrate.schedule import Schedule
-from migrate.steps.rollback import Return
-from migrate.stop import Stop
+from migrate.stop import Return, Stop
 from provisioning.engine import Stack
 from provisioning.errors import BasculeError
 

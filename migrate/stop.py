@@ -33,6 +33,16 @@ class Stop(BaseModel):
         return None if high is None else self.actual_seconds <= high
 
 
+class Return(BaseModel):
+    """Evidence ``return``: how long the way back stopped the tenant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    attempt: str
+    fenced_at: AwareDatetime
+    reopened_at: AwareDatetime
+    seconds: float
+
+
 def predicted(case: Case) -> tuple[float | None, float | None]:
     """
     Return the range of seconds that the stop was predicted to take: by the rehearsal, else by the offer.

@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 
 from migrate.case import Case, write_whole
-from migrate.dossier import after, before, content, proof, record
+from migrate.dossier import after, before, content, proof, record, way_back
 from migrate.dossier.parts import Figure, Section, Verdict
 from migrate.dossier.seal import chain_of, seal_facts, seal_page
 
@@ -24,6 +24,8 @@ _SECTIONS: tuple[Callable[[Case], Section | None], ...] = (
     content.comparison,
     proof.golive,
     proof.interfaces,
+    way_back.way_back,
+    way_back.rehearsal,
     record.timeline,
     record.decisions,
     before.assessment,

@@ -25,6 +25,8 @@ def verdict(case: Case) -> Verdict:
         return Verdict("The site is open and verified", "good")
     if standing.door == "open":
         return Verdict("The site is open, its verification is not on record", "bad")
+    if standing.legacy == "writable" and case.journal.last("done", position.REOPEN_STEP):
+        return Verdict("Went back to legacy, with every write of the site", "warn")
     if standing.door in ("closed", "suspended") and case.journal.last("point-of-no-return"):
         return Verdict(f"Moved, and its door was put to {standing.door} by hand", "warn")
     if "uncertain" in (standing.door, standing.legacy):

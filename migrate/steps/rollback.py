@@ -9,8 +9,6 @@ that was written there is lost either way. What the site sent out into the world
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-
 from migrate import door, freeze, interfaces
 from migrate.effects import Effects, effects_since
 from migrate.errors import EvidenceError, InterfaceError, Refused, TransferError, Undecided
@@ -24,19 +22,8 @@ from migrate.steps.compare import let_writes_be
 from migrate.steps.interfaces import counts_so_far, keep_counts
 from migrate.steps.replication import TURN_SECONDS
 from migrate.steps.transfer import close_lines
-from migrate.stop import Stop
+from migrate.stop import Return, Stop
 from provisioning.engine import Stack
-
-
-class Return(BaseModel):
-    """Evidence ``return``: how long the way back stopped the tenant."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    attempt: str
-    fenced_at: AwareDatetime
-    reopened_at: AwareDatetime
-    seconds: float
-
 
 LONGEST_LAG_SECONDS = 10.0
 """A way back that is further behind is looked at first: the stop would be as long."""
