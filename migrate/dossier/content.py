@@ -22,6 +22,17 @@ def figures(case: Case) -> list[Figure]:
     return [Figure("Rows differing", str(found.differing_rows), note, "good" if found.agrees else "bad")]
 
 
+def _how(found: Comparison) -> str:
+    inside = [one.compared_in_freeze for one in found.databases if one.compared_in_freeze is not None]
+    if not inside:
+        return "Every row of every table was digested on both sides, after legacy had become read-only."
+    return (
+        "Every row of every table was digested on both sides while legacy was at work; what changed since was"
+        f" read again after legacy had become read-only ({number(sum(inside)).text} rows), so that the verdict"
+        " is about every row at the positions below."
+    )
+
+
 def comparison(case: Case) -> Section | None:
     """Every table on both sides, and every difference in what is no row."""
     found = evidence(case, "comparison", Comparison)
@@ -41,8 +52,7 @@ def comparison(case: Case) -> Section | None:
     return Section(
         "comparison",
         "Whether everything arrived",
-        lead="Every row of every table was digested on both sides, after legacy had become read-only; "
-        "definitions, sequence values, large objects and files were compared as well.",
+        lead=f"{_how(found)} Definitions, sequence values, large objects and files were compared as well.",
         facts=tuple(facts),
         tables=tuple(tables),
     )

@@ -51,7 +51,7 @@ def rehearsal(case: Case) -> Section | None:
         facts=(
             ("Predicted stop", Cell(shown_range(found.low_seconds, found.high_seconds))),
             ("Rests on", Cell(found.rests_on)),
-            ("Writes acknowledged", number(found.acknowledged)),
+            ("Writes acknowledged", Cell(str(found.acknowledged))),
             ("Writes lost", Cell(str(found.lost), "bad" if found.lost else "good")),
             ("Copied", Cell(f"{shown_bytes(found.copy_bytes)} in {shown_seconds(found.copy_seconds)}")),
         ),
