@@ -17,5 +17,6 @@ Comparison by content: does the target hold what the source held at the freeze?
     ledger.py       what a comparison beside running work remembers; pairs.py: sessions that may break
     trees.py        every file: name, kind, mode, time, link and content
 
-Promise: reads only, so it may run at any time and as often as wanted.
+Promise: reads only, so it may run at any time and as often as wanted; but for a slot and a publication on
+either side, which a comparison beside running work needs and `changes.end` removes, and for planted faults.
 """

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from migrate.compare.frozen import standing_by
 from migrate.compare.live import compare_live
 from migrate.compare.run import compare
 from migrate.compare.trees import compare_tree
-from migrate.compare.verdict import DatabaseComparison
-from migrate.errors import Refused
+from migrate.compare.verdict import Comparison, DatabaseComparison
+from migrate.errors import DifferenceError, Refused
 from migrate.files import Tree
+from migrate.steps.compare import require_agreement
 from tests.support.flowing import Flowing, flowing
 
 HARD = (Path(__file__).parents[1] / "support" / "hard_schema.sql").read_text()
@@ -80,6 +82,20 @@ def test_every_fault_is_found_inside_the_freeze(flow: Flowing, tmp_path: Path) -
     with standing_by(store, "besa", flow.source, flow.target) as standby:
         assert standby.verdict(*flow.drain()).agrees
     changes.end("alpenblick", "besa", flow.source, flow.target)
+
+
+def test_trap_17_a_difference_is_never_a_success(flow: Flowing) -> None:
+    """Pgcopydb 1046: down to the last single fault, each makes the verdict no agreement, and an error of its own kind."""
+    planted = planted_in(flow)
+    while planted:
+        found = compare("besa", flow.source, flow.target)
+        now = datetime.now(UTC)
+        verdict = Comparison(attempt="", started_at=now, ended_at=now, databases=(found,))
+        assert not verdict.agrees
+        with pytest.raises(DifferenceError, match="source and target differ"):
+            require_agreement(verdict)
+        taken_back(flow, [planted.pop()])
+    assert compare("besa", flow.source, flow.target).agrees
 
 
 def test_nothing_is_planted_in_any_other_database(flow: Flowing) -> None:

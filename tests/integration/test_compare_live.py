@@ -104,8 +104,8 @@ def test_a_write_on_the_closed_target_is_found(flow: Flowing, store: Path) -> No
     assert frozen(flow, store).agrees
 
 
-def test_values_of_a_difference_are_kept_but_no_secret(flow: Flowing, store: Path) -> None:
-    """Both values stand side by side; those of a column that names a secret are masked."""
+def test_trap_22_both_values_of_a_difference_are_kept_but_no_secret(flow: Flowing, store: Path) -> None:
+    """Pgcopydb 147: both values stand side by side; those of a column that names a secret are masked."""
     flow.tamper("UPDATE viele SET was = left(was, 100), geheimes_wort = 'x' WHERE id = 6000")
     (table,) = live(flow, store, patience_seconds=1).different
     (row,) = table.differing
@@ -117,8 +117,8 @@ def test_values_of_a_difference_are_kept_but_no_secret(flow: Flowing, store: Pat
     assert live(flow, store).agrees
 
 
-def test_a_row_that_is_on_its_way_is_no_difference(flow: Flowing, store: Path) -> None:
-    """Trap 9: a mismatch counts only when replication does not explain it after a while."""
+def test_trap_9_a_row_that_is_on_its_way_is_no_difference(flow: Flowing, store: Path) -> None:
+    """Ghostferry 217: a mismatch counts only when replication does not explain it after a while."""
     flow.tamper("ALTER SUBSCRIPTION bascule_test DISABLE")
     # Committed before the stream begins, so only the target's stream will ever tell of it.
     flow.write("UPDATE viele SET was = 'unterwegs' WHERE id = 7000")
