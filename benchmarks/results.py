@@ -89,6 +89,10 @@ class Result(_Kept):
     tables: tuple[Table, ...] = ()
     plots: tuple[Plot, ...] = ()
 
+    def keep(self, file: Path) -> None:
+        """Write it to a file, for the report."""
+        file.write_text(self.model_dump_json(indent=2) + "\n")
+
 
 class Conditions:
     """What holds when a benchmark begins."""
@@ -113,8 +117,8 @@ class Conditions:
         )
 
 
-def told(result: Result, kept_in: Path | None) -> None:
-    """Print tables, then the measures last; keep all of it in a file where one is named."""
+def told(result: Result) -> None:
+    """Print tables, then the measures last."""
     for table in result.tables:
         print(f"\n{table.heading}")
         widths = [max(len(row[n]) for row in (table.columns, *table.rows)) for n in range(len(table.columns))]
@@ -123,5 +127,3 @@ def told(result: Result, kept_in: Path | None) -> None:
     print()
     for measure in result.measures:
         print(measure.line)
-    if kept_in is not None:
-        kept_in.write_text(result.model_dump_json(indent=2) + "\n")
