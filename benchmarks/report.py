@@ -28,6 +28,10 @@ to be complete. Both servers share one machine and its cores with the clients, s
 seconds. Neither server forces its log to disk (`fsync = off`), for Bascule and its peers alike; both have
 `shared_buffers = 1GB` and `max_wal_size = 8GB`. There is no wide area network in between.
 
+A stop is what users see: from the last write that the one side acknowledged to the first that the other did.
+From the decision to go back counts also what Bascule does first while users go on working on the site: it
+compares what changed since, and connects.
+
 This page and its plot are made by `python -m benchmarks.report` from what the commands below kept;
 `make bench` runs all of them. [benchmarks/README.md](../benchmarks/README.md) says what each one does.
 """

@@ -104,10 +104,12 @@ def test_what_is_cut_off_loses_nothing_that_is_done(move: Move, hosts: Hosts, lo
         match lost:
             case "job":
                 copy_job(work).discard()
-            case "site" | "legacy":
-                host = getattr(move, lost)
-                host.stop_postgres(signal.SIGQUIT)
-                host.start_postgres()
+            case "site":
+                move.site.stop_postgres()
+                move.site.start_postgres()
+            case "legacy":
+                move.legacy.stop_postgres(signal.SIGQUIT)
+                move.legacy.start_postgres()
         let_go(move)
 
     with standing_still_at(move, HELD):
@@ -127,3 +129,19 @@ def test_what_is_cut_off_loses_nothing_that_is_done(move: Move, hosts: Hosts, lo
     with move.site.connect("besa") as session:
         keys = "SELECT conname::text, convalidated FROM pg_constraint WHERE contype = 'f'"
         assert session.execute(keys.encode()).fetchall() == [("kind_eltern_fkey", True)]
+
+
+def test_a_crash_of_the_site_takes_mark_and_work_back_together(move: Move, hosts: Hosts) -> None:
+    """What the server had not flushed when it crashed is copied again; nothing is missing, nothing twice."""
+    work = task(move, hosts)
+
+    def crash() -> None:
+        move.site.stop_postgres(signal.SIGQUIT)
+        move.site.start_postgres()
+
+    with standing_still_at(move, HELD), writing(move):
+        told = Meanwhile(crash, all_but_one(move))
+        LIVE.copy(work, told)
+
+    assert told.is_done
+    assert settled_differences(work) == []

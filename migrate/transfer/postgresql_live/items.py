@@ -2,7 +2,8 @@
 Items: the base copy cut into pieces that are done, and marked as done, one by one.
 
 Promise: an item is a script for psql that does its work and marks it in one transaction; rows are
-committed only when their reading ended well. Statements run as the site's owner, whose is what they make.
+committed only when their reading ended well. A crash of the target's server takes back at most what ended in
+its last second, mark and work together. Statements run as the site's owner, whose is what they make.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
