@@ -27,9 +27,9 @@ def _how(found: Comparison) -> str:
     if not inside:
         return "Every row of every table was digested on both sides, after legacy had become read-only."
     return (
-        "Every row of every table was digested on both sides while legacy was at work; what changed since"
-        f" was read again after legacy had become read-only ({number(sum(inside)).text} rows), so that the verdict"
-        " is about every row at the positions below."
+        "Every row of every table was digested on both sides while legacy was at work; what changed since was"
+        f" read again once it was read-only ({number(sum(inside)).text} rows), so the verdict is about every"
+        " row at the positions below."
     )
 
 

@@ -74,11 +74,11 @@ def test_an_offer_that_is_changed_later_stops_the_move(home: Alpenblick) -> None
 
 
 def test_a_row_that_differs_puts_everything_back(home: Alpenblick) -> None:
-    """A row that was changed on the site after the last sync is found, and the tenant works on as before."""
+    """A row that somebody changes on the site inside the freeze is found; the tenant works on as before."""
     operator = home.operator
     operator.prepare()
     with operator.at_work("cutover") as run:
-        run.until("done", "final-sync")
+        run.until("done", "freeze-legacy")
         run.signal(signal.SIGSTOP)
         assert not run.wrote("intent", "compare-content")
         (before,) = home.on_site("SELECT notiz FROM rai.assessment WHERE id = 1")
