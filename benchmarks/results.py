@@ -7,6 +7,7 @@ every result says when, on what and beside what load it was made.
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -105,9 +106,10 @@ class Conditions:
         self, measures: Sequence[Measure], tables: Sequence[Table] = (), plots: Sequence[Plot] = ()
     ) -> Result:
         """Put together what was found."""
-        words = [word for word in sys.argv[1:] if not word.startswith("--keep")]
+        # Where it was kept is nobody's business.
+        words = re.sub(r" --keep[ =]\S+", "", " ".join(["", *sys.argv[1:]]))
         return Result(
-            command=" ".join([f"python -m benchmarks.{Path(sys.argv[0]).stem}", *words]),
+            command=f"python -m benchmarks.{Path(sys.argv[0]).stem}{words}",
             made_at=self.made_at,
             machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             load_before=round(self.load, 1),
