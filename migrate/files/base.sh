@@ -25,7 +25,7 @@ part() {
     n=$1
     shift
     set -- --from0 --no-implied-dirs --ignore-missing-args "$@"
-    pull "out-$n" -rS "$@" "--files-from=:part-$n" || worse $?
+    pull "out-$n" -r "$@" "--files-from=:part-$n" || worse $?
     case $large in
         *"$n"*) pull "out-large-$n" --inplace "$@" "--files-from=:large-$n" || worse $? ;;
     esac
@@ -41,7 +41,7 @@ for pid in $pids; do
 done
 case $worst in 0 | 23 | 24) ;; *) exit $worst ;; esac
 if [ "$how" = exact ]; then
-    pull out-sweep -rSc --delete "$@" || worse $?
+    pull out-sweep -rc --delete "$@" || worse $?
 else
     pull out-folders -d --from0 --no-implied-dirs --ignore-missing-args "$@" --files-from=:folders || worse $?
 fi

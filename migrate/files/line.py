@@ -150,7 +150,8 @@ def _end(side: Side, *, make: bool = False) -> End:
 
 
 def _keeping(sends: End, receives: End) -> Keeping:
-    options, lost = ["-H"], []
+    options: list[str] = []
+    lost: list[str] = []
     for letter, word, what in (
         ("-A", "ACLs", "access control lists"),
         ("-X", "xattrs", "extended attributes"),

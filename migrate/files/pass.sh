@@ -79,7 +79,7 @@ copy() {
     [ -s want ] || return 0
     sh "$line/rsh" sender want < want || return
     [ "$how" = frozen ] || set -- --ignore-missing-args "$@"
-    rsync -lptgoSI --from0 --files-from=:want --no-implied-dirs --partial-dir=.bascule-partial "$@" \
+    rsync -lptgoHSI --from0 --files-from=:want --no-implied-dirs --partial-dir=.bascule-partial "$@" \
         -e "sh $line/rsh" sender:./ "$tree/"
     status=$?
     # 23: a part of it failed, which may be no more than an attribute that this file system cannot hold: whoever

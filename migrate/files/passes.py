@@ -19,7 +19,7 @@ from migrate.errors import TransferError
 from migrate.files import ledger, line
 from migrate.files.line import Ends, close_line, look_at, open_line, said_by, start_sender
 from migrate.files.room import require_room
-from migrate.files.shares import Entries, Share, listed, share_out
+from migrate.files.shares import Listing, Share, look_through, share_out
 from migrate.files.tree import LastPass, Pass, Tree, TreeCopied
 from migrate.remote_jobs import Ended
 from migrate.step import Progress
@@ -150,17 +150,17 @@ def _move(
     # Each look takes a round trip, and none depends on another.
     with ThreadPoolExecutor(4) as readers:
         looking = readers.submit(look_at, tree)
-        listing = readers.submit(listed, tree.sends.host, tree.sends.folder)
+        listing = readers.submit(look_through, tree.sends.host, tree.sends.folder)
         fits = readers.submit(require_room, tree)
         seen = tree.pull.look()
-        ends, entries = looking.result(), listing.result()
-    total = sum(size for size, _ in entries)
+        ends, there = looking.result(), listing.result()
+    total = sum(size for size, _ in there.entries)
     spec = attempt if kind == "whole" else f"{attempt} {kind}"
     if not (seen.state in ("running", "finished") and seen.spec == spec):
         fits.result()
         if seen.state != "absent":
             tree.pull.discard()
-        _start_base(tree, attempt, spec, ends, entries, port, limit_kib)
+        _start_base(tree, attempt, spec, ends, there, port, limit_kib)
     ended = _watch(tree, total, progress)
     tree.sender.discard()
     lost = _require_moved(tree, ended, is_live=kind == "base")
@@ -168,7 +168,7 @@ def _move(
         name=tree.name,
         source=tree.sends.folder,
         target=tree.receives.folder,
-        files=len(entries),
+        files=len(there.entries),
         bytes=total,
         seconds=round(monotonic() - begun, 3),
         kind=kind,
@@ -181,11 +181,11 @@ def _start_base(
     attempt: str,
     spec: str,
     ends: Ends,
-    entries: Entries,
+    there: Listing,
     port: int | None,
     limit_kib: int | None,
 ) -> None:
-    parts, folders = share_out(entries, WORKERS)
+    parts, folders = share_out(there.entries, WORKERS)
     contents = start_sender(tree, attempt, ends, lists=_lists(parts, folders), port=port)
     # What changed on the source since the first base pass began is copied once more by the pass that follows.
     state = quote(f"{ends.receives.home}/{tree.ledger}")
@@ -193,6 +193,7 @@ def _start_base(
     large = "".join(str(n) for n, part in enumerate(parts) if part.large)
     words = [ends.receives.folder, str(len(parts)), f"large{large}", "exact" if spec == attempt else "live"]
     words += [*ends.keeping.options, *_limit(limit_kib, WORKERS)]
+    words += ["-S"] * there.has_holes + ["-H"] * there.has_hard_links
     script = f"""umask 077
         ({since} || echo {ends.sends.seconds - 2} > since)
         sh ./base "$(pwd)" {" ".join(map(quote, words))}

@@ -23,10 +23,10 @@ LARGE_BYTES = 64 * 1024 * 1024
 _PIECES = 8
 """A folder that weighs more than this part of a share is shared out itself."""
 
-# Kind, size and name; the kind is u for what the user may not read.
+# Kind, size, blocks, links and name; the kind is u for what the user may not read.
 _LIST = (
-    r"find . -mindepth 1 \( ! -type l ! -readable -printf 'u\0%s\0%P\0' \)"
-    r" -o \( ! -type d -printf '%y\0%s\0%P\0' \)"
+    r"find . -mindepth 1 \( ! -type l ! -readable -printf 'u\0%s\0%b\0%n\0%P\0' \)"
+    r" -o \( ! -type d -printf '%y\0%s\0%b\0%n\0%P\0' \)"
 )
 _WHY_NOT = {b"u": "may not be read"}
 
@@ -42,9 +42,23 @@ class Share:
     large: list[bytes]
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What a tree has, and what rsync has to be told to look for: either takes it time."""
+
+    entries: list[tuple[int, bytes]]
+    has_holes: bool
+    has_hard_links: bool
+
+
 def listed(connection: Connection, folder: str) -> list[tuple[int, bytes]]:
+    """Return size and name of every file and link below a folder; raises as `look_through`."""
+    return look_through(connection, folder).entries
+
+
+def look_through(connection: Connection, folder: str) -> Listing:
     """
-    Return size and name of every file and link below a folder.
+    List a tree.
 
     Raises:
         TransferError: No such folder, or something in it that is no file, link or folder, or that the
@@ -59,8 +73,8 @@ def listed(connection: Connection, folder: str) -> list[tuple[int, bytes]]:
         connection, script, timeout_seconds=900, raising=TransferError, doing=f"looking into {folder}"
     )
     raw = done.stdout.split(b"\0")[:-1]
-    found = []
-    for kind, size, name in zip(raw[::3], raw[1::3], raw[2::3], strict=True):
+    found, has_holes, has_hard_links = [], False, False
+    for kind, size, blocks, links, name in zip(*(raw[n::5] for n in range(5)), strict=True):
         if kind not in (b"f", b"l"):
             raise TransferError(
                 f"{connection.host}: {folder}/{name.decode(errors='backslashreplace')}"
@@ -69,7 +83,10 @@ def listed(connection: Connection, folder: str) -> list[tuple[int, bytes]]:
                 next_step="mend or remove it there, or move the tree without it",
             )
         found.append((int(size), name))
-    return found
+        if kind == b"f":
+            has_holes = has_holes or int(blocks) * 512 < int(size)
+            has_hard_links = has_hard_links or links != b"1"
+    return Listing(found, has_holes, has_hard_links)
 
 
 def balanced(entries: Entries, parts: int) -> list[list[bytes]]:

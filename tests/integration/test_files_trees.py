@@ -163,10 +163,16 @@ def test_too_little_disk_is_told_beforehand(
         "rsync --server --sender -logtpr . ./\nid",
         "rsync --server --sender -logtpr . $HOME",
         "rsync --server --sender --files-from=/etc/passwd . ./",
+        "rsync --server --sender -logtpr --files-from /etc/passwd --from0 . ./",
+        "rsync --server --sender -logtpr --files-from - --from0 . ./",
+        "rsync --server --sender -logtpr --from0 . ./ --files-from",
+        "listing - thawed",
+        "listing ../now frozen",
+        "want all",
     ],
 )
 def test_the_sender_does_nothing_but_send_its_tree(tmp_path: Path, request_: str) -> None:
-    """The temporary key can read one tree by rsync; every other request is refused."""
+    """The temporary key can read one tree and its ledger; every other request is refused."""
     done = subprocess.run(
         ["sh", SENDER, tmp_path],
         env={**os.environ, "SSH_ORIGINAL_COMMAND": request_},
