@@ -191,10 +191,11 @@ def measures(every: list[Found]) -> list[Measure]:
     lower = [(f"stop_at_{one.gb:g}GB_seconds", one.stop("forward"), GOAL_SECONDS) for one in every]
     largest, smallest = max(every, key=lambda one: one.bytes), min(every, key=lambda one: one.bytes)
     if largest is not smallest:
+        sizes = f"{largest.gb:g}GB_to_{smallest.gb:g}GB"
         growth = largest.stop("forward") / smallest.stop("forward")
-        lower.append(("stop_largest_to_smallest", growth, GOAL_GROWTH))
+        lower.append((f"stop_{sizes}", growth, GOAL_GROWTH))
         grown = largest.part("compare") / max(smallest.part("compare"), 0.001)
-        lower.append(("compare_in_freeze_largest_to_smallest", grown, GOAL_GROWTH))
+        lower.append((f"compare_in_freeze_{sizes}", grown, GOAL_GROWTH))
     lower.append(
         ("rollback_stop_seconds", median(s.stop_seconds for o in every for s in o.back), GOAL_SECONDS)
     )
