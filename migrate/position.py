@@ -75,6 +75,18 @@ class PhasePosition:
         return bool(self.ended and self.ended.data["past_return"])
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether a protected attempt ended before it changed anything: another may take its place."""
+        ended, begun = self.ended, self.begun.data
+        return (
+            ended is not None
+            and bool(begun["protected"])
+            and self.outcome in ("failed", "waiting")
+            and not self.past_return
+            and ended.data["again_from"] == begun["steps"][0]
+        )
+
+    @property
     def must_go_on(self) -> bool:
         """Whether it left things half changed, so that nothing else may begin before it has gone on."""
         # What puts back nothing by itself has left things where it stopped.

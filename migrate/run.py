@@ -137,9 +137,9 @@ class _Run:
         return plan.make(self.playbook, phase, self.case.manifest, dict(self.desk.steps), number=number)
 
     def _starts_anew(self, phase: Phase, at: PhasePosition) -> bool:
-        """A changed playbook, once accepted, needs a new plan; a protected phase keeps to its own."""
+        """A changed playbook, once accepted, needs a new plan; a protected phase at work keeps to its own."""
         changed = at.begun.data["digest"] != self.playbook.digest
-        return self.playbook_accepted and changed and not phase.protected
+        return changed and (at.is_untouched or (self.playbook_accepted and not phase.protected))
 
     def _await(self, workflow: str) -> Result:
         try:
@@ -252,7 +252,7 @@ def _same_playbook(case: Case, playbook: Playbook, accepted_by: str | None) -> N
     """Refuse to go on with a phase whose playbook is not the one it began with, unless somebody says so."""
     for phase in playbook.phases:
         at = position.of_phase(case.journal, phase.name)
-        if at is None or at.outcome in ("finished", "fallen-back", "reopened"):
+        if at is None or at.is_untouched or at.outcome in ("finished", "fallen-back", "reopened"):
             continue
         was, now = at.begun.data["digest"], playbook.digest
         accepted = [r for r in case.journal if r.kind == "playbook-accepted" and r.number > at.begun.number]
