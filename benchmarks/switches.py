@@ -121,10 +121,10 @@ def _switches(pair: Pair, stage: Stage, found: Found, store: Path, rounds: int) 
     for _ in range(rounds):
         with users() as at_work:
             _write_on(at_work, "source")
-            found.forward.append(rehearsal._switch(context, stage, store, "forward", at_work, door.set))
+            found.forward.append(rehearsal.switch(context, stage, store, "forward", at_work, door.set))
             _write_on(at_work, "target")
             decided_at = monotonic()
-            found.back.append(rehearsal._switch(context, stage, store, "back", at_work, door.clear))
+            found.back.append(rehearsal.switch(context, stage, store, "back", at_work, door.clear))
             found.decided.append(_first_after(at_work, "source", decided_at) - decided_at)
             _write_on(at_work, "source")
         # Behind its closed door, as before the first time: a move that goes live again finds it so.

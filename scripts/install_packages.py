@@ -29,7 +29,14 @@ NO_CLUSTER = """\
 # Placed by Bascule's set-up while it installs PostgreSQL, removed after it.
 create_main_cluster = false
 """
-UNITS = ("mariadb.service", "nginx.service", "postgresql.service", "rsync.service", "ssh.service", "ssh.socket")
+UNITS = (
+    "mariadb.service",
+    "nginx.service",
+    "postgresql.service",
+    "rsync.service",
+    "ssh.service",
+    "ssh.socket",
+)
 """What Debian enables with our packages."""
 LISTS_OLD_SECONDS = 24 * 3600
 

@@ -80,10 +80,10 @@ def _rehearse(ctx: StepContext, built: Stage, store: Path) -> Rehearsal:
         compare_live(NAME, work.source, work.target, tenant=work.tenant, store=store)
         with Workload(built.sides(door), per_second=PER_SECOND, first_client=len(first)) as users:
             _writes(users, "source")
-            forward = _switch(ctx, built, store, "forward", users, door.set)
+            forward = switch(ctx, built, store, "forward", users, door.set)
             _writes(users, "target")
             _outlast_the_launcher(built)
-            back = _switch(ctx, built, store, "back", users, door.clear)
+            back = switch(ctx, built, store, "back", users, door.clear)
             _writes(users, "source")
         with work.source.opened() as session:
             lost = missing(session, [*first, *users.logs])
@@ -170,7 +170,7 @@ def _writes(users: Workload, side: str) -> None:
         )
 
 
-def _switch(
+def switch(
     ctx: StepContext, built: Stage, store: Path, direction: str, users: Workload, door: Callable[[], None]
 ) -> Switch:
     """Switch as the cutover does; forward from source to target, or back."""
