@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from migrate.connections import Hosts
-from migrate.databases import site_database
+from migrate.databases import query, site_database
 from migrate.transfer import way
 from migrate.transfer.contract import Copied, Task
 from tests.support.live_copy import LIVE, Writer, done_items, settled_differences, task
@@ -98,9 +98,9 @@ def test_every_relation_has_a_lane(done: Done) -> None:
 
 def test_a_sequence_is_ahead_already_while_changes_flow(done: Done) -> None:
     """Before the freeze sets them exactly, sequences that are in use are ahead by a margin."""
-    query = b"""SELECT last_value, is_called FROM "Pflege".nummer"""
+    position = b"""SELECT last_value, is_called FROM "Pflege".nummer"""
     with done.move.legacy.connect("besa") as legacy, done.move.site.connect("besa") as site:
-        ((before, _),), ((after, is_called),) = (one.execute(query).fetchall() for one in (legacy, site))
+        ((before, _),), ((after, is_called),) = (one.execute(position).fetchall() for one in (legacy, site))
     # It was drawn from after the margin was added, too.
     assert int(str(after)) > 1000
     assert is_called
@@ -160,6 +160,16 @@ def test_production_goes_on_and_everything_arrives(done: Done) -> None:
         session.execute("""UPDATE "Pflege".nur_json SET roh = '{"b": 2}'""")
         session.execute("""DELETE FROM "Pflege".fluechtig WHERE id < 10""")
     assert settled_differences(done.work) == []
+
+
+def test_statistics_are_there_before_the_freeze(done: Done) -> None:
+    """Catching up has gathered them, of partitioned tables and filled views too: nobody plans badly then."""
+    lacking = query("live_unanalysed")
+    with done.work.target.opened() as session:
+        assert session.execute(lacking).fetchall() == []
+        session.execute("CREATE TABLE public.neu AS SELECT 1")
+        assert session.execute(lacking).fetchall() == [("public", "neu")]
+        session.execute("DROP TABLE public.neu")
 
 
 def test_emptying_takes_everything_back_on_both_sides(done: Done) -> None:

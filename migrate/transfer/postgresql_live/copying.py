@@ -70,7 +70,7 @@ def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
             tuning.untune(target)
     stage("keys", lambda: base_copy.add_keys(task, plan))
     with both_at_work(task) as ((source,), (target,)):
-        stage("rest", lambda: _rest(task, source, target, relations))
+        stage("rest", lambda: _rest(task, source, target))
         _require_arrived(task, source, target)
         watch.require_unchanged(task, source, target)
         arrived = base_copy.size(target)
@@ -180,17 +180,14 @@ def _rows(
             subscribe(stream, source, target, enabled=not waits)
 
 
-def _rest(task: Task, source: Session, target: Session, relations: Sequence[lanes.Relation]) -> None:
-    """What is neither a row of a table nor a definition: sequences, filled views, rights, statistics."""
+def _rest(task: Task, source: Session, target: Session) -> None:
+    """What is neither a row of a table nor a definition: sequences, filled views, rights."""
     with telling(task.target, "completing the copy"):
         _set_sequences(source, target)
         filled = source.execute(
             "SELECT schemaname::text, matviewname::text FROM pg_catalog.pg_matviews WHERE ispopulated"
         ).fetchall()
         _refresh(target, [sql.Identifier(*name) for name in filled])
-        parents = [relation.identifier for relation in relations if relation.lane == "tree"]
-        for identifier in (*parents, *(sql.Identifier(*name) for name in filled)):
-            target.execute(sql.SQL("ANALYZE {}").format(identifier))
     with task.target.opened(role=task.owner) as owner:
         owner.execute("SELECT pg_catalog.set_config('bascule.application', %s, false)", (task.application,))
         with telling(task.target, "granting"), owner.transaction():

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from time import monotonic, sleep
 from typing import TypeVar
 
+from psycopg import sql
+
 from migrate.databases import Session, query, value
 from migrate.errors import TransferError
 from migrate.step import Progress
@@ -18,7 +20,7 @@ from migrate.transfer.postgresql_live.base_copy import WHY_SLOWED
 from migrate.transfer.postgresql_live.drain import arrived, mark
 from migrate.transfer.postgresql_live.health import health
 from migrate.transfer.postgresql_live.jobs import copy_job
-from migrate.transfer.postgresql_live.sessions import both_at_work
+from migrate.transfer.postgresql_live.sessions import both_at_work, telling
 from migrate.transfer.postgresql_live.stream import pause as pause_stream
 from migrate.transfer.postgresql_live.stream import resume as resume_stream
 from migrate.transfer.postgresql_live.stream import streams
@@ -69,8 +71,10 @@ def _most(figures: Iterable[_Figure | None]) -> _Figure | None:
 def catch_up(task: Task, progress: Progress, *, within_seconds: float, timeout_seconds: float) -> Flow:
     """Wait until a change takes less than `within_seconds`, and no older transaction writes; see `Live`."""
     ends_at = monotonic() + timeout_seconds
-    progress.start(f"{task.name}: catching up", None, "bytes behind")
     with both_at_work(task) as ((source,), (target,)):
+        if state.is_begun(target, task):
+            _gather_statistics(task, target, progress)
+        progress.start(f"{task.name}: catching up", None, "bytes behind")
         while True:
             seen = _flow(task, source, target)
             if seen.state != "flowing":
@@ -95,6 +99,18 @@ def catch_up(task: Task, progress: Progress, *, within_seconds: float, timeout_s
                     next_step="wait for, or end, what writes so much or so long; then fab run",
                 )
             sleep(min(LOOK_SECONDS, max(left, 0)))
+
+
+def _gather_statistics(task: Task, target: Session, progress: Progress) -> None:
+    """Gather those that are lacking still: they are not replicated, and the copy had better things to do."""
+    lacking = target.execute(query("live_unanalysed")).fetchall()
+    if not lacking:
+        return
+    progress.start(f"{task.name}: statistics", len(lacking), "tables")
+    for done, name in enumerate(lacking, 1):
+        with telling(task.target, f"gathering statistics of {'.'.join(name)}"):
+            target.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*name)))
+        progress.advance_to(done)
 
 
 def _takes(task: Task, source: Session, target: Session, timeout_seconds: float) -> float:

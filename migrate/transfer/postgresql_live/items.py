@@ -132,7 +132,6 @@ class Plan:
             if made not in done:
                 own = "\n".join(entry.statement for entry in after.get(relation.oid, []))
                 parts.append(_transaction(self._as_owner(own), made, stream) if own else "")
-                parts.append(f"ANALYZE {_name(relation)};\n")
                 parts.append("" if own else _marking(made, stream))
             if len(parts) > 1:
                 yield name, relation.bytes, "".join(parts), source
