@@ -26,7 +26,8 @@ JOIN mine m ON m.classid = d.classid AND m.objid = d.objid
 CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i
 WHERE d.classid <> 'pg_catalog.pg_default_acl'::pg_catalog.regclass
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
-                  WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype IN ('e', 'i'))  -- goes with it
+                  WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0
+                    AND e.deptype IN ('e', 'i'))  -- goes with its extension, or with its table
 UNION ALL
 SELECT 3, pg_catalog.format('SELECT pg_catalog.lo_unlink(%s)', l.oid)
 FROM pg_catalog.pg_largeobject_metadata l, me

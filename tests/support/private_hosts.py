@@ -51,6 +51,8 @@ KbdInteractiveAuthentication no
 AllowTcpForwarding yes
 MaxStartups 50
 MaxSessions 50
+# Commands over SSH do not go through this machine's own shell start-up files, which may take their time.
+SetEnv SHLVL=2
 """
 
 _SSH = """Host {alias}
