@@ -19,10 +19,12 @@ _FIND = "find . -type f -size +0c -print0 | LC_ALL=C grep -zax '[ -~]*' | LC_ALL
 # A file whose time changed as well would be found without being read.
 _FLIP = """
 set -e
-at=$(($(stat -c %s -- {path}) / 2)) time=$(stat -c %y -- {path})
+at=$(($(stat -c %s -- {path}) / 2)) time=$(stat -c %y -- {path}) mode=$(stat -c %a -- {path})
+chmod u+w -- {path}
 byte=$(od -An -tu1 -j "$at" -N 1 -- {path})
 printf "\\\\$(printf %03o $((byte ^ 1)))" | dd of={path} bs=1 seek="$at" conv=notrunc status=none
 touch -d "$time" -- {path}
+chmod "$mode" -- {path}
 """
 
 

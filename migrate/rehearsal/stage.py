@@ -98,7 +98,15 @@ def build(ctx: StepContext) -> Stage:
             )
         )
     copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy), target=source)
-    way(legacy.engine, "bulk").copy(copy, ctx.progress)
+    bulk = way(legacy.engine, "bulk")
+    # A rehearsal that was cut short left its jobs behind, as finished: of a copy that is gone.
+    bulk.empty(copy)
+    if bulk.copy(copy, ctx.progress).tables == 0:
+        raise TransferError(
+            f"the copy of {copy.source.name} holds no table, so there is nothing to rehearse",
+            state="This is the test environment; legacy was only read.",
+            next_step="correct legacy.databases in the manifest",
+        )
     with source.opened(role=outputs.owner.name) as session:
         session.execute(MAKE_LEDGER)
         grants = "GRANT USAGE ON SCHEMA rehearsal TO {0}", "GRANT SELECT, INSERT ON rehearsal.ledger TO {0}"
