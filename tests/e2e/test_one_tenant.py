@@ -17,7 +17,7 @@ from migrate.compare.verdict import Comparison
 from migrate.dossier import page, seal
 from migrate.interfaces import Interfaces
 from tests.support.e2e import FAILED, WAITING, Said, eventually
-from tests.support.e2e_alpenblick import INTERFACES, NUMBERS, STORED, Alpenblick, alpenblick
+from tests.support.e2e_alpenblick import INTERFACES, NUMBERS, Alpenblick, alpenblick
 from tests.support.local_sites import place_of
 
 pytestmark = pytest.mark.timeout(900)  # on a busy machine; each waits for an event, none for a time
