@@ -94,6 +94,8 @@ class MariaServer:
             self.process = subprocess.Popen(
                 [
                     *("/usr/sbin/mariadbd", "--no-defaults", f"--datadir={data}"),
+                    # Servers that share a folder for it come upon one another's temporary tables there.
+                    f"--tmpdir={self.folder}/scratch",
                     *(f"--bind-address={self.host.address}", f"--port={self.port}"),
                     *(f"--socket={self.folder}/s", f"--init-file={self.folder}/data/first.sql"),
                     *(f"--ssl-cert={data}/server.crt", f"--ssl-key={data}/server.key"),
@@ -136,6 +138,7 @@ def maria_server(
     folder = host.folder / "mariadb"
     data = folder / "data"
     data.mkdir(parents=True)
+    (folder / "scratch").mkdir()
     binlog = ("--log-bin=binlog", "--binlog-format=ROW", f"--server-id={server_id}")
     ca, certificate, key = _certificate(host.address)
     password = secrets.token_urlsafe(12)
@@ -149,6 +152,7 @@ def maria_server(
                 "--innodb-log-file-size=16M",
             ),
         ],
+        env={**os.environ, "TMPDIR": str(folder / "scratch")},
         capture_output=True,
         check=True,
     )
@@ -162,7 +166,7 @@ def maria_server(
     for path in (data / "server.key", data / "first.sql"):
         path.chmod(0o600)
     if user := _unprivileged():
-        for path in (folder, data, *data.rglob("*")):
+        for path in (folder, folder / "scratch", data, *data.rglob("*")):
             shutil.chown(path, user, user)
     try:
         server.start()
