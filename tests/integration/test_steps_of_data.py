@@ -101,7 +101,7 @@ def test_nothing_is_copied_from_a_legacy_system_at_work(move: Move, hosts: Hosts
     for name in ORDER[1:]:
         # The first when nothing was ever frozen, the second when it was and is no more.
         with pytest.raises(
-            (EvidenceError, FreezeError), match="no evidence 'freeze'|nothing is frozen there"
+            (EvidenceError, FreezeError), match=r"no evidence 'freeze'|nothing is frozen there"
         ):
             act(name, move.context(hosts))
     act("freeze-legacy", move.context(hosts))
