@@ -80,7 +80,7 @@ def _without_delay(connection: Connection) -> None:
     transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with transport.open_session(timeout=CONNECT_TIMEOUT_SECONDS) as channel:
         channel.exec_command("true")
-        channel.recv_exit_status()
+        channel.status_event.wait(CONNECT_TIMEOUT_SECONDS)
 
 
 def _read(ssh_config: Path, alias: str) -> paramiko.SSHConfig:

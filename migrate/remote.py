@@ -158,8 +158,9 @@ def _command(script: str, stdin: bytes) -> str:
 
 
 def _feed(channel: paramiko.Channel, stdin: bytes) -> None:
-    # A script that ended without reading everything is no matter; its exit status tells.
-    with suppress(OSError):
+    # A script that ended without reading everything is no matter; its exit status tells. Nor is a connection
+    # that has gone: whoever waits for the script says so.
+    with suppress(OSError, EOFError, paramiko.SSHException):
         channel.sendall(stdin)
 
 

@@ -83,7 +83,7 @@ class Tunnel:
             self._start(self._carry, channel, near)
 
     def _carry(self, source: End, sink: End) -> None:
-        with contextlib.suppress(OSError, EOFError):
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             while piece := source.recv(_PIECE):
                 sink.sendall(piece)
         # One direction ended: PostgreSQL never goes on with the other alone.
@@ -98,5 +98,5 @@ def _close(end: End) -> None:
             end.shutdown(socket.SHUT_RDWR)  # close() alone does not wake a thread in accept() or recv()
     # A channel is never shut down on its own: an end that crosses its closing on the way makes the SSH
     # server break off the whole connection. One whose connection has gone meanwhile says EOFError.
-    with contextlib.suppress(OSError, EOFError):
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         end.close()

@@ -137,7 +137,9 @@ def _broken(host: str) -> Iterator[None]:
 
 
 def _feed(channel: paramiko.Channel, stdin: bytes) -> None:
-    with suppress(OSError):  # a script that ended without reading everything tells by its status
+    with suppress(
+        OSError, EOFError, paramiko.SSHException
+    ):  # a script that ended without reading everything tells by its status
         channel.sendall(stdin)
 
 

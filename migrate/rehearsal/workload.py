@@ -119,7 +119,7 @@ class Workload:
                     if name not in open_:
                         open_[name] = self._sides[name]()
                     self._write_on(open_[name], name, log)
-                except (BasculeError, psycopg.Error):
+                except (BasculeError, psycopg.Error, OSError):
                     broken = open_.get(name)
                     if broken is not None and broken.closed:
                         del open_[name]
