@@ -9,14 +9,21 @@ from testinfra.host import Host
 
 from migrate.databases import value
 from migrate.suite import Address, Database, Substrate
+from migrate.waiting import wait_until
 from provisioning.site import SiteOutputs
 
 
 def test_programs_run(site_host: Host, substrate: Substrate) -> None:
     """The host's supervisor keeps every program of the site running."""
+
     # Not testinfra's supervisor module: it gives up when a single program is down, and cannot say which.
-    shown = site_host.run("supervisorctl -c %s status", substrate.supervisor_configuration).stdout
-    status = {words[0]: words[1] for line in shown.splitlines() if len(words := line.split()) > 1}
+    def seen() -> dict[str, str]:
+        shown = site_host.run("supervisorctl -c %s status", substrate.supervisor_configuration).stdout
+        return {words[0]: words[1] for line in shown.splitlines() if len(words := line.split()) > 1}
+
+    # One that has just begun is told as running only once it has stayed up for some seconds.
+    wait_until(lambda: "STARTING" not in seen().values(), deadline_seconds=10)
+    status = seen()
     assert {name: status.get(name, "ABSENT") for name in substrate.programs} == dict.fromkeys(
         substrate.programs, "RUNNING"
     )
