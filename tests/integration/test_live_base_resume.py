@@ -91,8 +91,7 @@ def test_a_copy_goes_on_after_the_operator_died(move: Move, hosts: Hosts) -> Non
 
 @pytest.mark.xfail(
     strict=False,
-    reason="known defect: after a crash in the base copy foreign keys may be made before both streams have caught"
-    " up; it is told, and a repeat goes on",
+    reason="known defect: after a crash in the base copy foreign keys may be made too early; it is told",
 )
 @pytest.mark.parametrize("lost", ["site", "legacy", "job"])
 def test_what_is_cut_off_loses_nothing_that_is_done(move: Move, hosts: Hosts, lost: str) -> None:
@@ -138,8 +137,7 @@ def test_what_is_cut_off_loses_nothing_that_is_done(move: Move, hosts: Hosts, lo
 
 @pytest.mark.xfail(
     strict=False,
-    reason="known defect: after a crash in the base copy foreign keys may be made before both streams have caught"
-    " up; it is told, and a repeat goes on",
+    reason="known defect: after a crash in the base copy foreign keys may be made too early; it is told",
 )
 def test_a_crash_of_the_site_takes_mark_and_work_back_together(move: Move, hosts: Hosts) -> None:
     """What the server had not flushed when it crashed is copied again; nothing is missing, nothing twice."""
