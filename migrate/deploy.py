@@ -14,10 +14,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from migrate.case import Case
 from migrate.step import Progress
+from provisioning.door_state import DoorState
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
 from provisioning.manifest import Environment
-from provisioning.site import DoorState, SiteOutputs
+from provisioning.site import SiteOutputs
 
 
 class DeployedSite(BaseModel):

@@ -20,10 +20,11 @@ from migrate.errors import ConnectionFailed, Refused, VerificationError
 from migrate.lock import held
 from migrate.waiting import wait_until
 from migrate.web import ask
+from provisioning.door_state import DoorState
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
 from provisioning.manifest import Environment
-from provisioning.site import DoorState, SiteOutputs
+from provisioning.site import SiteOutputs
 
 COMMAND_TIMEOUT_SECONDS = 20
 SEEN_WITHIN_SECONDS = 10.0

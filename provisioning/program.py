@@ -11,11 +11,12 @@ from typing import Any, get_args
 import pulumi
 from pydantic import TypeAdapter, ValidationError
 
+from provisioning.door_state import DoorState
 from provisioning.errors import BasculeError, ManifestError, WorkspaceError
 from provisioning.manifest import Environment, HostName, Manifest
 from provisioning.manifest_file import load_manifest
 from provisioning.running import running_workspace
-from provisioning.site import DoorState, SiteArgs
+from provisioning.site import SiteArgs
 
 
 def environment_of(stack: str) -> tuple[str, Environment]:

@@ -11,11 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from provisioning.door_state import DoorState
 from provisioning.manifest import Environment, Manifest
-
-DoorState = Literal["closed", "open", "suspended"]
-"""closed: 503 with a page that says when it opens, only the verification path answers. open: users
-are let in. suspended: 503 with the reason; the data stay."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,10 @@ from migrate.freeze import Freeze, commit_freeze
 from migrate.step import Result, StepContext, step
 from migrate.stop import Stop, measure
 from migrate.suite_run import SuiteRun
+from provisioning.door_state import DoorState
 from provisioning.engine import Stack
 from provisioning.errors import BasculeError
-from provisioning.site import DoorState, SiteOutputs
+from provisioning.site import SiteOutputs
 
 _STANDBY = "go-live suite"
 

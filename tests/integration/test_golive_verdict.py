@@ -21,8 +21,9 @@ from migrate.stop import Stop
 from migrate.verify import GoLive
 from migrate.waivers import Waiver
 from migrate.web import ask
+from provisioning.door_state import DoorState
 from provisioning.errors import SiteError
-from provisioning.site import DoorState, SiteOutputs
+from provisioning.site import SiteOutputs
 from tests.support.golive_site import ATTEMPT, TENANT, GoLiveSite, golive_site
 
 

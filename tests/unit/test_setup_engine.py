@@ -45,6 +45,7 @@ def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setting:
     source = checkout / "tools" / "pulumi"
     executable(source / "language_host" / "pulumi-language-python", "#!/bin/sh\necho ours\n")
     (source / "go.mod").write_text("module example\n")
+    (source / "go.sum").write_text("")
     refusal = "go: github.com/pulumi/pulumi/pkg/v3@v0: reading https://modules.invalid/x.zip: 403 Forbidden"
     bin_folder = executable(tmp_path / "bin" / "go", f"#!/bin/sh\necho '{refusal}' >&2; exit 1\n").parent
     return Setting(
@@ -244,14 +245,24 @@ def test_built_from_go_modules_with_our_language_host(setting: Setting, tmp_path
         "pulumi-resource-pulumi-python",
     ]
     assert all(os.access(path, os.X_OK) for path in setting.link.glob("pulumi*"))
-    assert (tmp_path / "go.log").read_text() == "build -mod=mod\nlist -mod=mod\n"
-    assert not (setting.source / "go.sum").exists()
+    assert (tmp_path / "go.log").read_text() == "build -mod=readonly\nlist -mod=readonly\n"
+
+
+def test_a_module_with_another_sum_ends_it(setting: Setting) -> None:
+    """What Go calls a security error is said as one, and not remembered as a closed way."""
+    said = "verifying example.org/x@v1.0.0: checksum mismatch\n\nSECURITY ERROR\nThis download does NOT match"
+    executable(setting.checkout.parent / "bin" / "go", f"#!/bin/sh\ncat >&2 <<'E'\n{said}\nE\nexit 1\n")
+
+    with pytest.raises(EngineTamperedError, match=r"go\.sum says:\n  verifying example\.org/x@v1\.0\.0"):
+        acquire(setting)
+
+    assert not setting.link.exists()
+    assert last_refusal(setting) is None
 
 
 def test_changed_language_host_needs_no_second_build(setting: Setting, tmp_path: Path) -> None:
     """The minutes of building are spent once; another language host is laid beside the same engine."""
     working_go(setting, tmp_path / "go.log")
-    (setting.source / "go.sum").write_text("")
     acquire(setting)
     executable(setting.source / "language_host" / "pulumi-language-python", "#!/bin/sh\necho newer\n")
 

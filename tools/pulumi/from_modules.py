@@ -2,8 +2,9 @@
 Third way: built from the public Go modules that ``go.mod`` here pins.
 
 Promise: the work tree is not written to (the build happens in the cache); what comes out tells the
-pinned version. The module set holds no Python language host, so ours is laid beside it, with the two
-executables of the Python SDK that stand in the ``sdk/v3`` module.
+pinned version; a module that is not what ``go.sum`` says ends the build. The module set holds no Python
+language host, so ours is laid beside it, with the two executables of the Python SDK that stand in the
+``sdk/v3`` module.
 """
 
 import errno
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools.pulumi.setting import VERSION, Setting, WayClosedError
+from tools.pulumi.setting import VERSION, EngineTamperedError, Setting, WayClosedError
 
 ENGINE_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
@@ -28,6 +29,7 @@ def build(setting: Setting, folder: Path) -> None:
 
     Raises:
         WayClosedError: No Go here, the modules are refused or out of reach, or it does not compile.
+        EngineTamperedError: A module is not the one whose sum is committed.
     """
     go = shutil.which("go", path=os.pathsep.join([setting.search_path, USUAL_FOLDER]))
     if go is None:
@@ -37,13 +39,9 @@ def build(setting: Setting, folder: Path) -> None:
         )
     modules = folder / "modules"
     modules.mkdir()
-    shutil.copy(setting.source / "go.mod", modules)
+    for pins in ("go.mod", "go.sum"):
+        shutil.copy(setting.source / pins, modules)
     mode = "-mod=readonly"
-    if (setting.source / "go.sum").exists():
-        shutil.copy(setting.source / "go.sum", modules)
-    else:
-        mode = "-mod=mod"
-        setting.say("no go.sum in this checkout: Go checks the modules by its public checksum database")
     setting.say(f"building Pulumi {VERSION} from its Go modules, some minutes")
     version = f"-X {SDK_MODULE}/go/common/version.Version=v{VERSION}"
     _go(go, modules, "build", mode, "-trimpath", "-ldflags", version, "-o", "../pulumi", ENGINE_PACKAGE)
@@ -62,6 +60,12 @@ def _go(go: str, folder: Path, *words: str) -> str:
         if "no space left on device" in done.stderr:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         lines = [line.strip() for line in done.stderr.strip().splitlines() if line.strip()]
+        if "SECURITY ERROR" in done.stderr:
+            raise EngineTamperedError(
+                "a Go module is not what tools/pulumi/go.sum says:\n  " + "\n  ".join(lines[:4]),
+                state="Nothing of it was built.",
+                next_step="find out who changed it (a proxy on the way?) before `make setup ENGINE=retry`",
+            )
         refusals = [line for line in lines if re.search(r"\b(401|403|404|410|451) ", line)]
         answer = (refusals or lines or [f"go {words[0]} ended with {done.returncode}"])[-1]
         raise WayClosedError(answer, is_definite=bool(refusals))

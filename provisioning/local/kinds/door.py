@@ -9,11 +9,11 @@ import json
 
 from pydantic import Field
 
+from provisioning.door_state import DoorState
 from provisioning.local.kinds.host import script
 from provisioning.local.kinds.hosted import Hosted, HostedInputs
 from provisioning.local.place import Files
 from provisioning.local.plugin.glue import State
-from provisioning.site import DoorState
 
 COMMAND = "bin/door"
 
