@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from migrate.waiting import wait_until
-from provisioning.engine import Stack, environment, executable
+from provisioning.engine import Stack
 from provisioning.local import image
 from provisioning.local.operator import SYSTEM_USER, operator
 from provisioning.local.place import File, Place
+from provisioning.pulumi_command import environment, executable
 from provisioning.workspace import Workspace
 from tests.support.local_sites import CHECKOUT, local_workspace, place_of, temporary
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.engine import Stack, environment, executable
+from provisioning.engine import Stack
+from provisioning.pulumi_command import environment, executable
 from tests.support.local_sites import local_workspace, place_of, temporary
 from tools.pulumi.setting import VERSION
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from migrate.waiting import wait_until
-from provisioning import engine
+from provisioning import pulumi_command
 from provisioning.engine import Stack
 from provisioning.errors import EngineError
 from provisioning.workspace import Workspace
@@ -140,7 +140,7 @@ def test_a_dead_updates_lock_is_broken_and_a_living_ones_is_not(tiny: TinyWorksp
     tiny.program('File("one", "wait")')
     command = [str(DOUBLE), "up", "--skip-preview", "--stack", stack.name]
     with subprocess.Popen(
-        command, cwd=tiny.root, env=engine.environment(stack.workspace), stdout=subprocess.DEVNULL
+        command, cwd=tiny.root, env=pulumi_command.environment(stack.workspace), stdout=subprocess.DEVNULL
     ) as running:
         try:
             assert wait_until((tiny.files / "one").exists, deadline_seconds=30, pace_seconds=0.05)
@@ -164,7 +164,7 @@ def test_without_an_engine_set_up_is_named(stack: Stack, monkeypatch: pytest.Mon
 
     assert str(told.value) == "no Pulumi engine at /nowhere/pulumi\nNext: make setup"
     with pytest.raises(SystemExit, match="no Pulumi engine at /nowhere/pulumi"):
-        engine.main(["version"])
+        pulumi_command.main(["version"])
 
 
 def test_pulumi_on_the_projects_path_knows_the_workspace(
@@ -200,7 +200,7 @@ def test_the_callers_own_backend_and_passphrase_win(
     stack.ensure()
 
     assert (tmp_path / "team" / ".pulumi" / "stacks" / "tiny" / f"{stack.name}.json").exists()
-    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in engine.environment(stack.workspace)
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in pulumi_command.environment(stack.workspace)
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "another")
     with pytest.raises(EngineError, match="incorrect passphrase"):
         stack.up()
