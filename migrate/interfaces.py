@@ -7,6 +7,7 @@ greater than zero, never silence.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
@@ -23,6 +24,8 @@ from provisioning.site import SiteOutputs
 
 SETTLE_SECONDS = 30.0
 """How long the legacy system may take to store what was delivered before the hold."""
+AT_ONCE = 8
+"""How many interfaces are converted side by side."""
 DRAIN_SECONDS = 120.0
 """How long a buffer may take to drain after the release."""
 
@@ -166,6 +169,20 @@ def convert(connector: Connector, site: SiteOutputs, count: InterfaceCount) -> I
             next_step="fab run: after a fallback it begins with a new hold",
         )
     return count.model_copy(update={"probe": detail, "site_had": site_had})
+
+
+def convert_all(every: Sequence[Connector], site: SiteOutputs, so_far: Interfaces) -> list[InterfaceCount]:
+    """
+    Convert all held interfaces side by side, since users wait meanwhile; every one is tried.
+
+    Raises:
+        InterfaceError: As `convert`, for the first that could not be; the others may be converted.
+    """
+    if not every:
+        return []
+    with ThreadPoolExecutor(min(len(every), AT_ONCE)) as at_once:
+        begun = [at_once.submit(convert, one, site, so_far.of(one.name)) for one in every]
+    return [one.result() for one in begun]
 
 
 def count_before_release(connector: Connector, site: SiteOutputs, count: InterfaceCount) -> InterfaceCount:

@@ -89,10 +89,9 @@ def _put_back(ctx: StepContext) -> Result:
 def convert_interfaces(ctx: StepContext) -> Result:
     """Repoint all interfaces to the site, still held, and probe each through the closed door."""
     site, counted = ctx.hosts.site(), counts_so_far(ctx)
-    done = []
-    for connector in interfaces.connectors(ctx.hosts):
-        done.append(interfaces.convert(connector, site, counted.of(connector.name)))
-        ctx.progress.say(f"{connector.name}: points at {site.url}; probe: {done[-1].probe}")
+    done = interfaces.convert_all(interfaces.connectors(ctx.hosts), site, counted)
+    for one in done:
+        ctx.progress.say(f"{one.name}: points at {site.url}; probe: {one.probe}")
     keep_counts(ctx, done)
     return {"converted": {one.name: one.probe for one in done}}
 

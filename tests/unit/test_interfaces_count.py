@@ -13,7 +13,7 @@ from invoke.runners import Result
 from migrate import interfaces
 from migrate.connector import Connector, Received, Status, Where
 from migrate.errors import InterfaceError
-from migrate.interfaces import Count, InterfaceCount, reconcile
+from migrate.interfaces import Count, InterfaceCount, Interfaces, reconcile
 from provisioning.manifest import Interface
 from tests.support.tiny_site import TinySite
 
@@ -133,6 +133,24 @@ def test_convert_repoints_probes_and_checks_the_count(tmp_path: Path) -> None:
         )
         done = interfaces.convert(one, tiny.outputs, counted())
     assert (done.probe, done.site_had) == ("202", Received(received=41, last_sequence=41))
+
+
+def test_one_that_cannot_be_converted_keeps_no_other_back(tmp_path: Path) -> None:
+    """Every interface is converted, side by side, before the first failure is told."""
+    with TinySite(tmp_path) as tiny:
+        tiny.stored = {"received": 41, "last_sequence": 41}
+        there = f"{tiny.outputs.url}/interfaces/two/messages"
+        one, first = connector("one", status=status(41, mode="transmitting"))
+        two, second = connector(
+            "two",
+            status=status(41, name="two"),
+            repoint=status(41, name="two", url=there),
+            probe='{"ok": true, "detail": "202"}',
+        )
+        so_far = Interfaces(attempt="realisation-1", direction="site", interfaces=(counted(), counted("two")))
+        with pytest.raises(InterfaceError, match="interface one transmits, although it was held"):
+            interfaces.convert_all([one, two], tiny.outputs, so_far)
+    assert (words(first), words(second)) == (["status"], ["status", "repoint", "probe"])
 
 
 def test_convert_refuses_a_site_that_lacks_messages(tmp_path: Path) -> None:
