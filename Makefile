@@ -32,7 +32,7 @@ demo: ## Move one tenant from its legacy system to its site, on this machine
 	@$(PYTHON) -m examples.demo $(if $(PLAYBOOK),--playbook $(PLAYBOOK))
 
 test: ## Run every check and every test, coverage printed
-	@scripts/setup --engine=$(or $(ENGINE),optional)
+	@scripts/setup --engine=$(or $(ENGINE),optional) --for-tests
 	@$(MAKE) check-only
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(TESTS)
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provisioning.errors import BasculeError
-from scripts import packages, python_packages
+from scripts import packages, postgres_servers, python_packages
 from scripts.commands import disk_full, run
 from tools.pulumi import acquire
 from tools.pulumi.setting import EngineUnavailableError, Setting
@@ -75,7 +75,7 @@ def one_at_a_time() -> Iterator[None]:
         os.close(folder)
 
 
-def set_up(*, wanted_engine: str, only_python: bool) -> int:
+def set_up(*, wanted_engine: str, only_python: bool, for_tests: bool) -> int:
     """Do all parts in order; return the exit status."""
     began = time.monotonic()
     parts: list[tuple[str, Callable[[], str | None]]] = [
@@ -83,6 +83,8 @@ def set_up(*, wanted_engine: str, only_python: bool) -> int:
         ("Python packages", lambda: python_packages.ensure(CHECKOUT)),
         ("host image", host_image),
     ]
+    if for_tests:
+        parts.append(("test servers", lambda: postgres_servers.ensure(CHECKOUT)))
     did = [timed(name, part) for name, part in (parts[1:2] if only_python else parts)]
     status = 0
     if not only_python and wanted_engine != "double":
@@ -108,10 +110,13 @@ def main() -> int:
         "double (the tests' double will be used), retry (ask again although it was refused of late).",
     )
     parser.add_argument("--only-python", action="store_true", help="Python packages alone, for `make check`.")
+    parser.add_argument("--for-tests", action="store_true", help="Also what only tests need.")
     words = parser.parse_args()
     try:
         with one_at_a_time():
-            return set_up(wanted_engine=words.engine, only_python=words.only_python)
+            return set_up(
+                wanted_engine=words.engine, only_python=words.only_python, for_tests=words.for_tests
+            )
     except BasculeError as error:
         print(error, file=sys.stderr)
     except OSError as error:

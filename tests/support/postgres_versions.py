@@ -1,7 +1,5 @@
 """
-Servers of every PostgreSQL version: the machine's own, and those that ``tests/support/postgres`` locks.
-
-    npm ci --ignore-scripts --prefix tests/support/postgres
+Servers of every PostgreSQL version: the machine's own, and those that ``make test`` sets up.
 
 Promise: a version that is named here starts; one that was not fetched, or cannot run on this machine,
 is left out, so that a test can tell which versions it was not run on.
