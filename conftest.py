@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tools.pulumi.acquire import is_usable, last_refusal
@@ -74,6 +75,9 @@ def _own_temporary_folder(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the engine for the whole run, before any fixture can ask for it."""
     _own_temporary_folder(config)
+    # How long an example takes says something about this machine's other work, and nothing of the code.
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
     # In the background of a shell without job control Ctrl-C is ignored, also by all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[NOT_RUN] = {}

@@ -88,14 +88,24 @@ def read_changes(said: str) -> list[Change]:
         elif head := _DETAILED.match(line):
             current = Change(head[1], "", head[2])
         elif row := _ROW.match(line):
-            current = found.setdefault((row[1], row[2]), Change(row[1], row[2], row[3]))
+            current = _once(found, Change(row[1], row[2], row[3]))
         elif urn := _URN.match(line):
             if current and not current.name:
                 current.name = urn[1]
-                current = found.setdefault((current.type, current.name), current)
+                current = _once(found, current)
         elif current and (changed := _PROPERTY.match(line)) and changed[1] not in current.properties:
             current.properties.append(changed[1])
-    return [change for change in found.values() if change.operation != "same"]
+    # What stands there without a property of its own is a heading over what differs below it.
+    headings = ("same", "refresh")
+    return [change for change in found.values() if change.properties or change.operation not in headings]
+
+
+def _once(found: dict[tuple[str, str], Change], change: Change) -> Change:
+    """Return the one record of a resource; what the engine would do to it counts more than what it read."""
+    known = found.setdefault((change.type, change.name), change)
+    if known.operation == "refresh":
+        known.operation = change.operation
+    return known
 
 
 def _unseen(stack: Stack, said: str) -> EngineError:

@@ -24,7 +24,8 @@ from provisioning.workspace import Workspace
 
 KILLS = 10
 REPOSITORY = Path(__file__).resolve().parents[2]
-LONGEST_RUN_SECONDS = 400
+LONGEST_RUN_SECONDS = 900
+"""Far more than a run takes on a busy machine: what hangs ends here."""
 
 
 @dataclass
@@ -71,7 +72,7 @@ def demo() -> Iterator[KilledDemo]:
     base.rmdir()
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2400)
 def test_a_demo_killed_at_ten_random_moments_ends_the_same_way(demo: KilledDemo) -> None:
     """The next start goes on each time: in the end the site is open, nothing lost, nothing differing."""
     moments = random.Random(demo.seed)  # noqa: S311 - no secret

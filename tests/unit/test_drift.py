@@ -39,6 +39,31 @@ Resources:
 error: no changes were expected but changes were proposed
 """
 
+REFRESHED = """\
+Previewing update (birke-test):
+~ pulumi:pulumi:Stack: (refresh)
+    [urn=urn:pulumi:birke-test::bascule::pulumi:pulumi:Stack::bascule-birke-test]
+        ~ bascule:local:Door: (refresh)
+            [id=door]
+            [urn=urn:pulumi:birke-test::bascule::bascule:site:Site$bascule:local:Door::birke-door]
+            --outputs:--
+          ~ state  : "closed" => "open"
+        - bascule:local:DatabaseRole: (delete)
+            [id=care_app]
+            [urn=urn:pulumi:birke-test::bascule::bascule:site:Site$bascule:local:DatabaseRole::care-app]
+  pulumi:pulumi:Stack: (same)
+    [urn=urn:pulumi:birke-test::bascule::pulumi:pulumi:Stack::bascule-birke-test]
+    ~ bascule:local:Door: (update)
+        [id=door]
+        [urn=urn:pulumi:birke-test::bascule::bascule:site:Site$bascule:local:Door::birke-door]
+      ~ state: "open" => "closed"
+Resources:
+    ~ 1 to update
+    24 unchanged
+error: no changes were expected for preview but changes were proposed
+"""
+"""As engine 3.259 says it when it refreshes first."""
+
 DOUBLE = """\
 Previewing update (golf-prod), by the double of the engine, not the engine:
  ~  bascule:local:Door golf-door refresh [diff: ~state]
@@ -84,7 +109,14 @@ def stack(status: int, text: str) -> Said:
                 "bascule:local:WebServer web (update): files, etc/nginx/nginx.conf",
             ],
         ),
-        (DOUBLE, ["bascule:local:Door golf-door (refresh): state"]),
+        (
+            REFRESHED,
+            [
+                "bascule:local:Door birke-door (update): state",
+                "bascule:local:DatabaseRole care-app (delete)",
+            ],
+        ),
+        (DOUBLE, ["bascule:local:Door golf-door (update): state"]),
     ],
 )
 def test_drift_names_resource_and_property(said: str, changes: list[str]) -> None:
