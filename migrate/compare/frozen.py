@@ -34,6 +34,7 @@ from migrate.compare.rows import Differing, differing_of_keys
 from migrate.compare.run import not_compared
 from migrate.compare.tally import Tally
 from migrate.compare.verdict import DatabaseComparison, Difference, RowDifference, TableResult
+from migrate.compare.views import excused, reasons
 from migrate.databases import Database, Session, query
 from migrate.errors import ComparisonError
 
@@ -162,7 +163,7 @@ class Standby:
             sequences=sequences,
             large_objects=objects,
             differences=(*apart, *found),
-            not_compared=tuple(not_compared(now["source"])),
+            not_compared=(*not_compared(now["source"]), *reasons(results)),
             seconds=round(monotonic() - began_at, 3),
             written_on_target=tuple(sorted({*self._ledger.written_on_target(), *written})),
         )
@@ -325,6 +326,7 @@ def _whole(pair: Pair, hasher: Hasher, name: str, now: Mapping[Side, Mapping[str
         source_digest=str(left) if left else None,
         target_digest=str(right) if right else None,
     )
+    result = excused(result, now["source"], now["target"], hasher, (pair.target, pair.target))
     if result.agrees or source is None or target is None or source.columns != target.columns:
         return result
     return result.model_copy(update={"differing": differing_rows(pair.source, pair.target, source, hasher)})

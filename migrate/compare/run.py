@@ -19,6 +19,7 @@ from migrate.compare.narrow import differing_rows
 from migrate.compare.objects import differing, large_objects, sequence_values
 from migrate.compare.relations import Relation, relations
 from migrate.compare.verdict import DatabaseComparison, Difference, TableResult
+from migrate.compare.views import excused, reasons
 from migrate.databases import Database, Session, value
 from migrate.errors import ComparisonError
 
@@ -73,7 +74,7 @@ def compare(
             sequences=len(sequence_values(left[0])),
             large_objects=others[2],
             differences=tuple(others[0]),
-            not_compared=tuple(not_compared(known)),
+            not_compared=(*not_compared(known), *reasons(results)),
             seconds=round(time.monotonic() - began_at, 3),
         )
 
@@ -129,6 +130,7 @@ def _tables(
             for futures in (*source.values(), *target.values()):
                 for future in futures:
                     future.cancel()
+    results = [excused(result, known, there, hasher, right) for result in results]
     # Other columns are told as definitions; rows could not be told apart by their text then.
     return [
         result
