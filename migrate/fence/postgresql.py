@@ -6,13 +6,14 @@ for itself, and none lives that began before; everybody can read. `lift` gives e
 whom it came from. What it needs for that lies in the database, written in the same transaction as what
 it undoes: a fence is there whole, with its undoing, or not at all, and a second one changes nothing.
 
-In order: sessions become read-only by default; transactions that are open may end; everybody loses the
-rights to write, owners too (``freeze_rights.sql``: only GRANT and REVOKE, no locks on tables, some
-milliseconds, 0.15 s for 2,000 tables); sessions from before are ended until a pass finds none.
+In order: sessions become read-only by default; transactions that are open may end; nobody may define or
+grant anything any more (``freeze_definitions.sql``); everybody loses the rights to write, owners too
+(``freeze_rights.sql``: only GRANT and REVOKE, no locks on tables, some milliseconds, 0.15 s for 2,000
+tables); sessions from before each of the last two are ended until a pass finds none.
 Superusers cannot be kept out that way, so what they write is counted; a SECURITY DEFINER function that
-belongs to one writes with his rights, and is counted likewise. So is what an owner writes who switches
-his flag off and grants himself his rights anew. A login that is no superuser cannot take others'
-rights: it sets the flag alone, and the evidence says so.
+belongs to one writes with his rights, and is counted likewise. An owner who would define something
+anew or grant himself his rights again is refused by an event trigger, which goes with the lift. A login that
+is no superuser cannot take others' rights: it sets the flag alone, and the evidence says so.
 
 Why rights, and not the alternatives: locks end with the session that holds them, and would keep out
 the replication that has to write into a frozen source after going live; triggers on every table are
@@ -86,6 +87,9 @@ class PostgresqlFence:
             session.execute(query("freeze_flag"), prepare=False)
             ended = let_finish(session, database, grace_seconds)
             if by_rights:
+                session.execute(query("freeze_definitions"), prepare=False)
+                # Whoever began before may still have granted something; from here on nobody can any more.
+                ended = clear(session, database) | ended
                 _take_rights(session)
             ended = clear(session, database) | ended
             seconds = monotonic() - begun

@@ -320,7 +320,6 @@ def _whoever(frozen: FrozenDatabase, now: Watched) -> str:
     who = (
         "a session that switched its own read-only flag off"
         if frozen.held_by == "flag"
-        else f"a role that no right can be taken from ({', '.join(frozen.excepted)}), or an owner who gave"
-        " himself his rights again"
+        else f"a role that no right can be taken from ({', '.join(frozen.excepted)})"
     )
     return f"{who}; at work there: {', '.join(now.suspects)}" if now.suspects else who

@@ -138,6 +138,7 @@ UNION ALL
 SELECT 'event trigger', e.evtname, concat_ws(' ', e.evtevent, e.evttags::text, e.evtfoid::regprocedure, e.evtenabled)
   FROM pg_event_trigger e
  WHERE (('pg_event_trigger'::regclass)::oid, e.oid) NOT IN (SELECT classid, objid FROM owned_by_extension)
+   AND e.evtname !~ '^bascule_' -- the fence's
 UNION ALL
 SELECT 'comment', concat_ws(' ', o.type, o.identity), d.description
   FROM pg_description d

@@ -25,6 +25,17 @@ BEGIN
     IF kept IS NULL THEN
         RETURN;
     END IF;
+    IF EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname = 'bascule_fence') THEN
+        DROP EVENT TRIGGER bascule_fence;
+        DROP FUNCTION bascule.fence();
+    END IF;
+    IF kept ? 'schema' AND pg_catalog.to_regnamespace('bascule') IS NOT NULL THEN
+        BEGIN
+            DROP SCHEMA bascule;
+        EXCEPTION WHEN dependent_objects_still_exist THEN
+            NULL;  -- a move has put something of its own there since; it goes with the move
+        END;
+    END IF;
     FOR one IN
         SELECT s.kind, s.grantor, s.privileges, s.grantees, s.names,
                CASE WHEN s.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option,

@@ -36,7 +36,8 @@ _DUMP = """
 export PGPASSFILE=./pgpass PGCLIENTENCODING=UTF8
 rm -rf data
 pg_dump --format=directory --compress=0 --jobs={workers} --file=data --no-publications --no-subscriptions \\
-    --no-tablespaces --no-security-labels --dbname="$(cat source)" && pg_restore --list data
+    --no-tablespaces --no-security-labels --exclude-schema=bascule \\
+    --dbname="$(cat source)" && pg_restore --list data
 status=$?
 rm -f pgpass
 exit $status

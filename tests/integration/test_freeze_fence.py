@@ -13,6 +13,7 @@ from migrate.databases import Database
 from migrate.errors import FreezeError
 from migrate.fence import FENCES
 from migrate.fence import postgresql as of_postgresql
+from migrate.waiting import wait_until
 from tests.support.fenced import SCHEMA, WRITES, as_role, of_his_own_mind, refused, rights
 from tests.support.moves import Move, a_move
 
@@ -75,7 +76,7 @@ def test_every_right_and_setting_comes_back(move: Move, besa: Database) -> None:
     move.legacy.psql("besa", "ALTER ROLE nurse IN DATABASE besa RESET ALL")
 
 
-@pytest.mark.parametrize("killed_in", ["let_finish", "_take_rights", "clear"])
+@pytest.mark.parametrize("killed_in", ["let_finish", "clear", "_take_rights"])
 def test_a_fence_that_was_cut_short_is_made_whole(
     move: Move, besa: Database, monkeypatch: pytest.MonkeyPatch, killed_in: str
 ) -> None:
@@ -130,6 +131,104 @@ def test_a_right_that_was_given_under_the_fence_is_taken_by_the_next(move: Move,
     assert not refused(move.legacy, "pupil", "INSERT INTO ward.late VALUES (1)")
     assert not any(_tried(move).values())
     move.legacy.psql("besa", "DROP TABLE ward.late; REVOKE INSERT ON ward.granted FROM pupil")
+
+
+DEFINING = {
+    "gives himself his right again": "GRANT INSERT ON ward.own TO ward_owner",
+    "makes a column": "ALTER TABLE ward.own ADD late int",
+    "drops a table": "DROP TABLE ward.columns",
+    "makes a table in passing": "SELECT 1 AS one INTO TEMP passing",
+    "makes a function": "CREATE FUNCTION ward.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "rights of what will be made": "ALTER DEFAULT PRIVILEGES IN SCHEMA ward GRANT INSERT ON TABLES TO pupil",
+    "passes a right on": "GRANT UPDATE ON ward.own TO PUBLIC",
+}
+
+
+def test_no_owner_defines_or_grants_anything_under_the_fence(move: Move, besa: Database) -> None:
+    """Refused to owners whose flag is off, also through a superuser's function; free again after the lift."""
+    move.legacy.psql(
+        "besa",
+        "CREATE FUNCTION ward.as_superuser(what text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER"
+        " AS 'BEGIN EXECUTE what; END'",
+    )
+    before = rights(move.legacy)
+    FENCE.fence(besa)
+    for statement in DEFINING.values():
+        for said in (statement, f"SELECT ward.as_superuser($q${statement}$q$)"):
+            if "INTO TEMP" in said and "as_superuser" in said:
+                continue  # no statement that a function may execute
+            with (
+                of_his_own_mind(move.legacy, "ward_owner") as owner,
+                pytest.raises(
+                    psycopg.errors.InsufficientPrivilege, match="is refused: this database is fenced"
+                ),
+            ):
+                owner.execute(said.encode())
+    # A superuser cannot be kept out, and Bascule has work to do.
+    move.legacy.psql("besa", "SET default_transaction_read_only = off; ALTER TABLE ward.own ADD ours int")
+
+    FENCE.lift(besa)
+
+    assert rights(move.legacy) == before
+    with move.legacy.connect("besa") as session:
+        left = "SELECT FROM pg_event_trigger UNION ALL SELECT FROM pg_namespace WHERE nspname = 'bascule'"
+        assert session.execute(left).fetchall() == []
+    with as_role(move.legacy, "ward_owner") as owner:
+        owner.execute("ALTER TABLE ward.own DROP ours")
+    move.legacy.psql("besa", "DROP FUNCTION ward.as_superuser(text)")
+
+
+def test_an_owner_who_defines_all_the_time_leaves_no_gap(move: Move, besa: Database) -> None:
+    """Making tables and granting as fast as he can while the fence goes up: then nothing is writable."""
+    stop = threading.Event()
+
+    def define(number: int) -> None:
+        for n in count():
+            if stop.is_set():
+                return
+            try:
+                with of_his_own_mind(move.legacy, "ward_owner") as owner:
+                    while not stop.is_set():
+                        owner.execute(
+                            f"CREATE TABLE IF NOT EXISTS ward.race_{number}_{n} (id int);"
+                            f"GRANT ALL ON ward.race_{number}_{n} TO PUBLIC, ward_owner".encode()
+                        )
+                        n = next(_numbers)
+            except psycopg.Error:
+                continue
+
+    definers = [threading.Thread(target=define, args=(number,)) for number in range(3)]
+    for each in definers:
+        each.start()
+    made = "SELECT oid::regclass::text, relacl FROM pg_class WHERE relname LIKE 'race%' ORDER BY oid"
+    writable = (
+        "SELECT oid::regclass::text FROM pg_class WHERE relname LIKE 'race%'"
+        " AND (has_table_privilege('ward_owner', oid, 'INSERT')"
+        " OR has_table_privilege('pupil', oid, 'INSERT'))"
+    )
+    try:
+        with move.legacy.connect("besa", application_name="bascule") as session:
+            for _ in range(4):
+                wanted = len(session.execute(made).fetchall()) + 5
+
+                def is_at_work(least: int = wanted) -> bool:
+                    return len(session.execute(made).fetchall()) > least
+
+                assert wait_until(is_at_work, deadline_seconds=30)
+                FENCE.fence(besa, grace_seconds=0.05)
+                seen = session.execute(made).fetchall()
+                assert session.execute(writable).fetchall() == []
+                assert FENCE.writes_since(besa).is_fenced
+                assert session.execute(made).fetchall() == seen
+                FENCE.lift(besa)
+    finally:
+        stop.set()
+        for each in definers:
+            each.join(30)
+        FENCE.lift(besa)
+        with move.legacy.connect("besa") as session:
+            for table, _ in session.execute(made).fetchall():
+                session.execute(f"DROP TABLE {table}".encode())
 
 
 def test_too_late_is_told_by_the_server(move: Move, besa: Database) -> None:

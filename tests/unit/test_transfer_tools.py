@@ -43,9 +43,11 @@ def test_only_extensions_that_are_there_are_left_out() -> None:
         "4; 0 0 COMMENT - EXTENSION citext \n"
         '5; 3079 16387 EXTENSION - "uuid-ossp" \n'
         "6; 1259 16400 TABLE public EXTENSION postgres\n"
+        "7; 3466 16500 EVENT TRIGGER - bascule_fence postgres\n"
+        "8; 3466 16501 EVENT TRIGGER - bascule_fenced_in postgres\n"
     )
     kept = without_extensions(toc, {"citext", "uuid-ossp"}).splitlines()
-    assert [line.split(";")[0] for line in kept] == ["3", "6"]
+    assert [line.split(";")[0] for line in kept] == ["3", "6", "8"]
 
 
 def test_an_unknown_way_names_the_known_ones() -> None:

@@ -129,7 +129,7 @@ def _target_faults(task: Task, source: Session, target: Session) -> Iterator[str
         shown = ", ".join(f"{name} of {owner}" for name, owner in others[:5])
         yield f"{task.target.name}: holds {shown}; drop what is not the site's own, or move it elsewhere"
     for (name,) in source.execute(
-        "SELECT evtname::text FROM pg_catalog.pg_event_trigger WHERE evtname NOT LIKE 'pg!_%' ESCAPE '!'"
+        "SELECT evtname::text FROM pg_catalog.pg_event_trigger WHERE evtname !~ '^(pg|bascule)_'"
     ).fetchall():
         yield (
             f"{task.source.name}: event trigger {name} takes a superuser to own it, and a site has none; "
