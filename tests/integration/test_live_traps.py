@@ -1,0 +1,221 @@
+"""Traps of moves that are at work: a cut line, a full disk, a password that expires, changed definitions."""
+
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from migrate.errors import TransferError
+from migrate.transfer.postgresql_live.drain import drain
+from migrate.transfer.postgresql_live.ending import end
+from migrate.transfer.postgresql_live.health import Health, health
+from migrate.transfer.postgresql_live.sessions import both_at_work
+from migrate.transfer.postgresql_live.stream import streams
+from migrate.transfer.postgresql_live.turn import turn
+from migrate.waiting import wait_until
+from tests.support.live import LiveMove, a_live_move, begin
+from tests.support.private_hosts import PrivateHost
+
+SCHEMA = "CREATE TABLE keyed (id int PRIMARY KEY, v text);"
+ROWS = "SELECT * FROM keyed ORDER BY 1"
+
+
+class Line:
+    """A way to a server that can be cut: what passes is dropped, and nobody gets through."""
+
+    def __init__(self, host: PrivateHost) -> None:
+        self._to = (host.address, host.pg_port)
+        self._server = socket.create_server((host.address, 0))
+        self.port = int(self._server.getsockname()[1])
+        self._ends: list[socket.socket] = []
+        self.is_cut = False
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def cut(self) -> None:
+        self.is_cut = True
+        self._drop()
+
+    def mend(self) -> None:
+        self.is_cut = False
+
+    def close(self) -> None:
+        self.cut()
+        self._server.close()
+
+    def _drop(self) -> None:
+        for one in self._ends:
+            # Both ways at once: whoever waits for the other side hears of it.
+            with one:
+                try:
+                    one.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue  # it had ended by itself
+        self._ends.clear()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return  # closed
+            if self.is_cut:
+                near.close()
+                continue
+            far = socket.create_connection(self._to)
+            self._ends += [near, far]
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    try:
+        while piece := one.recv(65536):
+            other.sendall(piece)
+        other.shutdown(socket.SHUT_WR)
+    except OSError:
+        return  # cut
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMove]:
+    with a_live_move(tmp_path_factory.mktemp("traps"), SCHEMA, begun=False) as live:
+        yield live
+
+
+@pytest.fixture
+def live(servers: LiveMove) -> Iterator[LiveMove]:
+    """Changes flow anew, from legacy to the site, and both sides are empty."""
+    for host in (servers.legacy, servers.site):
+        servers.do(host, "TRUNCATE keyed")
+    begin(servers.task)
+    yield servers
+    end(servers.task)
+
+
+def seen(live: LiveMove, back: bool = False) -> Health:
+    task = live.task.turned() if back else live.task
+    with both_at_work(task) as ((source,), (target,)):
+        (stream,) = streams(task, source, target)
+        return health(stream, source, target)
+
+
+def becomes(live: LiveMove, state: str, back: bool = False) -> bool:
+    return wait_until(lambda: seen(live, back).state == state, deadline_seconds=30)
+
+
+def armed(live: LiveMove) -> None:
+    drain(live.task, timeout_seconds=20)
+    turn(live.task, timeout_seconds=20)
+
+
+@pytest.mark.parametrize("which", ["legacy", "site"])
+def test_a_cut_line_loses_nothing(servers: LiveMove, which: str) -> None:
+    """Cut while changes flow, in the drain, and while armed: told in time, and nothing is missing later."""
+    source, target = servers.task.source, servers.task.target
+    line = Line(servers.legacy if which == "legacy" else servers.site)
+    side = source if which == "legacy" else target
+    through = replace(side, endpoint=replace(side.endpoint, port=line.port), kept=None)
+    task = (
+        replace(servers.task, source=through) if which == "legacy" else replace(servers.task, target=through)
+    )
+    live = replace(servers, task=task)
+    for host in (servers.legacy, servers.site):
+        servers.do(host, "TRUNCATE keyed")
+    begin(task)
+    try:
+        line.cut()
+        servers.do(servers.legacy, "INSERT INTO keyed VALUES (1, 'while cut')")
+        with pytest.raises(Exception, match=r"besa on (server|site)") as raised:
+            drain(task, timeout_seconds=3)
+        assert "BasculeError" in {kind.__name__ for kind in type(raised.value).__mro__}
+        line.mend()
+        armed(live)
+        assert servers.rows(servers.site, ROWS) == [(1, "while cut")]
+
+        line.cut()
+        servers.do(servers.site, "INSERT INTO keyed VALUES (2, 'armed and cut')")
+        line.mend()
+        both = [(1, "while cut"), (2, "armed and cut")]
+        assert servers.arrives(servers.legacy, ROWS, both, seconds=30)
+    finally:
+        line.mend()
+        end(task)
+        line.close()
+
+
+@contextmanager
+def _small_disk(host: PrivateHost) -> Iterator[str]:
+    """The database's tables lie on a disk of 1 MB, until this is left; its folder."""
+    folder = host.folder / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "none", folder], check=True)
+    try:
+        (folder / "space").mkdir()
+        subprocess.run(["chown", "postgres:postgres", folder / "space"], check=True)
+        host.psql("postgres", f"CREATE TABLESPACE small LOCATION '{folder}/space'")
+        host.psql("besa", "ALTER TABLE keyed SET TABLESPACE small")
+        yield str(folder)
+    finally:
+        host.psql("besa", "ALTER TABLE keyed SET TABLESPACE pg_default")
+        host.psql("postgres", "DROP TABLESPACE small")
+        subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root can mount a small disk")
+@pytest.mark.parametrize("which", ["legacy", "site"])
+def test_a_full_disk_stops_the_flow_and_loses_nothing(live: LiveMove, which: str) -> None:
+    """On the site on the way there, on legacy on the way back: told as broken; with room made it goes on."""
+    back = which == "legacy"
+    if back:
+        armed(live)
+    writer, reader = (live.site, live.legacy) if back else (live.legacy, live.site)
+    with _small_disk(reader) as disk:
+        live.do(writer, "INSERT INTO keyed SELECT n, repeat('x', 1000) FROM generate_series(1, 3000) n")
+        assert wait_until(lambda: "a change cannot be applied" in seen(live, back).says, deadline_seconds=30)
+        assert live.rows(reader, "SELECT count(*) FROM keyed") == [(0,)]
+
+        subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
+
+        assert live.arrives(reader, "SELECT count(*) FROM keyed", [(3000,)], seconds=60)
+        assert becomes(live, "flowing", back)
+        live.do(writer, "TRUNCATE keyed")
+        assert live.arrives(reader, "SELECT count(*) FROM keyed", [(0,)], seconds=60)
+
+
+def test_a_password_that_expires_on_the_way_is_told(live: LiveMove) -> None:
+    """The flow counts as broken at once, by name, also while its session lives; once mended it goes on."""
+    (role,) = live.rows(live.legacy, "SELECT rolname::text FROM pg_roles WHERE rolname ~ '^bascule_'")[0]
+    live.do(live.legacy, f"ALTER ROLE {role} VALID UNTIL '2001-01-01'")
+    assert seen(live).state == "broken"
+    assert f"the password of role {role} has expired" in seen(live).says
+    live.do(live.legacy, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
+    live.do(live.legacy, "INSERT INTO keyed VALUES (0, 'x')")
+    with pytest.raises(TransferError, match="has expired"):
+        drain(live.task, timeout_seconds=5)
+
+    live.do(live.legacy, f"ALTER ROLE {role} VALID UNTIL 'infinity'", "INSERT INTO keyed VALUES (1, 'x')")
+
+    assert becomes(live, "flowing")
+    assert live.arrives(live.site, ROWS, [(0, "x"), (1, "x")])
+
+
+def test_definitions_that_change_while_armed_are_told(live: LiveMove) -> None:
+    """A column that only one side has, then a row that needs it: broken until both sides are alike."""
+    armed(live)
+    live.do(live.site, "ALTER TABLE keyed ADD late int", "INSERT INTO keyed VALUES (1, 'x', 7)")
+    try:
+        assert becomes(live, "broken", back=True)
+        with pytest.raises(TransferError, match="does not flow"):
+            drain(live.task.turned(), timeout_seconds=20)
+        live.do(live.legacy, "ALTER TABLE keyed ADD late int")
+        assert live.arrives(live.legacy, ROWS, [(1, "x", 7)], seconds=30)
+        assert becomes(live, "flowing", back=True)
+    finally:
+        for host in (live.site, live.legacy):
+            live.do(host, "ALTER TABLE keyed DROP COLUMN IF EXISTS late")
