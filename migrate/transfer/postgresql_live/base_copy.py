@@ -9,7 +9,7 @@ Source: a slot with its exported snapshot, binary COPY with FREEZE, largest firs
 soon as its rows are there: measured against pg_dump and native subscription copy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
@@ -24,13 +24,14 @@ from migrate.errors import ConnectionFailed, MigrationError, TransferError
 from migrate.remote_jobs import Ended
 from migrate.step import Progress
 from migrate.transfer.contract import Task
-from migrate.transfer.postgresql_live import state, throttle, tuning, watch
+from migrate.transfer.postgresql_live import joining, state, throttle, tuning, watch
 from migrate.transfer.postgresql_live.items import Plan, Work
 from migrate.transfer.postgresql_live.jobs import connecting, copy_job, script
 from migrate.transfer.postgresql_live.lanes import FLOWING
 from migrate.transfer.postgresql_live.names import stem
 from migrate.transfer.postgresql_live.stream import (
     Stream,
+    Table,
     drop_publication,
     drop_subscription,
     new_stream,
@@ -55,6 +56,16 @@ def number_of(task: Task, stream: Stream) -> int:
     return int(stream.name.removeprefix(stem(task)))
 
 
+def carried(task: Task, plan: Plan, flows: Sequence[Stream]) -> dict[str, frozenset[Table]]:
+    """By a stream's name, the tables whose rows were read under its snapshot."""
+    with task.target.opened() as target:
+        done = state.done(target)
+    return {
+        flow.name: frozenset((one.schema, one.name) for one in plan.flowing(done, number_of(task, flow)))
+        for flow in flows
+    }
+
+
 def load(
     task: Task,
     plan: Plan,
@@ -69,7 +80,7 @@ def load(
     Copy everything that is not done yet; return the streams that carry its changes, not yet subscribed.
 
     Foreign keys are left out where rows were read under more than one snapshot: `add_keys` makes them once
-    the streams have met.
+    the streams are one (see `joining`).
 
     Args:
         total: Bytes that the target will have in the end, for the progress.
@@ -100,30 +111,34 @@ def load(
         _judge(task, ended, progress)
 
 
-def add_keys(task: Task, plan: Plan, *, tries: int = 20) -> None:
+def add_keys(task: Task, plan: Plan, progress: Progress) -> None:
     """
-    Make the foreign keys that several snapshots put off, while changes flow.
+    Make the foreign keys that several snapshots put off, while changes wait.
 
-    A check may see a row before the one it refers to, which comes by another stream; it is tried again then.
+    Raises:
+        TransferError: The stream does not flow, or the source's own rows do not meet a key.
     """
-    for left in range(tries - 1, -1, -1):
+    with task.source.opened() as source, task.target.opened() as target:
+        if plan.work(state.done(target), 0, rows=False).is_empty:
+            return
+    with joining.at_one_moment(task, progress):
         with task.source.opened() as source, task.target.opened() as target:
             work = plan.work(state.done(target), 0, rows=False)
-            if work.is_empty:
-                return
-            job = copy_job(task)
-            if job.look().state == "absent":
-                _start(task, source, target, work, None)
+            _start(task, source, target, work, None)
+        job = copy_job(task)
         try:
             ended = job.wait()
         finally:
             job.discard()
-        if ended.status == 0 or not left or "violates foreign key constraint" not in ended.errors:
-            _require(task, ended)
+        _require(task, ended)
 
 
 def _former(task: Task, plan: Plan, source: Session, target: Session) -> tuple[Stream, ...]:
-    """Have each stream that is there carry the tables that came under its snapshot; drop empty ones."""
+    """
+    Have each stream that is there carry the tables that came under its snapshot; drop empty ones.
+
+    Once all rows are there, tables may have passed from one to another already, and stay where they are.
+    """
     done = state.done(target)
     kept: list[Stream] = []
     for stream in streams(task, source, target):
@@ -132,6 +147,9 @@ def _former(task: Task, plan: Plan, source: Session, target: Session) -> tuple[S
         if not flowing and (plan.remaining(done) or kept):
             drop_subscription(stream, target)
             drop_publication(stream, source)
+            continue
+        if not plan.remaining(done):
+            kept.append(stream)
             continue
         narrowed = replace(stream, tables=tuple(sorted((one.schema, one.name) for one in flowing)))
         if narrowed.tables != stream.tables:

@@ -16,12 +16,21 @@ from migrate.databases import Database, Session, query
 from migrate.errors import TransferError
 from migrate.step import Progress
 from migrate.transfer.contract import Copied, Task
-from migrate.transfer.postgresql_live import base_copy, checks, lanes, schema, state, throttle, tuning, watch
+from migrate.transfer.postgresql_live import (
+    base_copy,
+    checks,
+    joining,
+    lanes,
+    schema,
+    state,
+    throttle,
+    tuning,
+    watch,
+)
 from migrate.transfer.postgresql_live.catalogue import remember
 from migrate.transfer.postgresql_live.items import Plan
 from migrate.transfer.postgresql_live.jobs import copy_job, definitions_job
 from migrate.transfer.postgresql_live.sessions import both_at_work, telling
-from migrate.transfer.postgresql_live.stream import subscribe
 from migrate.waiting import wait_until
 
 SEQUENCE_MARGIN = 1000
@@ -68,7 +77,7 @@ def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
     finally:
         with task.target.opened() as target:
             tuning.untune(target)
-    stage("keys", lambda: base_copy.add_keys(task, plan))
+    stage("keys", lambda: base_copy.add_keys(task, plan, progress))
     with both_at_work(task) as ((source,), (target,)):
         stage("rest", lambda: _rest(task, source, target))
         _require_arrived(task, source, target)
@@ -174,10 +183,7 @@ def _rows(
         tidied = aside.submit(definitions_job(task).discard)
         flows = base_copy.load(task, plan, progress, limits=limits, tuned=tuned, total=total, is_new=is_new)
         tidied.result()
-    with both_at_work(task) as ((source,), (target,)):
-        waits = bool(state.paused(target))
-        for stream in flows:
-            subscribe(stream, source, target, enabled=not waits)
+    joining.join(task, flows, base_copy.carried(task, plan, flows), progress)
 
 
 def _rest(task: Task, source: Session, target: Session) -> None:
