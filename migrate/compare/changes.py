@@ -22,6 +22,7 @@ from migrate.compare.relations import Relation
 from migrate.compare.tally import Tally
 from migrate.databases import Database, Session, query, value
 from migrate.errors import ComparisonError
+from migrate.slots import drop_slot
 from migrate.waiting import wait_until
 
 _LETTER: Mapping[Side, str] = {"source": "c", "target": "w"}
@@ -69,10 +70,7 @@ def start(session: Session, stream: str, known: Mapping[str, Relation]) -> str:
 def stop(session: Session, stream: str) -> None:
     """Remove publication and slot, where they are."""
     with _told(session, "still holds what told its changes"):
-        session.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s",
-            (stream,),
-        )
+        drop_slot(session, stream)
         session.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(stream)))
 
 

@@ -15,6 +15,7 @@ from migrate.databases import Database, Session, legacy_database, site_database
 from migrate.errors import ConnectionFailed, TransferError
 from migrate.rehearsal.workload import MAKE_LEDGER, Connect
 from migrate.sessions import Reach
+from migrate.slots import drop_slot
 from migrate.step import StepContext
 from migrate.transfer import way
 from migrate.transfer.contract import Live, Task
@@ -129,7 +130,7 @@ def clear(stage: Stage) -> None:
         for (slot,) in session.execute(
             "SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE database = %s", (stage.dbname,)
         ).fetchall():
-            session.execute("SELECT pg_catalog.pg_drop_replication_slot(%s)", (slot,))
+            drop_slot(session, slot)
         session.execute(
             sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(stage.dbname))
         )

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from migrate.compare import changes
 from migrate.compare.frozen import SESSIONS, compare_changed
 from migrate.compare.live import compare_live
 from migrate.compare.verdict import BaseComparison, DatabaseComparison
-from migrate.errors import ComparisonError
+from migrate.databases import Database
+from migrate.errors import ComparisonError, ConnectionFailed
+from migrate.waiting import wait_until
 from tests.support.flowing import Flowing, flowing
 
 HARD = (Path(__file__).parents[1] / "support" / "hard_schema.sql").read_text()
@@ -34,7 +37,15 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flowing]:
 @pytest.fixture
 def store(flow: Flowing, tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "compare.sqlite"
+    # A server that is just coming back is waited for: what a test left on it must go.
+    assert wait_until(lambda: all(map(_answers, (flow.source, flow.target))), deadline_seconds=30)
     changes.end("alpenblick", "besa", flow.source, flow.target)
+
+
+def _answers(database: Database) -> bool:
+    with suppress(ConnectionFailed), database.opened():
+        return True
+    return False
 
 
 def live(flow: Flowing, store: Path, patience_seconds: float = 10.0) -> BaseComparison:

@@ -7,6 +7,8 @@ import pytest
 
 from migrate.connections import Hosts
 from migrate.errors import TransferError
+from migrate.transfer.postgresql_live.sessions import both_at_work
+from migrate.transfer.postgresql_live.stream import drop_slot, pause, resume, streams
 from migrate.waiting import wait_until
 from tests.support.live_copy import LIVE, Meanwhile, let_go, settled_differences, standing_still_at, task
 from tests.support.moves import Move, Told, a_move
@@ -105,11 +107,12 @@ def test_a_lost_slot_is_said(move: Move, hosts: Hosts) -> None:
     work = task(move, hosts)
     LIVE.copy(work, Told())
     assert LIVE.flow(work).state == "flowing"
-    move.legacy.psql(
-        "besa",
-        "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots; "
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots",
-    )
+    with both_at_work(work) as ((source,), (target,)):
+        (stream,) = streams(work, source, target)
+        # Its worker would take the slot again at once, between the end of its reader and the removal.
+        pause(stream, source, target)
+        drop_slot(stream, source)
+        resume(stream, target)
     seen = LIVE.flow(work)
     assert seen.state == "broken"
     assert "is gone; somebody removed it" in seen.says

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+from migrate import slots
 from migrate.databases import Database, Session, query, value
 from migrate.errors import TransferError
 from migrate.transfer.contract import Task
@@ -282,17 +283,7 @@ def drop_publication(stream: Stream, publisher: Session) -> None:
 def drop_slot(stream: Stream, publisher: Session) -> None:
     """Remove a slot, ending who still reads from it."""
     with telling(stream.publisher, f"removing slot {stream.name}"):
-        publisher.execute(
-            "SELECT pg_catalog.pg_terminate_backend(active_pid) FROM pg_catalog.pg_replication_slots"
-            " WHERE slot_name = %s AND active_pid IS NOT NULL",
-            (stream.name,),
-        )
-        _wait_for_slot(stream, publisher)
-        publisher.execute(
-            "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
-            " WHERE slot_name = %s",
-            (stream.name,),
-        )
+        slots.drop_slot(publisher, stream.name)
 
 
 def _drop_marker(stream: Stream, session: Session) -> None:
