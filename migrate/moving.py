@@ -55,9 +55,21 @@ def moves(ctx: StepContext, environment: Environment = "prod") -> list[tuple[Tra
             workers=int(ctx.params.get("workers", 2)),
             tenant=ctx.manifest.tenant,
             engine=database.engine,
+            throttle=ctx.manifest.throttle,
         )
         found.append((transfer, work))
     return found
+
+
+def moving_now(ctx: StepContext) -> list[str]:
+    """
+    Say of each database how it moves, and what slows it, such as ``besa: copying (paused: lunch)``.
+
+    Raises:
+        MigrationError: A server does not answer.
+    """
+    flows = [(work.name, way.flow(work)) for way, work in live_moves(ctx)]
+    return [f"{name}: {flow.state}" + (f" ({flow.says})" if flow.says else "") for name, flow in flows]
 
 
 def live_moves(ctx: StepContext) -> list[tuple[Live, Task]]:

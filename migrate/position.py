@@ -17,6 +17,8 @@ What a run writes into the journal (`about` in brackets):
     signed (gate)         signer, fingerprint, sha256, document
     waived (anything)     by, reason, expires_at, fingerprint
     playbook-accepted (playbook)   by, was, now
+    paused (tenant)       by, reason             by hand: fab pause
+    resumed (tenant)      by                     by hand: fab resume, or the move was abandoned
     door (prod stack)     state, reason          by hand: fab door
     legacy (tenant)       state, until           by hand: fab freeze, fab unfreeze
     ended (phase)         attempt, workflow, outcome, at, again_from, what, state, next, undo_failed,

@@ -12,13 +12,14 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from migrate import lock, position, waivers
+from migrate import lock, pausing, position, waivers
 from migrate.case import Case
 from migrate.lock import Holder
 from migrate.playbook import Entry, Phase, load
 from migrate.position import PhasePosition, Standing
 from migrate.step import known_steps
 
+COPY_STEP = "start-replication"
 _KINDS = ("intent", "done", "under-waiver", "waiting", "failed", "undoing", "undone", "undo-failed")
 
 
@@ -57,8 +58,19 @@ class Status:
     next_step: str
     """The command to type next; empty when there is nothing to do."""
     waivers: tuple[str, ...]
+    paused: str
+    """Who has the move wait, since when and why; empty when nobody has."""
     way_back: str
     """``none``, ``armed`` or ``given up``."""
+
+    @property
+    def is_copying(self) -> bool:
+        """Whether a run is copying databases while legacy works."""
+        return any(
+            step.id.partition(":")[0] == COPY_STEP and step.state == "under way"
+            for phase in self.phases
+            for step in phase.steps
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values, moments as ISO 8601."""
@@ -89,6 +101,7 @@ def of(case: Case) -> Status:
         held_up_by=held_up_by,
         next_step=next_step,
         waivers=tuple(_waivers(case)),
+        paused=str(pausing.paused(case.journal) or ""),
         way_back=position.way_back(case.journal),
     )
 
@@ -124,6 +137,8 @@ def _step(
 def _next(case: Case, phases: tuple[Phase, ...], holder: Holder | None) -> tuple[str, str]:
     """Return what holds the tenant up, and the next command."""
     tenant = case.manifest.tenant
+    if (pause := pausing.paused(case.journal)) is not None:
+        return f"{tenant} is {pause}", pausing.resume_command(tenant)
     if holder:
         return f"a run of {holder} is at work", f"fab status --tenant {tenant}, to see how far it is"
     # What was left half changed comes first, as `fab run` has it.

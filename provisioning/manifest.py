@@ -218,6 +218,26 @@ class Window(Model):
         return ZoneInfo(self.time_zone)
 
 
+class Throttle(Model):
+    """When a move yields to the legacy system's own work: any one limit has the copy wait."""
+
+    times_slower: int = Field(
+        default=10, ge=2, le=1000, description="Than a small query was before the copy began."
+    )
+    at_least_ms: int = Field(
+        default=100, ge=1, le=60000, description="Below this a query counts as quick, whatever it was before."
+    )
+    behind_mb: int = Field(
+        default=64, ge=1, le=1024 * 1024, description="More than a standby of legacy was behind before."
+    )
+    active_sessions: int | None = Field(
+        default=None, ge=1, description="Sessions at work at once; by default half of what legacy allows."
+    )
+    files_kb_per_second: int | None = Field(
+        default=None, ge=16, description="KiB a second at most, for files while legacy works."
+    )
+
+
 class Sizing(Model):
     """How large one environment is. On the local substrate it sets the database's memory and connections."""
 
@@ -261,6 +281,9 @@ class Manifest(Model):
     legacy: Legacy
     mode: Literal["live", "bulk"] | None = Field(
         default=None, description="How databases move; by default what the assessment chooses."
+    )
+    throttle: Throttle = Field(
+        default_factory=Throttle, description="When the move yields to legacy's own work."
     )
     interfaces: tuple[Interface, ...] = ()
     effects: tuple[Effect, ...] = Field(

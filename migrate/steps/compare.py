@@ -26,6 +26,7 @@ from migrate.errors import DifferenceError
 from migrate.fence.site import require_site_held
 from migrate.freeze import require_held
 from migrate.moving import live_moves
+from migrate.pausing import require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import FinalSync
 from migrate.transfer.contract import Task
@@ -66,11 +67,12 @@ def compare_all(ctx: StepContext) -> Comparison:
 
 # What it leaves on the servers, its streams, the next look goes on with; `end-replication` removes them.
 @step("compare-live", changes=False)
-def compare_beside_work(ctx: StepContext) -> Result:
+def comparebeside_work(ctx: StepContext) -> Result:
     """Compare every row while legacy is at work; again, only what changed since."""
+    require_not_paused(ctx)
     found = []
     for _, work in live_moves(ctx):
-        found.append(_beside_work(ctx, work))
+        found.append(beside_work(ctx, work))
         _require_rights(work)
     ctx.case.write_evidence("base-comparison", BaseComparisons(attempt=ctx.attempt, databases=tuple(found)))
     for one in found:
@@ -84,7 +86,8 @@ def compare_beside_work(ctx: StepContext) -> Result:
     return {one.name: {"rows": one.rows, "open_keys": one.open_keys} for one in found}
 
 
-def _beside_work(ctx: StepContext, work: Task) -> BaseComparison:
+def beside_work(ctx: StepContext, work: Task) -> BaseComparison:
+    """Read what changed on both sides, and compare it; their servers forget the log of it."""
     ctx.progress.start(f"compare {work.name}", None, "pieces")
     found = compare_live(
         work.name,
@@ -108,7 +111,7 @@ def _store(case: Case, name: str) -> Path:
 def let_writes_be(ctx: StepContext) -> None:
     """From now on the site is closed again: what was written there while it was open is no trespass."""
     for _, work in live_moves(ctx):
-        _beside_work(ctx, work)
+        beside_work(ctx, work)
         with Ledger(_store(ctx.case, work.name)) as ledger:
             ledger.forget_written()
 

@@ -5,7 +5,7 @@ Promise: both prove on either side that nothing of Bascule is left; what is left
 may be repeated. Legacy's data are never touched.
 """
 
-from migrate import freeze
+from migrate import freeze, pausing
 from migrate.compare import changes
 from migrate.errors import TransferError
 from migrate.files import empty_tree, forget, trees
@@ -36,6 +36,7 @@ def abandon_replication(ctx: StepContext) -> Result:
     every = trees(ctx.hosts)
     for tree in every:
         empty_tree(tree)  # with what was known of its files, on either side
+    pausing.let_be(ctx)
     return {"removed": ended, "emptied": [tree.name for tree in every]}
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from migrate import freeze as freezing
 from migrate.moving import mode_of
+from migrate.pausing import require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.stop import predicted
 
@@ -22,6 +23,7 @@ def _unfreeze(ctx: StepContext) -> Result:
 @step("freeze-legacy", undo=_unfreeze, keep_alive=freezing.keep_alive)
 def freeze_legacy(ctx: StepContext) -> Result:
     """Make legacy read-only for everybody; it stays readable."""
+    require_not_paused(ctx)
     frozen = freezing.freeze(replace(ctx, params={"mode": mode_of(ctx.case), **ctx.params}))
     low, high = predicted(ctx.case)
     return {

@@ -15,6 +15,7 @@ from migrate.assess.facts import Finding
 from migrate.deploy import deploy
 from migrate.errors import MigrationError, Refused, Waiting
 from migrate.offer import write_offer
+from migrate.pausing import require_not_paused
 from migrate.rates import load_rates
 from migrate.reach import require_all_answer
 from migrate.request import Request, record_request
@@ -135,6 +136,7 @@ def check_window(ctx: StepContext) -> Result:
 
     And only when everybody answers whom the move needs: a stop that cannot succeed never begins.
     """
+    require_not_paused(ctx)
     schedule = agreed(ctx.case)
     tenant, now = ctx.manifest.tenant, datetime.now(UTC)
     if schedule is None:

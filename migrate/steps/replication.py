@@ -10,6 +10,7 @@ from migrate.assess.staleness import fingerprint_now, stale
 from migrate.budget import rows_written
 from migrate.errors import Waiting
 from migrate.moving import live_moves, mode_of
+from migrate.pausing import require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import close_lines, require_closed
 from migrate.transfer.contract import Transferred, Turned
@@ -44,6 +45,7 @@ def start_replication(ctx: StepContext) -> Result:
 @step("catch-up")
 def catch_up(ctx: StepContext) -> Result:
     """Wait until the site is hardly behind legacy and nothing could hold up the freeze."""
+    require_not_paused(ctx)
     lines = stale(ctx.case, fingerprint_now(ctx.case, ctx.hosts))
     for line in lines:
         ctx.progress.say(f"stale: {line}; fab assess and fab rehearse would tell anew")

@@ -18,6 +18,7 @@ from migrate.files import FilesCopied, LastPass, Tree, TreeCopied
 from migrate.files.line import close_line
 from migrate.freeze import require_held
 from migrate.moving import moves
+from migrate.pausing import require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.transfer.contract import Copied, Drained, Live, Settled, Task, Transfer, Transferred
 
@@ -73,6 +74,7 @@ def copy_files(ctx: StepContext) -> Result:
         )
     if which != "back":
         require_closed(ctx)
+        require_not_paused(ctx)
     copied = []
     for tree in files.trees(ctx.hosts):
         one = _pass(ctx, tree.turned() if which == "back" else tree, which)
@@ -86,7 +88,13 @@ def copy_files(ctx: StepContext) -> Result:
 
 def _pass(ctx: StepContext, tree: Tree, which: object) -> TreeCopied:
     if which == "base":
-        return files.base_pass(tree, ctx.attempt, ctx.progress, port=_port(ctx))
+        return files.base_pass(
+            tree,
+            ctx.attempt,
+            ctx.progress,
+            port=_port(ctx),
+            limit_kib=ctx.manifest.throttle.files_kb_per_second,
+        )
     return files.prepare(tree, ctx.attempt, ctx.progress, port=_port(ctx))
 
 

@@ -1,8 +1,9 @@
 """
 What a person asks before typing anything else.
 
-Promise: reads only, so it may be asked beside a run that is at work. It connects to nothing, but where
-changes flow back to legacy: then it asks both servers how far that is, and says so when they do not answer.
+Promise: reads only, so it may be asked beside a run that is at work. It connects to nothing, but while
+databases are copied, for what slows them, and where changes flow back to legacy, for how far that is; it
+says so when the servers do not answer.
 """
 
 from json import dumps
@@ -15,6 +16,7 @@ from migrate import status as capability
 from migrate.budget import Budget, budgets
 from migrate.case import Case
 from migrate.connections import Hosts
+from migrate.moving import moving_now
 from migrate.progress import screen
 from migrate.step import StepContext
 from migrate.tasks.edge import for_a_person, open_case
@@ -38,14 +40,24 @@ def status(_: Context, tenant: str = "", json: bool = False) -> None:
             return
         case = open_case(tenant)
         found = capability.of(case)
+        moving, silent = _moving(case) if found.is_copying else ([], "")
         budget, unknown = _budget(case) if found.way_back == "armed" else ([], "")
         if json:
-            asked = {"rollback_budget": [one.as_json() for one in budget], "rollback_unknown": unknown}
+            asked: dict[str, object] = {
+                "moving": moving,
+                "moving_unknown": silent,
+                "rollback_budget": [one.as_json() for one in budget],
+                "rollback_unknown": unknown,
+            }
             print(dumps({**found.as_json(), **asked}, ensure_ascii=False))
             return
         console = Console(highlight=False)
         for part in capability.render(found):
             console.print(part, soft_wrap=True)
+        for line in moving:
+            console.print(f"Moving: {line}", soft_wrap=True)
+        if silent:
+            console.print(f"Moving: how far cannot be told: {silent}", soft_wrap=True)
         for one in budget:
             console.print(f"Way back: {one}", soft_wrap=True)
         if unknown:
@@ -53,6 +65,15 @@ def status(_: Context, tenant: str = "", json: bool = False) -> None:
         if found.way_back == "armed":
             back, ends = f"fab rollback --tenant {tenant}", f"fab finalize --tenant {tenant}"
             console.print(f"Going back: {back}; giving that up: {ends}", soft_wrap=True)
+
+
+def _moving(case: Case) -> tuple[list[str], str]:
+    """Return how each database moves, and what slows it; where that cannot be asked, why."""
+    try:
+        with Hosts(case.workspace, case.manifest) as hosts:
+            return moving_now(StepContext(case, hosts, screen(), attempt="")), ""
+    except BasculeError as error:
+        return [], error.what
 
 
 def _budget(case: Case) -> tuple[list[Budget], str]:

@@ -6,13 +6,14 @@ module of this package with one class that meets `Transfer` (or `Live`, where th
 source is at work), entered in ``migrate.transfer.WAYS``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, Self, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from migrate.databases import Database
 from migrate.step import Progress
+from provisioning.manifest import Throttle
 
 
 class _Evidence(BaseModel):
@@ -38,6 +39,8 @@ class Task:
     """With `name`, tells what this move leaves on a server from what another one does."""
     engine: str = "postgresql"
     """The source's, as the manifest names it."""
+    throttle: Throttle = field(default_factory=Throttle)
+    """When the copy yields to the source's own work."""
 
     def turned(self) -> Self:
         """The same move the other way round, for what flows back; both sides keep their owners then."""
@@ -178,6 +181,19 @@ class Live(Transfer, Protocol):
 
     def make_ready(self, task: Task) -> None:
         """Make ahead of the switch all that `turn` needs and that can be made while the source is at work."""
+        ...
+
+    def pause(self, task: Task, why: str) -> None:
+        """
+        Have the copy, or the flow, wait until `resume`, whatever becomes of this process; `why` is shown.
+
+        Raises:
+            TransferError: Nothing was begun that could wait.
+        """
+        ...
+
+    def resume(self, task: Task) -> None:
+        """Have it go on where it stood; nothing is done where nothing waits."""
         ...
 
     def drain(self, task: Task, *, timeout_seconds: float) -> Drained:

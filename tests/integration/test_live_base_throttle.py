@@ -1,14 +1,15 @@
 """The base copy yields: to the source's own work by itself, and to a person who says so."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 
 import pytest
 
 from migrate.connections import Hosts
 from migrate.errors import TransferError
 from migrate.transfer.postgresql_live import PostgresqlLive
-from migrate.transfer.postgresql_live.throttle import Limits
+from provisioning.manifest import Throttle
 from tests.support.live_copy import LIVE, Meanwhile, let_go, settled_differences, standing_still_at, task
 from tests.support.moves import Move, Told, a_move
 
@@ -29,6 +30,17 @@ def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
         yield move
 
 
+@contextmanager
+def busy_sessions(move: Move, count: int) -> Iterator[None]:
+    """So many sessions at work on the source until somebody ends them."""
+    with ExitStack() as opened:
+        for _ in range(count):
+            opened.enter_context(closing(move.legacy.connect("besa"))).pgconn.send_query(
+                b"SELECT pg_sleep(300)"
+            )
+        yield
+
+
 @pytest.fixture
 def hosts(move: Move) -> Iterator[Hosts]:
     with move.hosts() as hosts:
@@ -38,11 +50,11 @@ def hosts(move: Move) -> Iterator[Hosts]:
 
 def test_the_copy_waits_while_the_source_is_busy_and_says_why(move: Move, hosts: Hosts) -> None:
     """More sessions at work than the limit stop the senders; when they are gone, the copy goes on."""
-    live = PostgresqlLive(Limits(active_sessions=0, at_least_ms=60_000))
-    work = task(move, hosts)
-    waits = "main-db: the copy waits: 1 sessions are at work on the source, limit 0"
-    with closing(move.legacy.connect("besa")) as busy, standing_still_at(move, "public.kunde"):
-        busy.pgconn.send_query(b"SELECT pg_sleep(300)")
+    live = PostgresqlLive()
+    # As the tenant's manifest asks for it.
+    work = replace(task(move, hosts), throttle=Throttle(active_sessions=1, at_least_ms=60_000))
+    waits = "main-db: the copy waits: 2 sessions are at work on the source, limit 1"
+    with busy_sessions(move, 2), standing_still_at(move, "public.kunde"):
 
         def ease() -> None:
             end = (

@@ -54,6 +54,19 @@ def test_a_waiting_gate_says_for_whom(tiny: Tiny) -> None:
     assert found.next_step.startswith("fab sign --tenant alpenblick --gate confirm-offer")
 
 
+def test_a_pause_by_hand_comes_before_all_else(tiny: Tiny) -> None:
+    """Status says who has the move wait, why, and how it goes on; nobody any more, it says what it said."""
+    before = status_of(tiny)
+    tiny.case.journal.append("paused", "alpenblick", by="anna on bastion", reason="month end")
+    found = status_of(tiny)
+    assert found.paused.startswith("paused by anna on bastion since ")
+    assert found.held_up_by == f"alpenblick is {found.paused}"
+    assert found.paused.endswith(" UTC: month end")
+    assert found.next_step == "fab resume --tenant alpenblick"
+    tiny.case.journal.append("resumed", "alpenblick", by="anna on bastion")
+    assert (status_of(tiny).held_up_by, status_of(tiny).next_step) == ("", before.next_step)
+
+
 def test_after_a_fallback(tiny: Tiny) -> None:
     """What was undone is shown as undone, with the cause and the command for the next attempt."""
     tiny.signed().order(copy_databases=["fail"])

@@ -156,6 +156,19 @@ def test_a_moment_without_a_zone_is_refused(alpenblick: Path) -> None:
     ]
 
 
+def test_a_misspelt_limit_gets_the_nearest_one_and_a_sound_default_stands(alpenblick: Path) -> None:
+    """The manifest sets the throttle; what it leaves out has a default, what it misspells is told."""
+    text = alpenblick.read_text()
+    manifest, faults = read_manifest(text + "throttle: {behind_mb: 8}\n", file_stem=alpenblick.stem)
+    assert faults == []
+    assert manifest is not None
+    assert (manifest.throttle.behind_mb, manifest.throttle.times_slower) == (8, 10)
+    alpenblick.write_text(text + "throttle: {behind_gb: 8, active_sessions: 0}\n")
+    told = faults_of(alpenblick)
+    assert any(one.startswith("throttle/behind_gb") and "did you mean behind_mb?" in one for one in told)
+    assert any(one.startswith("throttle/active_sessions") for one in told)
+
+
 def test_a_part_on_an_unknown_host_is_refused(alpenblick: Path) -> None:
     """Every reference in a manifest names something that the manifest defines."""
     data = yaml.safe_load(alpenblick.read_text())

@@ -20,6 +20,7 @@ from migrate.mariadb.replication import (
     put_marker,
     resume,
     seen,
+    stop,
     take_marker,
 )
 from migrate.mariadb.session import MariaSession, mariadb_of, query
@@ -92,6 +93,35 @@ def catch_up(task: Task, progress: Progress, *, within_seconds: float, timeout_s
             time.sleep(_PACE_SECONDS)
         require_same(compared(here), compared(there), "on one side only")
     return look(task)
+
+
+def pause(task: Task) -> None:
+    """
+    Have the flow wait where it stands.
+
+    Raises:
+        TransferError: There is no flow yet; a base copy, which reads at one position, does not wait.
+    """
+    flow = flow_name(task.tenant, task.name)
+    with mariadb_of(task.target).opened() as there:
+        if seen(there, flow) is None:
+            raise TransferError(
+                f"{task.name}: no changes flow to {task.target.name} yet, and its copy cannot wait",
+                state="The source works as ever.",
+                next_step="fab status",
+            )
+        stop(there, flow)
+
+
+def go_on(task: Task) -> None:
+    """Have a flow that waits go on; nothing is done where none does."""
+    flow = flow_name(task.tenant, task.name)
+    with mariadb_of(task.target).opened() as there:
+        now = seen(there, flow)
+        if now is None or not now.is_paused:
+            return
+        with mariadb_of(task.source).opened() as here:
+            resume(there, flow, task.target.endpoint.dbname, left_out(here))
 
 
 def require_flow(there: MariaSession, flow: str, task: Task) -> Seen:

@@ -30,6 +30,12 @@ class MariadbLive:
     ) -> Flow:
         return flow.catch_up(task, progress, within_seconds=within_seconds, timeout_seconds=timeout_seconds)
 
+    def pause(self, task: Task, why: str) -> None:
+        flow.pause(task)
+
+    def resume(self, task: Task) -> None:
+        flow.go_on(task)
+
     def make_ready(self, task: Task) -> None:
         switch.make_ready(task)
 

@@ -3,7 +3,7 @@ Live transfer of PostgreSQL: a base copy while the source is at work, then its c
 
 Promise: `PostgresqlLive` meets `migrate.transfer.contract.Live`; what it does is in the modules beside it,
 one idea each: `copying` up to the flow, `flow` while it lasts, `drain`, `settle` and `turn` at a switch,
-`ending` for all that ends. Beyond the contract: `prepare_turn`, `pause` and `resume`.
+`ending` for all that ends.
 """
 
 from migrate.step import Progress
@@ -15,7 +15,7 @@ from migrate.transfer.postgresql_live import flow as flows
 from migrate.transfer.postgresql_live import settle as settling
 from migrate.transfer.postgresql_live import turn as turning
 from migrate.transfer.postgresql_live.jobs import copy_job, definitions_job
-from migrate.transfer.postgresql_live.throttle import Limits
+from migrate.transfer.postgresql_live.throttle import Limits, limits_of
 
 
 class PostgresqlLive:
@@ -24,9 +24,9 @@ class PostgresqlLive:
     def __init__(self, limits: Limits | None = None) -> None:
         """
         Args:
-            limits: When the copy yields to the source's own work.
+            limits: When the copy yields to the source's own work; by default what each task says.
         """
-        self._limits = limits or Limits()
+        self._limits = limits
 
     def estimate(self, task: Task) -> Estimate:
         """Measure size and disk; the copy needs as much again for the log that loading writes."""
@@ -34,7 +34,7 @@ class PostgresqlLive:
             return checks.host(task).estimate(base_copy.size(session)["database_bytes"])
 
     def copy(self, task: Task, progress: Progress) -> Copied:
-        return copying.copy(task, progress, self._limits)
+        return copying.copy(task, progress, self._limits or limits_of(task.throttle))
 
     def empty(self, task: Task) -> None:
         """End what still runs, remove every trace on both sides, and drop what the copy put on the target."""

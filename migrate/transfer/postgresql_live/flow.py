@@ -82,7 +82,7 @@ def catch_up(task: Task, progress: Progress, *, within_seconds: float, timeout_s
                 raise TransferError(
                     f"changes do not flow {ends}: {seen.says or seen.state}",
                     state="The source works as ever.",
-                    next_step=_next_step(seen),
+                    next_step=_next_step(task, seen),
                 )
             progress.advance_to(seen.lag_bytes or 0)
             left = ends_at - monotonic()
@@ -121,11 +121,11 @@ def _takes(task: Task, source: Session, target: Session, timeout_seconds: float)
     return monotonic() - begun
 
 
-def _next_step(seen: Flow) -> str:
+def _next_step(task: Task, seen: Flow) -> str:
     if seen.state == "absent":
         return "fab run: it copies the database first"
     if seen.state == "paused":
-        return "resume it, then fab run"
+        return f"fab resume --tenant {task.tenant}, then fab run"
     return "mend the cause, then fab run; where it cannot be mended, fab abandon and begin anew"
 
 

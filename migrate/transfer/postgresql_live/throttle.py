@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from migrate import remote
 from migrate.databases import Session, query, value
 from migrate.remote_jobs import Job
+from provisioning.manifest import Throttle
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,16 @@ class Limits:
     """More than a standby, or another subscriber, was behind before."""
     active_sessions: int | None = None
     """Sessions at work at once; half of all that the server allows where None."""
+
+
+def limits_of(asked: Throttle) -> Limits:
+    """What the manifest asks for."""
+    return Limits(
+        times_slower=asked.times_slower,
+        at_least_ms=asked.at_least_ms,
+        behind_bytes=asked.behind_mb * 1024**2,
+        active_sessions=asked.active_sessions,
+    )
 
 
 def files(source: Session, limits: Limits, why_paused: str) -> dict[str, bytes]:
