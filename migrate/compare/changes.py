@@ -81,6 +81,19 @@ def end(tenant: str, name: str, source: Database, target: Database) -> None:
             stop(session, stream_name(side, tenant, name))
 
 
+def retained(tenant: str, name: str, source: Database, target: Database) -> tuple[int, int]:
+    """Return how many bytes of log either side keeps for the comparison; 0 where nothing is watched."""
+    found = []
+    for side, database in zip(SIDES, (source, target), strict=True):
+        with database.opened() as session:
+            session.execute(
+                "SELECT set_config('bascule.slot', %s, false)", (stream_name(side, tenant, name),)
+            )
+            row = session.execute(query("compare_retained")).fetchone()
+            found.append(int(row[0]) if row else 0)
+    return found[0], found[1]
+
+
 def is_whole(session: Session, ledger: Ledger, side: Side) -> bool:
     """Whether the stream still tells everything from where the ledger has read up to."""
     position, log = _slot(session, str(ledger.fact(f"{side} stream")))
