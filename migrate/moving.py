@@ -11,14 +11,14 @@ from migrate.databases import legacy_database, site_database
 from migrate.errors import EvidenceError, TransferError
 from migrate.step import StepContext
 from migrate.transfer import way
-from migrate.transfer.contract import Live, Task, Transfer
+from migrate.transfer.contract import Carried, Live, Task, Transfer
 from provisioning.manifest import Environment
 
 
 def mode_of(case: Case) -> str:
-    """Return how the tenant's databases move: ``live``, or ``bulk`` where they cannot be replicated."""
-    if case.manifest.mode is not None:
-        return case.manifest.mode
+    """Return how the tenant's databases move, one of the modes of `migrate.transfer.WAYS`."""
+    if (asked := case.manifest.asked_mode) is not None:
+        return asked
     try:
         return case.read_evidence("assessment", Assessment).mode
     except EvidenceError:
@@ -70,6 +70,23 @@ def moving_now(ctx: StepContext) -> list[str]:
     """
     flows = [(work.name, way.flow(work)) for way, work in live_moves(ctx)]
     return [f"{name}: {flow.state}" + (f" ({flow.says})" if flow.says else "") for name, flow in flows]
+
+
+def is_live(case: Case) -> bool:
+    """Tell whether every database is replicated while legacy is at work, so that the stop takes seconds."""
+    mode = mode_of(case)
+    return all(isinstance(way(one.engine, mode), Live) for one in case.manifest.legacy.databases)
+
+
+def is_carried(case: Case) -> bool:
+    """Tell whether some database's base comes in an archive that somebody carries."""
+    mode = mode_of(case)
+    return any(isinstance(way(one.engine, mode), Carried) for one in case.manifest.legacy.databases)
+
+
+def carried_moves(ctx: StepContext) -> list[tuple[Carried, Task]]:
+    """Return those whose base comes in an archive that somebody carries."""
+    return [(way, work) for way, work in moves(ctx) if isinstance(way, Carried)]
 
 
 def live_moves(ctx: StepContext) -> list[tuple[Live, Task]]:

@@ -67,6 +67,28 @@ def _relative_path(path: str) -> str:
     return path
 
 
+def _archive_place(place: str) -> str:
+    """A folder, absolute since commands run anywhere, or a bucket."""
+    if not place.isprintable():
+        raise ValueError("holds control characters")
+    if re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", place):
+        return place
+    if "://" in place or not PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts:
+        raise ValueError("must be an absolute folder, such as /media/disk, or s3://bucket/prefix")
+    return place
+
+
+def _age_recipient(text: str) -> str:
+    from pyrage import RecipientError, x25519  # here, since few manifests name one
+
+    try:
+        x25519.Recipient.from_str(text)
+    except RecipientError:
+        hint = "; that is the secret half" if text.upper().startswith("AGE-SECRET-KEY") else ""
+        raise ValueError(f"not a public age recipient, which begins with age1{hint}") from None
+    return text
+
+
 def _time_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError(f"no time zone {name!r}; take one such as Europe/Zurich")
@@ -88,6 +110,8 @@ Text = Annotated[str, AfterValidator(_plain_text), Field(min_length=1, max_lengt
 """One line that a person reads, in any script."""
 HostName = Annotated[str, AfterValidator(_host_name)]
 RelativePath = Annotated[str, AfterValidator(_relative_path)]
+ArchivePlace = Annotated[str, AfterValidator(_archive_place)]
+AgeRecipient = Annotated[str, AfterValidator(_age_recipient)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
@@ -124,6 +148,38 @@ class LegacyHost(Model):
     ssh_alias: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="The Host entry in that file.")
 
 
+class Archive(Model):
+    """Where the archive of a tenant goes that no network carries, and who may read it."""
+
+    to: ArchivePlace = Field(description="A folder, such as a disk's /media/disk, or s3://bucket/prefix.")
+    recipients: tuple[AgeRecipient, ...] = Field(
+        default=(),
+        description="Who may read it beside whoever holds the site's identity: public age recipients.",
+    )
+
+
+class DatabaseTransfer(Model):
+    """How a database moves, where that is not left to the assessment."""
+
+    mode: Literal["auto", "live", "bulk", "staged"] = Field(
+        default="auto",
+        description="staged: its base is carried in an archive; auto: what the assessment chooses.",
+    )
+    delta: Literal["live", "bulk"] = Field(
+        default="live",
+        description="staged: what changed since flows (live), or is carried within the freeze (bulk).",
+    )
+    archive: Archive | None = Field(default=None, description="staged: where it goes, and who may read it.")
+
+    @model_validator(mode="after")
+    def _archive_has_a_place(self) -> Self:
+        if self.mode == "staged" and self.archive is None:
+            raise ValueError("mode staged needs archive: with to:, a folder or s3://bucket/prefix")
+        if self.mode in ("live", "bulk") and self.archive is not None:
+            raise ValueError(f"mode {self.mode} makes no archive; set mode: staged, or take archive: out")
+        return self
+
+
 class LegacyDatabase(Model):
     """A database that the tenant leaves. Its address is that of its host."""
 
@@ -137,6 +193,13 @@ class LegacyDatabase(Model):
     ca_file: RelativePath = Field(
         description="PEM, relative to the workspace; the server's certificate is checked against it."
     )
+    transfer: DatabaseTransfer = Field(default=DatabaseTransfer(), description="How it moves.")
+
+    @model_validator(mode="after")
+    def _engine_can_be_carried(self) -> Self:
+        if self.transfer.mode == "staged" and self.engine != "postgresql":
+            raise ValueError(f"{self.engine} cannot be staged; take mode: staged out of transfer")
+        return self
 
 
 class LegacyFiles(Model):
@@ -295,6 +358,16 @@ class Manifest(Model):
     support: Support
 
     @model_validator(mode="after")
+    def _modes_agree(self) -> Self:
+        for database in self.legacy.databases:
+            asked = database.transfer.mode
+            if self.mode is not None and asked not in ("auto", self.mode):
+                raise ValueError(
+                    f"mode: {self.mode}, yet {database.name} asks for {asked}; take one of them out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _interfaces_hold(self) -> Self:
         hosts = {host.name for host in self.legacy.hosts}
         _refuse_twice("interfaces", [interface.name for interface in self.interfaces])
@@ -303,6 +376,21 @@ class Manifest(Model):
                 where = f"is on host {interface.host!r}, which is not under legacy.hosts"
                 raise ValueError(f"interface {interface.name} {where}")
         return self
+
+    @property
+    def asked_mode(self) -> str | None:
+        """How databases move, where the manifest says so; ``staged-bulk`` is staged with delta bulk."""
+        for database in self.legacy.databases:
+            asked = database.transfer
+            if asked.mode != "auto":
+                return "staged-bulk" if (asked.mode, asked.delta) == ("staged", "bulk") else asked.mode
+        return self.mode
+
+    @property
+    def archive(self) -> Archive | None:
+        """Where an archive of the tenant goes; all of its databases and files are in one."""
+        every = (database.transfer.archive for database in self.legacy.databases)
+        return next((one for one in every if one is not None), None)
 
     def sizing_of(self, environment: Environment) -> Sizing:
         return self.sizing.get(environment, Sizing())

@@ -35,6 +35,12 @@ class Ticket(BaseModel):
     """Public: an age recipient."""
     signing_key: SecretStr
     """32 bytes of Ed25519, in hex."""
+    also: tuple[str, ...] = ()
+    """Other age recipients who may read it, as the manifest names them."""
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return (self.recipient, *self.also)
 
     def sign(self, manifest: bytes) -> bytes:
         """Return the signature, in hex."""

@@ -51,6 +51,8 @@ class Begun(BaseModel):
     base: str = ""
     live: bool = False
     """Whether legacy keeps what changes since."""
+    attempt: str = ""
+    """Of the move that it is made for; empty for one that was made by hand."""
 
 
 class Written(BaseModel):

@@ -62,11 +62,11 @@ class Tally:
         self.bytes += len(data)
 
 
-def seal(name: str, source: Reader, sink: Writer, recipient: str) -> tuple[Sealed, Plain]:
-    """Encrypt all that `source` gives into `sink`."""
+def seal(name: str, source: Reader, sink: Writer, *recipients: str) -> tuple[Sealed, Plain]:
+    """Encrypt all that `source` gives into `sink`, so that any of the recipients can read it."""
     plain, cipher = Tally(source), Tally(sink)
     try:
-        pyrage.encrypt_io(plain, cipher, [x25519.Recipient.from_str(recipient)])
+        pyrage.encrypt_io(plain, cipher, [x25519.Recipient.from_str(one) for one in recipients])
     except (pyrage.EncryptError, OSError):
         if error := plain.error or cipher.error:
             raise error from None

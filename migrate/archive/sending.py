@@ -111,7 +111,7 @@ def _write_chunk(
     names = b"".join(b"./" + name_of(item.entries[number].path) + b"\0" for number in numbers)
     doing = f"reading {item.name}"
     with store.writing(name) as sink, streams.reading(place.host, script, stdin=names, doing=doing) as source:
-        sealed, plain = seal(name, source, sink, ticket.recipient)
+        sealed, plain = seal(name, source, sink, *ticket.recipients)
     return Written(sealed=sealed, plain=plain)
 
 
@@ -125,7 +125,7 @@ def finish_archive(plan: Plan, written: list[Written], store: Store, ticket: Tic
     contents = Contents(items=plan.items, plain=tuple(note.plain for note in written))
     packed = gzip.compress(contents.model_dump_json().encode(), mtime=0)
     with store.writing(CONTENTS) as sink:
-        sealed, _ = seal(CONTENTS, io.BytesIO(packed), sink, ticket.recipient)
+        sealed, _ = seal(CONTENTS, io.BytesIO(packed), sink, *ticket.recipients)
     manifest = Manifest(
         archive=plan.archive,
         tenant=plan.tenant,

@@ -86,6 +86,7 @@ def stage_out(
     live: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
     anew: bool = False,
+    attempt: str = "",
 ) -> Manifest:
     """
     Write the archive of a tenant, or go on with the one that was begun at this location.
@@ -96,6 +97,7 @@ def stage_out(
         live: Have legacy keep what changes from now on, so that it can flow once a path exists.
         chunk_bytes: No chunk holds more than this.
         anew: Begin another archive, whatever was begun.
+        attempt: Of the move that it is made for; one that was begun for another is not gone on with.
 
     Raises:
         TransferError: The medium is full or gone, or something could not be read; what is written stays.
@@ -115,9 +117,11 @@ def stage_out(
             next_step="leave --since out, or --live",
         )
     chosen = keys.read_ticket(ticket or keys.folder(case.workspace, tenant) / "ticket.json", tenant)
+    if case.manifest.archive is not None:
+        chosen = chosen.model_copy(update={"also": case.manifest.archive.recipients})
     databases = {one.name: legacy_database(hosts, one) for one in case.manifest.legacy.databases}
     with lock.held(_desks(case), tenant):
-        begun = Begun(location=location, base=since, live=live)
+        begun = Begun(location=location, base=since, live=live, attempt=attempt)
         desk = None if anew else _begun(case, begun, databases)
         if desk is None:
             desk = Desk(_desks(case) / f"{tenant}-{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(4)}")
@@ -182,7 +186,8 @@ def _begun(case: Case, wanted: Begun, databases: Mapping[str, Database]) -> Desk
     there = archives(wanted.location)
     for desk in reversed(desks(case)):
         known = desk.begun
-        if desk.is_finished or (known.base, known.live) != (wanted.base, wanted.live):
+        alike = (known.base, known.live, known.attempt) == (wanted.base, wanted.live, wanted.attempt)
+        if desk.is_finished or not alike:
             continue
         if desk.archive not in there and known.location != wanted.location:
             continue

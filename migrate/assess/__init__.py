@@ -14,6 +14,7 @@ from migrate.assess.facts import Assessment, Database, Growth
 from migrate.assess.findings import all_findings
 from migrate.assess.host import measure_files, measure_host, measure_interface, wal_disk
 from migrate.assess.mode import decide, overall
+from migrate.assess.path import is_reached_by_site
 from migrate.assess.site import measure_target
 from migrate.assess.staleness import fingerprint_of
 from migrate.case import Case
@@ -79,6 +80,11 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
         measured(f"files {tree.name}: {files[-1].count}, {files[-1].bytes / 1e6:.0f} MB")
     interfaces = [measure_interface(i, hosts.legacy(i.host)) for i in manifest.interfaces]
     target = measure_target(hosts, databases, progress)
+    if target is not None:
+        databases = [
+            one.model_copy(update={"is_reached_by_site": is_reached_by_site(hosts, given)})
+            for one, given in zip(databases, legacy.databases, strict=True)
+        ]
 
     forced = asked_mode(case)
     databases = [
@@ -105,8 +111,8 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
 
 def asked_mode(case: Case) -> str | None:
     """Return the mode that manifest or playbook name; None where it is left to the facts."""
-    if case.manifest.mode is not None:
-        return case.manifest.mode
+    if case.manifest.asked_mode is not None:
+        return case.manifest.asked_mode
     try:
         phases = load(case.workspace, case.manifest.playbook).phases
     except PlaybookError:

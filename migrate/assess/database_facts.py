@@ -9,7 +9,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-Mode = Literal["live", "bulk"]
+Mode = Literal["live", "bulk", "staged", "staged-bulk"]
+"""As in `migrate.transfer.WAYS`."""
+LIVE_MODES: tuple[Mode, ...] = ("live", "staged")
+"""Those whose stop holds only what changed last."""
 
 
 class Facts(BaseModel):
@@ -271,6 +274,8 @@ class Database(Facts):
 
     mode: Mode = "bulk"
     mode_because: str = ""
+    is_reached_by_site: bool | None = None
+    """Whether a network path leads from the site's host to it; None where no site was there to try."""
     live_obstacles: tuple[str, ...] = ()
     """What stands against moving it live; each can be mended, or bulk is the way."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.filesize import decimal
 
+from migrate.assess.database_facts import LIVE_MODES
 from migrate.assess.facts import Database, Files, Part, ReadSample, StopEstimate
 
 _MIB = 1024 * 1024
@@ -41,7 +42,7 @@ SECONDS_PER_FILE_LOOKED_AT = (0.00002, 0.0001)
 
 def estimate_stop(databases: Sequence[Database], files: Sequence[Files], interfaces: int) -> StopEstimate:
     """Return the estimated stop, part by part, in seconds; each database as its mode says."""
-    is_live = all(database.mode == "live" for database in databases) and bool(databases)
+    is_live = all(database.mode in LIVE_MODES for database in databases) and bool(databases)
     parts: list[Part] = []
     for database in databases:
         # All stop together, so one that must be moved in bulk sets the pace for all.
@@ -72,7 +73,7 @@ def estimate_stop(databases: Sequence[Database], files: Sequence[Files], interfa
 
 def estimate_before(databases: Sequence[Database], files: Sequence[Files]) -> StopEstimate:
     """Return how long the work before the stop of a live move takes, while everybody works; else no parts."""
-    if any(database.mode == "bulk" for database in databases):
+    if any(database.mode not in LIVE_MODES for database in databases):
         return StopEstimate(parts=())
     parts: list[Part] = []
     for database in databases:

@@ -2,7 +2,8 @@
 Which way each database moves, and why.
 
 Promise: live wherever it can work; otherwise bulk, with everything that stands against live named at
-once, so that a person can mend it. Decided from measured facts alone.
+once, so that a person can mend it; staged where no network path leads from the site to legacy, with what
+that asks of people. Decided from measured facts alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,18 @@ _LIVE = (
     "database; what is written on the site can flow back until the move is finalized"
 )
 _BULK = "freeze, copy, compare, open"
+_STAGED = (
+    "the base is written as an encrypted archive while everybody works, carried, and restored at the "
+    "site; then "
+)
+_STAGED_LIVE = (
+    "changes flow from exactly where its dump ended, as in live mode, for which a path must exist by the "
+    "time of the switch"
+)
+_STAGED_BULK = (
+    "what changed since is carried by a second archive within the freeze, so the stop lasts as long as that"
+)
+_NO_PATH = "no network path leads from the site's host to it"
 _NEEDED: tuple[Callable[[Database], Seen], ...] = (
     replication.wal_level_not_logical,
     replication.source_refuses_superuser,
@@ -38,6 +51,11 @@ def decide(
         has_live_way: Whether this version of Bascule can move this engine live at all.
     """
     obstacles = tuple(_obstacles(database, target, has_live_way))
+    is_apart = database.is_reached_by_site is False
+    if forced in ("staged", "staged-bulk") or (is_apart and forced is None):
+        return _staged(database, forced, obstacles)
+    if is_apart:
+        obstacles = (_NO_PATH, *obstacles)
     mode: Mode = "bulk" if obstacles or forced == "bulk" else "live"
     if mode == "live":
         because = _LIVE
@@ -48,10 +66,26 @@ def decide(
     return database.model_copy(update={"mode": mode, "mode_because": because, "live_obstacles": obstacles})
 
 
+def _staged(database: Database, forced: str | None, obstacles: tuple[str, ...]) -> Database:
+    """Return the database as one whose base is carried, and why; what changed since flows where it can."""
+    flows = forced == "staged" or (forced is None and not obstacles)
+    why = "asked for by the manifest or the playbook" if forced else _NO_PATH
+    how = _STAGED + (_STAGED_LIVE if flows else _STAGED_BULK)
+    if not flows and obstacles:
+        how += f"; changes cannot flow, since {'; '.join(obstacles)}"
+    mode: Mode = "staged" if flows else "staged-bulk"
+    return database.model_copy(
+        update={"mode": mode, "mode_because": f"{why}: {how}", "live_obstacles": obstacles}
+    )
+
+
+_WORST_FIRST: tuple[Mode, ...] = ("bulk", "staged-bulk", "staged")
+
+
 def overall(databases: Sequence[Database]) -> tuple[Mode, str]:
-    """Return the mode of the whole move: bulk as soon as one database needs it, since all stop together."""
-    bulk = [database for database in databases if database.mode == "bulk"]
-    chosen = bulk or databases
+    """Return the mode of the whole move: that of the database that stops longest, since all stop together."""
+    kinds = ([database for database in databases if database.mode == mode] for mode in _WORST_FIRST)
+    chosen = next((kind for kind in kinds if kind), databases)
     if not chosen:
         return "bulk", "there is no database to move"
     reasons = {database.mode_because for database in chosen}

@@ -5,7 +5,7 @@ Promise: both prove on either side that nothing of Bascule is left; what is left
 may be repeated. Legacy's data are never touched.
 """
 
-from migrate import freeze, pausing
+from migrate import carrying, freeze, pausing
 from migrate.compare import changes
 from migrate.errors import TransferError
 from migrate.files import empty_tree, forget, trees
@@ -22,7 +22,7 @@ def end_replication(ctx: StepContext) -> Result:
     ended = _end(ctx)
     for tree in trees(ctx.hosts):
         forget(tree)
-    return {"removed": ended}
+    return {"removed": ended, "still_hold_data": carrying.leave_off(ctx)}
 
 
 @step("abandon-replication", changes=True)
@@ -33,11 +33,12 @@ def abandon_replication(ctx: StepContext) -> Result:
     ended = _end(ctx)
     for way, work in moves(ctx):
         way.empty(work)
+    still_hold = carrying.leave_off(ctx)
     every = trees(ctx.hosts)
     for tree in every:
         empty_tree(tree)  # with what was known of its files, on either side
     pausing.let_be(ctx)
-    return {"removed": ended, "emptied": [tree.name for tree in every]}
+    return {"removed": ended, "emptied": [tree.name for tree in every], "still_hold_data": still_hold}
 
 
 def _end(ctx: StepContext) -> list[str]:

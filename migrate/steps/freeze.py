@@ -8,7 +8,7 @@ undo, or by legacy itself when nobody comes back.
 from dataclasses import replace
 
 from migrate import freeze as freezing
-from migrate.moving import mode_of
+from migrate.moving import is_live
 from migrate.pausing import require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.stop import predicted
@@ -24,7 +24,9 @@ def _unfreeze(ctx: StepContext) -> Result:
 def freeze_legacy(ctx: StepContext) -> Result:
     """Make legacy read-only for everybody; it stays readable."""
     require_not_paused(ctx)
-    frozen = freezing.freeze(replace(ctx, params={"mode": mode_of(ctx.case), **ctx.params}))
+    frozen = freezing.freeze(
+        replace(ctx, params={"mode": "live" if is_live(ctx.case) else "bulk", **ctx.params})
+    )
     low, high = predicted(ctx.case)
     return {
         "stopped_since": frozen.frozen_at.isoformat(),

@@ -29,7 +29,9 @@ def start_replication(ctx: StepContext) -> Result:
     require_closed(ctx)
     every = live_moves(ctx)
     if not every:
-        ctx.progress.say("bulk mode: databases are copied in the window, once legacy is frozen")
+        ctx.progress.say(
+            f"{mode_of(ctx.case)} mode: databases are copied in the window, once legacy is frozen"
+        )
         return {"mode": mode_of(ctx.case)}
     copied = []
     for way, work in every:

@@ -8,10 +8,14 @@ from migrate.errors import TransferError
 from migrate.transfer.contract import Transfer
 from migrate.transfer.postgresql_bulk import PostgresqlBulk
 from migrate.transfer.postgresql_live import PostgresqlLive
+from migrate.transfer.postgresql_staged import PostgresqlStaged
+from migrate.transfer.postgresql_staged.joining import PostgresqlStagedLive
 
 WAYS: dict[tuple[str, str], Transfer] = {
     ("postgresql", "bulk"): PostgresqlBulk(),
     ("postgresql", "live"): PostgresqlLive(),
+    ("postgresql", "staged"): PostgresqlStagedLive(),
+    ("postgresql", "staged-bulk"): PostgresqlStaged(),
 }
 """By engine and mode."""
 

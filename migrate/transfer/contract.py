@@ -236,3 +236,16 @@ class Live(Transfer, Protocol):
             What each side still has that was not there at the start; empty when it is as it was found.
         """
         ...
+
+
+@runtime_checkable
+class Carried(Transfer, Protocol):
+    """
+    A way whose base comes in an archive that somebody carries; `copy` restores what arrived of it.
+
+    One that is `Live` too lets flow what legacy kept since. Of the others a second archive, with what changed
+    since, is made and loaded within the freeze.
+    """
+
+    keeps_changes: bool
+    """Whether legacy has to keep what changes from the archive's dump on."""

@@ -17,6 +17,7 @@ from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.databases import legacy_database, site_database
 from migrate.transfer.contract import Task
+from provisioning import manifest as manifests
 from provisioning.workspace import Workspace
 from tests.support.moves import Move, Told, a_move
 
@@ -134,3 +135,14 @@ def write(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     path.write_bytes(content)
     path.chmod(mode)
     os.utime(path, ns=(1_600_000_000_123_456_789, 1_600_000_000_123_456_789 + len(content)))
+
+
+def asking_for(manifest: manifests.Manifest, disk: Path, *, delta: str = "live") -> manifests.Manifest:
+    """Return the manifest with its database to be carried on a disk."""
+    asked = manifest.model_dump(mode="json")
+    asked["legacy"]["databases"][0]["transfer"] = {
+        "mode": "staged",
+        "delta": delta,
+        "archive": {"to": str(disk)},
+    }
+    return manifests.Manifest.model_validate(asked)

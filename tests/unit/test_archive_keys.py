@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
+from pyrage import x25519
 
 from migrate.archive import keys
 from migrate.archive.sealing import seal, unseal
@@ -110,3 +111,18 @@ def test_a_changed_object_is_not_decrypted(workspace: Workspace) -> None:
 
     with pytest.raises(TransferError, match=r"chunk-000001\.age cannot be decrypted"):
         unseal("chunk-000001.age", io.BytesIO(content), io.BytesIO(), known.identity)
+
+
+def test_whoever_the_manifest_names_reads_too(tmp_path: Path) -> None:
+    """An archive is encrypted for the site's identity and each recipient beside it, and for nobody else."""
+    other, stranger = x25519.Identity.generate(), x25519.Identity.generate()
+    ticket = keys.read_ticket(keys.make(Workspace(tmp_path), TENANT), TENANT)
+    ticket = ticket.model_copy(update={"also": (str(other.to_public()),)})
+    sealed = io.BytesIO()
+    seal("chunk-000001.age", io.BytesIO(b"text"), sealed, *ticket.recipients)
+    for identity in (keys.read_keys(Workspace(tmp_path), TENANT).identity, other):
+        plain = io.BytesIO()
+        unseal("chunk-000001.age", io.BytesIO(sealed.getvalue()), plain, identity)
+        assert plain.getvalue() == b"text"
+    with pytest.raises(TransferError, match="cannot be decrypted with this identity"):
+        unseal("chunk-000001.age", io.BytesIO(sealed.getvalue()), io.BytesIO(), stranger)

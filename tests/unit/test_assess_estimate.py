@@ -79,6 +79,38 @@ def test_live_is_chosen_where_it_can_work() -> None:
     assert found.mode_because.startswith("copied and replicated while everybody works")
 
 
+def test_what_no_path_leads_to_is_carried() -> None:
+    """Unasked, staged is chosen with its reason; what cannot flow either is carried within the freeze."""
+    apart = database().model_copy(update={"is_reached_by_site": False})
+    found = decide(apart, TARGET)
+    assert found.mode == "staged"
+    assert found.mode_because.startswith("no network path leads from the site's host to it: the base is")
+    assert "from exactly where its dump ended" in found.mode_because
+    assert overall([decide(database(), TARGET), found])[0] == "staged"
+
+    still = database({"wal_level": "replica"}).model_copy(update={"is_reached_by_site": False})
+    found = decide(still, TARGET)
+    assert found.mode == "staged-bulk"
+    assert "a second archive within the freeze" in found.mode_because
+    assert found.mode_because.endswith(
+        "changes cannot flow, since wal_level is replica; changing it needs a restart"
+    )
+    assert (
+        "no network path leads from the site's host to it"
+        in decide(apart, TARGET, forced="live").live_obstacles
+    )
+
+
+def test_asked_for_it_is_carried_though_a_path_is_there() -> None:
+    """The manifest decides, down to how what changed since comes over."""
+    reached = database().model_copy(update={"is_reached_by_site": True})
+    assert decide(reached, TARGET).mode == "live"
+    for asked in ("staged", "staged-bulk"):
+        found = decide(reached, TARGET, forced=asked)
+        assert found.mode == asked
+        assert found.mode_because.startswith("asked for by the manifest or the playbook: the base is written")
+
+
 @pytest.mark.parametrize(
     ("found", "obstacle"),
     [

@@ -191,6 +191,8 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"forced": "live", "database": sound(live_obstacles=("wal_level is replica",))},
     ),
     "mode-forced": ("info", {"forced": "bulk"}),
+    "path-missing": ("blocker", {"forced": "bulk", "database": sound(is_reached_by_site=False)}),
+    "carried-unasked": ("warning", {"database": sound(is_reached_by_site=False)}),
     "target-disk-low": ("blocker", {"target": ROOMY.model_copy(update={"free_bytes": 10**9})}),
     "target-refuses-superuser": ("warning", {"target": ROOMY.model_copy(update={"managed_by": "Neon"})}),
     "target-cannot-flow-back": ("warning", {"target": ROOMY.model_copy(update={"free_slots": 0})}),
@@ -295,6 +297,7 @@ def test_what_cannot_work_cannot_be_waived() -> None:
         "table-unreadable",
         "files-special",
         "mode-impossible",
+        "path-missing",
         "target-older-than-source",
         "removed-on-target",
     }

@@ -195,3 +195,60 @@ def test_tenants_lists_manifests_only(workspace: Workspace, alpenblick: Path) ->
     """Stack files and the rate card beside the manifests are no tenants."""
     (workspace.stacks / "rates.yaml").write_text("{}")
     assert tenants(workspace) == ["alpenblick"]
+
+
+@pytest.mark.parametrize(
+    ("transfer", "where", "said"),
+    [
+        ("{mode: staged}", "transfer", "mode staged needs archive: with to:, a folder or s3://bucket/prefix"),
+        (
+            "{mode: live, archive: {to: /media/disk}}",
+            "transfer",
+            "mode live makes no archive; set mode: staged",
+        ),
+        ("{mode: staged, archive: {to: disk}}", "transfer/archive/to", "must be an absolute folder"),
+        ("{mode: staged, archive: {to: /a/../etc}}", "transfer/archive/to", "must be an absolute folder"),
+        ("{mode: staged, archive: {to: 'ftp://x/y'}}", "transfer/archive/to", "must be an absolute folder"),
+        (
+            "{mode: staged, archive: {to: /d, recipients: [AGE-SECRET-KEY-1X]}}",
+            "transfer/archive/recipients/0",
+            "not a public age recipient, which begins with age1; that is the secret half",
+        ),
+        ("{mode: carried}", "transfer/mode", "'carried' is none of 'auto', 'live', 'bulk' or 'staged'"),
+    ],
+)
+def test_what_is_wrong_with_a_transfer_is_told_in_place(
+    alpenblick: Path, transfer: str, where: str, said: str
+) -> None:
+    """An archive without a place, in a mode that makes none, or for somebody who has no public key."""
+    _with_transfer(alpenblick, transfer)
+    fault = faults_of(alpenblick)[0]
+    assert fault.startswith(f"legacy/databases/0/{where} (line "), fault
+    assert said in fault
+
+
+def test_a_transfer_says_how_a_tenant_moves(workspace: Workspace, alpenblick: Path) -> None:
+    """By default nothing; else its mode, which may not contradict the tenant's."""
+    text = alpenblick.read_text()
+    assert load_manifest(workspace, "alpenblick").asked_mode is None
+    place = "archive: {to: 's3://vault/alpenblick'}"
+    for transfer, asked in ((f"{{mode: staged, {place}}}", "staged"), ("{mode: live}", "live")):
+        alpenblick.write_text(text)
+        _with_transfer(alpenblick, transfer)
+        assert load_manifest(workspace, "alpenblick").asked_mode == asked
+    alpenblick.write_text(text)
+    _with_transfer(alpenblick, f"{{mode: staged, delta: bulk, {place}}}")
+    manifest = load_manifest(workspace, "alpenblick")
+    assert manifest.asked_mode == "staged-bulk"
+    assert manifest.archive is not None
+    assert manifest.archive.to == "s3://vault/alpenblick"
+    alpenblick.write_text(f"mode: bulk\n{alpenblick.read_text()}")
+    (fault,) = faults_of(alpenblick)
+    assert "asks for staged; take one of them out" in fault
+
+
+def _with_transfer(path: Path, transfer: str) -> None:
+    text = path.read_text()
+    line = next(line for line in text.splitlines() if line.lstrip().startswith("ca_file:"))
+    indent = " " * (len(line) - len(line.lstrip()))
+    path.write_text(text.replace(line, f"{line}\n{indent}transfer: {transfer}"))

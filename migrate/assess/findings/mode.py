@@ -24,13 +24,13 @@ kinds = Kinds[Choice]()
 @kinds.kind(
     "blocker",
     meaning="the copy would be refused when it begins",
-    remedy="mend what stands against it, or take mode: live out of the manifest and the playbook",
+    remedy="mend what stands against it, or take the mode out of the manifest and the playbook",
     waivable=False,
 )
 def mode_impossible(choice: Choice) -> Seen:
-    if choice.forced != "live" or not choice.database.live_obstacles:
+    if choice.forced not in ("live", "staged") or not choice.database.live_obstacles:
         return None
-    return "live is asked for, but " + "; ".join(choice.database.live_obstacles)
+    return f"{choice.forced} is asked for, but " + "; ".join(choice.database.live_obstacles)
 
 
 @kinds.kind(
@@ -39,6 +39,31 @@ def mode_impossible(choice: Choice) -> Seen:
     remedy="take mode: bulk out of the manifest and the playbook, unless there is a reason for it",
 )
 def mode_forced(choice: Choice) -> Seen:
-    if choice.forced != "bulk" or choice.database.live_obstacles:
+    is_apart = choice.database.is_reached_by_site is False
+    if choice.forced != "bulk" or choice.database.live_obstacles or is_apart:
         return None
     return "bulk is asked for, and live would work"
+
+
+@kinds.kind(
+    "blocker",
+    meaning="the copy runs on the site's host and fetches the rows from there, so it would be refused",
+    remedy="open a path to the database's port, or write mode: staged under its transfer in the manifest",
+    waivable=False,
+)
+def path_missing(choice: Choice) -> Seen:
+    if choice.forced != "bulk" or choice.database.is_reached_by_site is not False:
+        return None
+    return "bulk is asked for, but no network path leads from the site's host to it"
+
+
+@kinds.kind(
+    "warning",
+    meaning="the base is written as an archive that somebody has to carry; files' later passes, and changes"
+    " that flow, still need a path by the time of the switch",
+    remedy="open a path, or write under its transfer in the manifest where the archive goes",
+)
+def carried_unasked(choice: Choice) -> Seen:
+    if choice.forced is not None or choice.database.is_reached_by_site is not False:
+        return None
+    return "no network path leads from the site's host to it, so its base has to be carried"

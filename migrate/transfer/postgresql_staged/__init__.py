@@ -40,6 +40,8 @@ exit $status
 class PostgresqlStaged:
     """Carry, load, open: for databases that no network path leads from."""
 
+    keeps_changes = False
+
     def estimate(self, task: Task) -> Estimate:
         """Measure the disk, and tell the source's size as it was when it was dumped."""
         _, facts = _arrived(task)

@@ -27,6 +27,8 @@ from migrate.transfer.postgresql_staged.reserving import require_kept, stream_of
 class PostgresqlStagedLive(PostgresqlLive):
     """Carry, load, let flow: where a path exists by the time of the switch."""
 
+    keeps_changes = True
+
     def __init__(self) -> None:
         super().__init__()
         self._staged = PostgresqlStaged()
@@ -64,7 +66,7 @@ def _reserved(task: Task) -> tuple[Facts, Reserved]:
         raise TransferError(
             f"archive {arrived.archive} was made without --live, so legacy kept nothing of what changed",
             state="Nothing was changed.",
-            next_step="set the playbook's mode to staged; or make an archive with --live",
+            next_step="write delta: bulk under the database's transfer; or make an archive with --live",
         )
     return arrived.facts, arrived.reserved
 

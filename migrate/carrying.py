@@ -1,0 +1,162 @@
+"""
+Carrying a tenant's base where no network path leads: one attempt's archive, from legacy to the site's host.
+
+Promise: an archive belongs to the attempt that it was made for; another's is named, never restored.
+Whatever cut it short, the same call goes on where it stopped. What is left when a move ends is taken from
+legacy and from the site's host; what lies on a medium is named, with how to destroy it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+from rich.filesize import decimal
+
+from migrate.archive import area, keys, stage
+from migrate.archive.area import Area
+from migrate.archive.plan import Desk
+from migrate.case import Case
+from migrate.databases import legacy_database
+from migrate.errors import TransferError, Waiting
+from migrate.step import StepContext
+from migrate.transfer.postgresql_staged import dump as dumping
+
+
+@dataclass(frozen=True)
+class Made:
+    """An archive that is whole on its medium."""
+
+    archive: str
+    to: str
+    bytes: int
+    """Of its content, before encryption."""
+
+
+def make(ctx: StepContext, *, live: bool, since: str = "") -> Made:
+    """
+    Write the archive of this attempt, or go on with it; one that is whole is left as it is.
+
+    Args:
+        live: Have legacy keep what changes from the dump on.
+        since: The archive that lies at the site: only what changed since is written then.
+
+    Raises:
+        TransferError: The manifest names no place for it, or it could not be written.
+    """
+    case, tenant, place = ctx.case, ctx.manifest.tenant, ctx.manifest.archive
+    if place is None:
+        raise TransferError(
+            f"{tenant} has to be carried, and its manifest does not say where the archive goes",
+            state="Nothing was written; legacy is as it was.",
+            next_step="write transfer: {archive: {to: /media/disk}} under legacy.databases in"
+            f" stacks/{tenant}.yaml, then fab run --tenant {tenant}",
+        )
+    desk = _whole(case, ctx.attempt, since)
+    if desk is None:
+        folder = keys.folder(case.workspace, tenant)
+        if not (folder / "ticket.json").exists() and not (folder / "identity").exists():
+            keys.make(case.workspace, tenant)
+            ctx.progress.say(f"{folder / 'identity'} reads the archive; keep a copy where you keep secrets")
+        manifest = stage.stage_out(
+            case, ctx.hosts, place.to, ctx.progress, since=since, live=live, attempt=ctx.attempt
+        )
+        desk = next(one for one in stage.desks(case) if one.archive == manifest.archive)
+        for name, how in stage.kept_on_legacy(case, ctx.hosts, manifest).items():
+            ctx.progress.say(f"{name}: legacy {how}")
+    plan = desk.plan()
+    size = sum(entry.bytes for item in plan.items for entry in item.entries) if plan else 0
+    return Made(desk.archive, desk.begun.location, size)
+
+
+def _whole(case: Case, attempt: str, since: str) -> Desk | None:
+    """The archive that was made for an attempt, whole."""
+    mine = [
+        desk
+        for desk in stage.desks(case)
+        if desk.is_finished and (desk.begun.attempt, desk.begun.base) == (attempt, since)
+    ]
+    return mine[-1] if mine else None
+
+
+def require_arrived(ctx: StepContext, made: Made, names: Sequence[str]) -> None:
+    """
+    Make sure that this archive, and no other, is whole and verified on the site's host.
+
+    Args:
+        names: The databases that it brings.
+
+    Raises:
+        Waiting: It is not: somebody has to carry it, and to load it.
+    """
+    tenant = ctx.manifest.tenant
+    for name in names:
+        state = Area(ctx.hosts.target(), tenant, "database", name).state()
+        if state is not None and (state.archive, state.stage) == (made.archive, "arrived"):
+            continue
+        there = ""
+        if state is not None and state.archive != made.archive:
+            there = f"; what lies at the site is {state.archive}, another archive"
+        elif state is not None:
+            there = "; it is only half loaded"
+        raise Waiting(
+            f"archive {made.archive} ({decimal(made.bytes)} before encryption) lies whole at {made.to} and"
+            f" has to be carried to where the site is reached{there}",
+            next_step=f"fab stage-in --tenant {tenant} --from {quote(made.to)} --archive {made.archive},"
+            f" once it has arrived; then fab run --tenant {tenant}",
+        )
+
+
+def base_at_site(ctx: StepContext, name: str) -> str:
+    """
+    Return the archive that arrived of a database: what another may rest on.
+
+    Raises:
+        TransferError: None did, or only half of one.
+    """
+    return Area(ctx.hosts.target(), ctx.manifest.tenant, "database", name).arrived().archive
+
+
+def is_of(ctx: StepContext, archive: str) -> bool:
+    """Tell whether an archive was made for this attempt."""
+    return any(
+        desk.archive == archive and desk.begun.attempt == ctx.attempt for desk in stage.desks(ctx.case)
+    )
+
+
+def leave_off(ctx: StepContext) -> list[str]:
+    """
+    Take away what archives left on legacy (slots, publications, dumps) and on the site's host.
+
+    Returns:
+        Which media still hold data, and how they are destroyed; one line each.
+
+    Raises:
+        TransferError: Legacy is not as it was found; says what it has otherwise.
+    """
+    case, tenant = ctx.case, ctx.manifest.tenant
+    every = stage.desks(case)
+    if not every:
+        return []
+    for database in ctx.manifest.legacy.databases:
+        for desk in every:
+            dumping.forget(database.name, legacy_database(ctx.hosts, database), desk.archive)
+    left = [f"  {name}: {line}" for name, lines in stage.release(case, ctx.hosts).items() for line in lines]
+    if left:
+        raise TransferError(
+            "legacy is not as it was found before the archive:\n" + "\n".join(left),
+            state="What legacy kept for the archive is gone.",
+            next_step="see to what is named, then repeat the command",
+        )
+    area.clear(ctx.hosts.target(), tenant)
+    said = [_still_holds(desk) for desk in every]
+    for line in said:
+        ctx.progress.say(line)
+    return said
+
+
+def _still_holds(desk: Desk) -> str:
+    place = f"{desk.begun.location.rstrip('/')}/{desk.archive}"
+    destroy = (
+        f"aws s3 rm --recursive {quote(place)}" if place.startswith("s3://") else f"rm -rf {quote(place)}"
+    )
+    return f"{place} still holds data, encrypted, wherever it was carried; to destroy it: {destroy}"
