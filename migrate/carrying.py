@@ -116,10 +116,11 @@ def base_at_site(ctx: StepContext, name: str) -> str:
     return Area(ctx.hosts.target(), ctx.manifest.tenant, "database", name).arrived().archive
 
 
-def is_of(ctx: StepContext, archive: str) -> bool:
-    """Tell whether an archive was made for this attempt."""
+def holds_changes(ctx: StepContext, archive: str) -> bool:
+    """Tell whether an archive was made for this attempt and holds what changed since another."""
     return any(
-        desk.archive == archive and desk.begun.attempt == ctx.attempt for desk in stage.desks(ctx.case)
+        desk.archive == archive and desk.begun.attempt == ctx.attempt and desk.begun.base != ""
+        for desk in stage.desks(ctx.case)
     )
 
 

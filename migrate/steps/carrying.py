@@ -43,7 +43,7 @@ def carry_changes(ctx: StepContext) -> Result:
     require_closed(ctx)
     require_held(ctx)
     base = carrying.base_at_site(ctx, every[0].name)
-    if carrying.is_of(ctx, base):
+    if carrying.holds_changes(ctx, base):
         return {"archive": base}
     made = carrying.make(ctx, live=False, since=base)
     received = stage.stage_in(ctx.case, ctx.hosts, made.to, ctx.progress, archive=made.archive)

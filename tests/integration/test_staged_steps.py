@@ -75,7 +75,11 @@ def found(staged: Staged, hosts: Hosts) -> catalogue.Catalogue:
 
 def made_for(ctx: StepContext) -> str:
     """Return the one archive that was made for this attempt."""
-    (archive,) = (desk.archive for desk in stage.desks(ctx.case) if desk.begun.attempt == ctx.attempt)
+    (archive,) = (
+        desk.archive
+        for desk in stage.desks(ctx.case)
+        if (desk.begun.attempt, desk.begun.base) == (ctx.attempt, "")
+    )
     return archive
 
 
