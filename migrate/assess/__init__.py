@@ -23,6 +23,7 @@ from migrate.errors import EvidenceError, PlaybookError
 from migrate.playbook import load
 from migrate.step import Progress
 from migrate.transfer import WAYS
+from provisioning.errors import BasculeError
 from provisioning.manifest import LegacyDatabase
 
 __all__ = ["Assessment", "assess", "is_kept", "measure"]
@@ -82,7 +83,7 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
 
     forced = asked_mode(case)
     databases = [
-        decide(one, target, forced=forced, has_live_way=(given.engine, "live") in WAYS)
+        decide(one, target, forced=forced, has_live_way=_has_live_way(hosts, given.engine))
         for one, given in zip(databases, legacy.databases, strict=True)
     ]
     mode, because = overall(databases)
@@ -101,6 +102,14 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
         before_stop=estimate_before(databases, files),
         fingerprint=fingerprint_of(databases, files, interfaces),
     )
+
+
+def _has_live_way(hosts: Hosts, engine: str) -> bool:
+    """Whether databases of this engine can follow legacy on the site, as it stands or would."""
+    try:
+        return (engine, "live", hosts.site("prod").database.engine) in WAYS
+    except BasculeError:  # it does not stand yet
+        return (engine, "live", "postgresql") in WAYS
 
 
 def asked_mode(case: Case) -> str | None:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from migrate import databases, files
+from migrate import engines, files
 from migrate.case import Case
 from migrate.compare.definitions import Roles, differing_rights
+from migrate.compare.engines import comparer
 from migrate.compare.frozen import SESSIONS, compare_changed
 from migrate.compare.ledger import Ledger
 from migrate.compare.live import compare_live
-from migrate.compare.run import compare
 from migrate.compare.trees import compare_tree
 from migrate.compare.verdict import BaseComparison, Comparison, DatabaseComparison, Difference
 from migrate.errors import DifferenceError
@@ -43,14 +43,15 @@ def compare_all(ctx: StepContext) -> Comparison:
     """Compare every database and tree of the tenant with its site's; reads only and keeps nothing."""
     started_at = datetime.now(UTC)
     found: list[DatabaseComparison] = []
+    site = ctx.hosts.site().database
     for database in ctx.manifest.legacy.databases:
         ctx.progress.start(f"compare {database.name}", None, "tables")
         found.append(
-            compare(
+            comparer(database.engine, site.engine)(
                 database.name,
-                databases.legacy_database(ctx.hosts, database),
-                databases.site_database(ctx.hosts),
-                target_role=ctx.hosts.site().database.owner.name,
+                engines.legacy_database(ctx.hosts, database),
+                engines.site_database(ctx.hosts),
+                target_role=site.owner.name,
                 told=lambda _table, done, _of: ctx.progress.advance_to(done),
             )
         )

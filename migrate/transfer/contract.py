@@ -7,11 +7,10 @@ source is at work), entered in ``migrate.transfer.WAYS``.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from migrate.databases import Database
 from migrate.step import Progress
 
 
@@ -26,9 +25,10 @@ class Task:
     name: str
     """As the manifest calls the database."""
     attempt: str
-    source: Database
-    target: Database
-    """Logged in as the site's migration role; live ways need its `mover`."""
+    source: Any
+    """As `migrate.engines` finds it: of the engine's own type, which only the engine's modules know."""
+    target: Any
+    """Likewise; logged in as the site's migration role. Live ways need its `mover`."""
     owner: str
     """The role on the target that owns everything; empty where the target keeps its own owners."""
     application: str
@@ -38,10 +38,20 @@ class Task:
     """With `name`, tells what this move leaves on a server from what another one does."""
     engine: str = "postgresql"
     """The source's, as the manifest names it."""
+    target_engine: str = "postgresql"
+    """As the site contract names it."""
 
     def turned(self) -> Self:
         """The same move the other way round, for what flows back; both sides keep their owners then."""
-        return replace(self, source=self.target, target=self.source, owner="", application="")
+        return replace(
+            self,
+            source=self.target,
+            target=self.source,
+            owner="",
+            application="",
+            engine=self.target_engine,
+            target_engine=self.engine,
+        )
 
 
 class Estimate(_Evidence):
