@@ -11,7 +11,6 @@ from typing import Any, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-
 GRACE_SECONDS = 2.0
 """How long a transaction that is open at the freeze may take to end by itself."""
 

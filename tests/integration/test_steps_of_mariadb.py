@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from migrate.compare.verdict import Comparison
-from migrate.connections import Hosts
 from migrate.errors import DifferenceError, FreezeError, TransferError
 from migrate.freeze import Freeze
 from migrate.reach import require_all_answer

@@ -43,6 +43,8 @@ def hard_server(host: PrivateHost) -> Iterator[MariaServer]:
     """A MariaDB on this host with the hard schema, and somebody of everyday who may write in it."""
     with maria_server(host, server_id=11) as server:
         server.sql(HARD_SCHEMA)
+        # A server gathers statistics some seconds after many rows came; sizes are to be those of the rows.
+        server.sql("ANALYZE TABLE `Kunde`, `messung`, `ohne_schluessel`, `alt`")
         server.sql(
             f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}';"
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{server.dbname}`.* TO {USER}@'%'"
