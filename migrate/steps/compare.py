@@ -7,7 +7,6 @@ is compared while legacy is at work, and inside the freeze only what changed sin
 every row all the same.
 """
 
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from migrate import engines, files
 from migrate.case import Case
-from migrate.compare.definitions import Roles, differing_rights
-from migrate.compare.engines import comparer
-from migrate.compare.frozen import SESSIONS, compare_changed
-from migrate.compare.ledger import Ledger
-from migrate.compare.live import compare_live
+from migrate.compare.engines import Beside, beside, comparer
 from migrate.compare.trees import compare_tree
 from migrate.compare.verdict import BaseComparison, Comparison, DatabaseComparison, Difference
 from migrate.errors import DifferenceError
@@ -87,7 +82,7 @@ def compare_beside_work(ctx: StepContext) -> Result:
 
 def _beside_work(ctx: StepContext, work: Task) -> BaseComparison:
     ctx.progress.start(f"compare {work.name}", None, "pieces")
-    found = compare_live(
+    found = _by(work).compare(
         work.name,
         work.source,
         work.target,
@@ -100,6 +95,10 @@ def _beside_work(ctx: StepContext, work: Task) -> BaseComparison:
     return found
 
 
+def _by(work: Task) -> Beside:
+    return beside(work.engine, work.target_engine)
+
+
 def _store(case: Case, name: str) -> Path:
     """What was compared, and what changed since: beside the case, since it is of no use to a dossier."""
     case.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -110,19 +109,14 @@ def let_writes_be(ctx: StepContext) -> None:
     """From now on the site is closed again: what was written there while it was open is no trespass."""
     for _, work in live_moves(ctx):
         _beside_work(ctx, work)
-        with Ledger(_store(ctx.case, work.name)) as ledger:
-            ledger.forget_written()
+        _by(work).let_writes_be(_store(ctx.case, work.name))
 
 
 def _require_rights(work: Task) -> None:
-    """
-    Hold owners and grants on the site to its rule: before the freeze, which takes rights away itself.
-
-    Opens as many sessions as the comparison inside the freeze will ask for, and so leaves them ready.
-    """
-    with work.source.opened_many(SESSIONS) as source, work.target.opened_many(SESSIONS) as target:
-        roles = Roles(owner=work.owner, application=work.application)
-        wrong = differing_rights(source[0], target[0], roles)
+    """Hold owners and grants on the site to its rule: before the freeze, which takes rights away itself."""
+    wrong = _by(work).differing_rights(
+        work.source, work.target, owner=work.owner, application=work.application
+    )
     if wrong:
         listed = "\n".join(
             f"  {one.kind} {one.name}: {one.target}, expected {one.source}" for one in wrong[:20]
@@ -179,17 +173,16 @@ def _in_the_freeze(ctx: StepContext, works: list[Task], *, is_return: bool = Fal
         drained = synced.of(work.name).drained
         positions = (drained.source_position, drained.target_position)
         source_position, target_position = positions[::-1] if is_return else positions
-        with ExitStack() as opened:
-            found.append(
-                compare_changed(
-                    _store(ctx.case, work.name),
-                    opened.enter_context(work.source.opened_many(SESSIONS)),
-                    opened.enter_context(work.target.opened_many(SESSIONS)),
-                    name=work.name,
-                    source_position=source_position,
-                    target_position=target_position,
-                )
+        found.append(
+            _by(work).verdict(
+                work.name,
+                work.source,
+                work.target,
+                store=_store(ctx.case, work.name),
+                source_position=source_position,
+                target_position=target_position,
             )
+        )
     return Comparison(
         attempt=ctx.attempt,
         started_at=started_at,

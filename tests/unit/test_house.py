@@ -157,7 +157,8 @@ def test_capabilities_do_not_call_tasks() -> None:
 
 ENGINES = re.compile(
     r"migrate\.(mariadb|transfer\.\w*(mariadb|postgresql)|fence\.(mariadb|postgresql)|compare\.\w*mariadb"
-    r"|assess\.(findings\.)?mariadb)\b|psycopg|pymysql"
+    r"|compare\.(beside|changes|definitions|frozen|ledger|live|run)|assess\.(findings\.)?mariadb"
+    r"|databases)\b|psycopg|pymysql"
 )
 
 
