@@ -46,7 +46,8 @@ class Ways:
     def bascule(self) -> Database:
         """As `fab run` does it, from nothing to a flow that has begun."""
         self.stages.append(way("postgresql", "live").copy(self.pair.task, Told()).stages)
-        return self.pair.task.target
+        target: Database = self.pair.task.target
+        return target
 
     def plain(self) -> Database:
         """What everybody types first."""

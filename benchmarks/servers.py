@@ -92,7 +92,7 @@ class Pair:
 
     def beside(self, dbname: str) -> Database:
         """Another database of the site's server."""
-        target = self.task.target
+        target: Database = self.task.target
         return replace(target, name=dbname, endpoint=replace(target.endpoint, dbname=dbname), kept=None)
 
     def fill(self, gb: float) -> int:

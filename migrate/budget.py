@@ -100,7 +100,7 @@ def agreed_until(case: Case) -> datetime | None:
 
 def rows_written(work: Task) -> int:
     """Return the counter of rows written on a task's target, since its server began to count."""
-    return FENCES[work.engine].writes_since(work.target).rows_written
+    return FENCES[work.target_engine].writes_since(work.target).rows_written
 
 
 def _written_since(case: Case, work: Task) -> int | None:

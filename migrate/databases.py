@@ -25,7 +25,19 @@ from migrate.sessions import PINNED, Session, Sessions, opened
 from provisioning.manifest import Environment, LegacyDatabase
 from provisioning.site import DatabaseRole
 
-__all__ = ["PINNED", "Database", "Endpoint", "Session", "legacy_database", "query", "site_database", "value"]
+__all__ = [
+    "PINNED",
+    "Database",
+    "Endpoint",
+    "Session",
+    "legacy_database",
+    "query",
+    "secret_line",
+    "site_database",
+    "site_login",
+    "text_of",
+    "value",
+]
 
 
 @dataclass(frozen=True)
@@ -111,8 +123,8 @@ def legacy_database(hosts: Hosts, database: LegacyDatabase) -> Database:
         port=database.port,
         dbname=database.dbname,
         user=database.user,
-        password=SecretStr(_secret_line(root / database.password_file)),
-        ca=_text(root / database.ca_file),
+        password=SecretStr(secret_line(root / database.password_file)),
+        ca=text_of(root / database.ca_file),
     )
     return Database(
         f"{database.dbname} on {database.host}", endpoint, hosts.legacy(database.host), hosts.sessions
@@ -127,14 +139,7 @@ def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str 
         EngineError: The site is not stood up.
         MigrationError: It has no such role, as a site has no mover but while a move lasts.
     """
-    outputs = hosts.site(environment).database
-    login: DatabaseRole | None = getattr(outputs, role)
-    if login is None:
-        stack = hosts.manifest.stack(environment)
-        raise MigrationError(
-            f"{stack} has no role {role}",
-            next_step=f"pulumi config set bascule:moving true -s {stack}, then pulumi up -s {stack}",
-        )
+    outputs, login = hosts.site(environment).database, site_login(hosts, environment, role)
     endpoint = Endpoint(
         host=outputs.host,
         port=outputs.port,
@@ -145,6 +150,24 @@ def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str 
     )
     name = f"{outputs.dbname} on {hosts.manifest.stack(environment)}"
     return Database(name, endpoint, hosts.target(environment), hosts.sessions)
+
+
+def site_login(hosts: Hosts, environment: Environment, role: str) -> DatabaseRole:
+    """
+    One of the roles of a site's database, whatever its engine.
+
+    Raises:
+        EngineError: The site is not stood up.
+        MigrationError: It has no such role, as a site has no mover but while a move lasts.
+    """
+    login: DatabaseRole | None = getattr(hosts.site(environment).database, role)
+    if login is None:
+        stack = hosts.manifest.stack(environment)
+        raise MigrationError(
+            f"{stack} has no role {role}",
+            next_step=f"pulumi config set bascule:moving true -s {stack}, then pulumi up -s {stack}",
+        )
+    return login
 
 
 def query(name: str) -> bytes:
@@ -160,14 +183,16 @@ def value(session: Session, statement: LiteralString | bytes | sql.SQL | sql.Com
     return row[0]
 
 
-def _secret_line(path: Path) -> str:
-    text = _text(path)
+def secret_line(path: Path) -> str:
+    """The first line of a file that holds a password; refused when others may read it."""
+    text = text_of(path)
     if path.stat().st_mode & 0o077:
         raise MigrationError(f"others may read {path}", next_step=f"chmod 600 {path}")
     return text.splitlines()[0] if text else ""
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """A file that the manifest names."""
     try:
         return path.read_text()
     except OSError as error:

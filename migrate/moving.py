@@ -7,7 +7,7 @@ chose; one that the engine has no module for is refused by name.
 
 from migrate.assess import Assessment
 from migrate.case import Case
-from migrate.databases import legacy_database, site_database
+from migrate.engines import legacy_database, site_database
 from migrate.errors import EvidenceError, TransferError
 from migrate.step import StepContext
 from migrate.transfer import way
@@ -42,7 +42,7 @@ def moves(ctx: StepContext, environment: Environment = "prod") -> list[tuple[Tra
     mode = str(ctx.params.get("mode") or mode_of(ctx.case))
     found: list[tuple[Transfer, Task]] = []
     for database in databases:
-        transfer = way(database.engine, mode)
+        transfer = way(database.engine, mode, outputs.engine)
         # Whoever makes subscriptions must be a superuser up to PostgreSQL 15; the mover is one.
         role = "mover" if isinstance(transfer, Live) else "migration"
         work = Task(
@@ -56,6 +56,7 @@ def moves(ctx: StepContext, environment: Environment = "prod") -> list[tuple[Tra
             tenant=ctx.manifest.tenant,
             engine=database.engine,
             throttle=ctx.manifest.throttle,
+            target_engine=outputs.engine,
         )
         found.append((transfer, work))
     return found

@@ -145,8 +145,10 @@ def standing(journal: Journal) -> Standing:
 
 
 def way_back(journal: Journal) -> WayBack:
-    """Tell from the journal whether changes on the open site flow back to legacy."""
+    """Tell from the journal whether changes on the open site flow back to legacy; a waived way does not."""
     last = _last_change(journal, _WAY_BACK, "")
+    if last is not None and last.kind == "done" and last.data.get("result", {}).get("waived"):
+        return "none"
     return _meaning(last, _WAY_BACK, "none") if standing(journal).door == "open" else "none"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from migrate.connections import Hosts
-from migrate.databases import Database, legacy_database, site_database
+from migrate.engines import AnyDatabase, legacy_database, site_database
 from migrate.errors import ConnectionFailed
 from provisioning.errors import BasculeError
 from provisioning.manifest import LegacyDatabase
@@ -48,6 +48,6 @@ def _open_legacy(hosts: Hosts, database: LegacyDatabase) -> None:
     _open(legacy_database(hosts, database))
 
 
-def _open(database: Database) -> None:
+def _open(database: AnyDatabase) -> None:
     with database.opened():
         pass

@@ -240,6 +240,14 @@ def _require(case: Case, phase: Phase) -> None:
             state=f"Nothing was changed by this command. {where}",
             next_step=f"fab status --tenant {tenant}",
         )
+    if phase.needs == "gone-live" and (where.door != "open" or back not in ("armed", "none")):
+        is_over = back == "given up" and where.door == "open"
+        lacks = "the way back was given up already" if is_over else f"{tenant} does not work on its site"
+        raise Refused(
+            f"{phase.name} cannot begin: {lacks}",
+            state=f"Nothing was changed by this command. {where}",
+            next_step=f"fab status --tenant {tenant}",
+        )
     if phase.needs == "before-going-live" and (where.legacy, where.door) != ("writable", "closed"):
         raise Refused(
             f"{phase.name} cannot begin: {tenant} does not work on legacy alone",

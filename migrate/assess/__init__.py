@@ -8,22 +8,22 @@ wanted; the legacy system is left exactly as it was.
 from datetime import UTC, datetime
 
 from migrate import position
-from migrate.assess.database import measure_database
+from migrate.assess.engines import SURVEYS
 from migrate.assess.estimate import estimate_before, estimate_stop
 from migrate.assess.facts import Assessment, Database, Growth
 from migrate.assess.findings import all_findings
-from migrate.assess.host import measure_files, measure_host, measure_interface, wal_disk
+from migrate.assess.host import measure_files, measure_host, measure_interface
 from migrate.assess.mode import decide, overall
 from migrate.assess.path import is_reached_by_site
 from migrate.assess.site import measure_target
 from migrate.assess.staleness import fingerprint_of
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.databases import legacy_database
 from migrate.errors import EvidenceError, PlaybookError
 from migrate.playbook import load
 from migrate.step import Progress
 from migrate.transfer import WAYS
+from provisioning.errors import BasculeError
 from provisioning.manifest import LegacyDatabase
 
 __all__ = ["Assessment", "assess", "is_kept", "measure"]
@@ -88,7 +88,7 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
 
     forced = asked_mode(case)
     databases = [
-        decide(one, target, forced=forced, has_live_way=(given.engine, "live") in WAYS)
+        decide(one, target, forced=forced, has_live_way=_has_live_way(hosts, given.engine))
         for one, given in zip(databases, legacy.databases, strict=True)
     ]
     mode, because = overall(databases)
@@ -109,6 +109,14 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
     )
 
 
+def _has_live_way(hosts: Hosts, engine: str) -> bool:
+    """Whether databases of this engine can follow legacy on the site, as it stands or would."""
+    try:
+        return (engine, "live", hosts.site("prod").database.engine) in WAYS
+    except BasculeError:  # it does not stand yet
+        return (engine, "live", "postgresql") in WAYS
+
+
 def asked_mode(case: Case) -> str | None:
     """Return the mode that manifest or playbook name; None where it is left to the facts."""
     if case.manifest.asked_mode is not None:
@@ -122,12 +130,9 @@ def asked_mode(case: Case) -> str | None:
 
 
 def _measured(case: Case, hosts: Hosts, database: LegacyDatabase) -> Database:
-    with legacy_database(hosts, database).opened() as session:
-        facts = measure_database(database, session)
-    folder = facts.server.data_directory
-    disk = wal_disk(hosts.legacy(database.host), folder) if folder else None
+    facts = SURVEYS[database.engine].measure(hosts, database)
     grown = _growth_since(case, facts)
-    return facts.model_copy(update={"wal_disk": disk, "growth": grown or facts.growth})
+    return facts.model_copy(update={"growth": grown or facts.growth})
 
 
 def _growth_since(case: Case, now: Database) -> Growth | None:

@@ -1,5 +1,5 @@
 """
-Measuring one legacy database.
+Measuring one legacy database of PostgreSQL.
 
 Promise: reads only, in a session that cannot write, waits for no lock longer than two seconds, and
 reads no more than about `SAMPLE_BYTES` against the clock; it may run on a busy working day.
@@ -18,6 +18,7 @@ from migrate.assess.facts import (
     Collation,
     Counts,
     Database,
+    DatabaseFingerprint,
     Extension,
     Facts,
     Growth,
@@ -34,8 +35,10 @@ from migrate.assess.facts import (
     Work,
     WriteRate,
 )
+from migrate.assess.host import wal_disk
 from migrate.assess.path_traps import Function, find_path_traps
-from migrate.databases import Session
+from migrate.connections import Hosts
+from migrate.databases import Session, legacy_database
 from migrate.databases import query as statement
 from migrate.errors import MigrationError
 from provisioning.manifest import LegacyDatabase
@@ -127,6 +130,41 @@ def _measured(database: LegacyDatabase, session: Session) -> Database:
     sleep(max(0.0, RATE_SECONDS - (monotonic() - began_at)))
     after = query(session, "writes")[0]
     return Database.model_validate({**facts, "writes": _rate(before, after)})
+
+
+def measure(hosts: Hosts, database: LegacyDatabase) -> Database:
+    """
+    Measure one database, and the room that its host has for the log.
+
+    Raises:
+        ConnectionFailed: The database or its host cannot be reached.
+        MigrationError: As `measure_database`.
+    """
+    with legacy_database(hosts, database).opened() as session:
+        facts = measure_database(database, session)
+    folder = facts.server.data_directory
+    disk = wal_disk(hosts.legacy(database.host), folder) if folder else None
+    return facts.model_copy(update={"wal_disk": disk})
+
+
+def fingerprint(hosts: Hosts, database: LegacyDatabase) -> DatabaseFingerprint:
+    """
+    Take the fingerprint of schema and volume, without the rest of an assessment.
+
+    Raises:
+        ConnectionFailed: The database cannot be reached.
+    """
+    with legacy_database(hosts, database).opened() as session:
+        session.execute("SET default_transaction_read_only = on; SET lock_timeout = '2s'")
+        tables, counts = query(session, "tables"), query(session, "counts")[0]
+        return DatabaseFingerprint(
+            name=database.name,
+            version=session.info.server_version // 10000,
+            schema_digest=schema_digest(session),
+            tables=len(tables),
+            extensions=tuple(sorted(row["name"] for row in query(session, "extensions"))),
+            bytes=sum(table["bytes"] for table in tables) + counts["large_object_bytes"],
+        )
 
 
 def schema_digest(session: Session) -> str:

@@ -7,28 +7,28 @@ see, never for nought.
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
+
+from migrate.assess.mariadb_facts import MariadbFacts
+from migrate.assess.plain import Facts, product
 
 Mode = Literal["live", "bulk", "staged", "staged-bulk"]
 """As in `migrate.transfer.WAYS`."""
 LIVE_MODES: tuple[Mode, ...] = ("live", "staged")
 """Those whose stop holds only what changed last."""
-
-
-class Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Engine = Literal["postgresql", "mariadb"]
 
 
 class Server(Facts):
-    """One PostgreSQL server, as seen by the user of the manifest."""
+    """One server, as the manifest's user sees it; what only PostgreSQL has is at its default elsewhere."""
 
     version: str
     version_number: int
-    wal_level: str
+    wal_level: str = ""
     max_connections: int
-    max_wal_senders: int
-    max_replication_slots: int
-    shared_buffers: str
+    max_wal_senders: int = 0
+    max_replication_slots: int = 0
+    shared_buffers: str = ""
     time_zone: str
     data_directory: str | None
     """None where the user may not see it."""
@@ -246,6 +246,7 @@ class Database(Facts):
 
     name: str
     host: str
+    engine: Engine = "postgresql"
     server: Server
     tables: tuple[Table, ...]
     counts: Counts
@@ -272,12 +273,26 @@ class Database(Facts):
     growth: Growth | None = None
     """None where nothing tells of it yet."""
 
+    mariadb: MariadbFacts | None = None
+    """What only MariaDB has; None for another engine."""
+
     mode: Mode = "bulk"
     mode_because: str = ""
     is_reached_by_site: bool | None = None
     """Whether a network path leads from the site's host to it; None where no site was there to try."""
     live_obstacles: tuple[str, ...] = ()
     """What stands against moving it live; each can be mended, or bulk is the way."""
+
+    @property
+    def product(self) -> str:
+        """Such as ``PostgreSQL 17.2``."""
+        return f"{product(self.engine)} {self.server.version.partition('-')[0]}"
+
+    @property
+    def series(self) -> int:
+        """The version without what a minor upgrade changes: 17 of PostgreSQL, 1011 of MariaDB 10.11."""
+        number = self.server.version_number
+        return number // 100 if self.engine == "mariadb" else number // 10000
 
     @property
     def content_bytes(self) -> int:

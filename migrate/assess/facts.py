@@ -14,7 +14,6 @@ from migrate.assess.database_facts import (
     Counts,
     Database,
     Extension,
-    Facts,
     Growth,
     Index,
     Job,
@@ -33,6 +32,8 @@ from migrate.assess.database_facts import (
     WriteRate,
 )
 from migrate.assess.fingerprint import DatabaseFingerprint, Fingerprint
+from migrate.assess.mariadb_facts import MariadbFacts
+from migrate.assess.plain import Facts
 
 __all__ = [
     "Assessment",
@@ -51,6 +52,7 @@ __all__ = [
     "InterfaceFacts",
     "Job",
     "LongTransaction",
+    "MariadbFacts",
     "Mode",
     "Oddity",
     "Part",

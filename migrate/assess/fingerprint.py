@@ -7,21 +7,28 @@ has words that name it.
 
 from collections.abc import Iterator
 
-from migrate.assess.database_facts import Facts
+from migrate.assess.plain import Facts, product
 
 NEAR = 0.1
 """A day's growth changes nothing: volumes count as the same within a tenth of the larger."""
 
 
 class DatabaseFingerprint(Facts):
-    """One database. `version` is the major one: a minor upgrade changes no estimate."""
+    """One database. `version` is as `Database.series`: a minor upgrade changes no estimate."""
 
     name: str
+    engine: str = "postgresql"
     version: int
     schema_digest: str
     tables: int
     extensions: tuple[str, ...]
     bytes: int
+
+    @property
+    def shown(self) -> str:
+        """Such as ``PostgreSQL 17`` or ``MariaDB 10.11``."""
+        series = f"{self.version // 100}.{self.version % 100}" if self.engine == "mariadb" else self.version
+        return f"{product(self.engine)} {series}"
 
 
 class Fingerprint(Facts):
@@ -63,8 +70,9 @@ class Fingerprint(Facts):
             yield f"database {', '.join(more)} is new"
         for name in sorted(before.keys() & after.keys()):
             was, is_now = before[name], after[name]
-            if was.version != is_now.version:
-                yield f"{name} runs on PostgreSQL {is_now.version}, {was.version} before"
+            if (was.engine, was.version) != (is_now.engine, is_now.version):
+                before_it = was.shown if was.engine != is_now.engine else was.shown.partition(" ")[2]
+                yield f"{name} runs on {is_now.shown}, {before_it} before"
             if was.extensions != is_now.extensions:
                 yield f"{name} has extensions {_named(is_now.extensions)}, {_named(was.extensions)} before"
             if was.schema_digest != is_now.schema_digest:

@@ -9,7 +9,7 @@ that asks of people. Decided from measured facts alone.
 from collections.abc import Callable, Iterator, Sequence
 
 from migrate.assess.facts import Database, Mode, Target
-from migrate.assess.findings import replication
+from migrate.assess.findings import mariadb, replication
 from migrate.assess.findings.target import Site, target_cannot_flow_back, target_refuses_superuser
 from migrate.assess.kinds import Seen
 
@@ -31,12 +31,17 @@ _STAGED_BULK = (
     "what changed since is carried by a second archive within the freeze, so the stop lasts as long as that"
 )
 _NO_PATH = "no network path leads from the site's host to it"
-_NEEDED: tuple[Callable[[Database], Seen], ...] = (
-    replication.wal_level_not_logical,
-    replication.source_refuses_superuser,
-    replication.slots_used_up,
-    replication.wal_senders_used_up,
-)
+_NEEDED: dict[str, tuple[Callable[[Database], Seen], ...]] = {
+    "postgresql": (
+        replication.wal_level_not_logical,
+        replication.source_refuses_superuser,
+        replication.slots_used_up,
+        replication.wal_senders_used_up,
+    ),
+    "mariadb": mariadb.needed,
+}
+
+_LIKE_TO_LIKE = {"mariadb": " to a site with PostgreSQL: nothing replicates from MariaDB into it"}
 
 
 def decide(
@@ -96,11 +101,11 @@ def overall(databases: Sequence[Database]) -> tuple[Mode, str]:
 
 def _obstacles(database: Database, target: Target | None, has_live_way: bool) -> Iterator[str]:
     if not has_live_way:
-        yield "this version of Bascule has no live way for it"
+        yield "this version of Bascule has no live way for it" + _LIKE_TO_LIKE.get(database.engine, "")
     if database.server.is_standby:
         yield "the server is a standby"
-    seen = [see(database) for see in _NEEDED]
-    if target is not None:
+    seen = [see(database) for see in _NEEDED[database.engine]]
+    if target is not None and database.engine == "postgresql":
         site = Site(target, (database,), ())
         seen += [target_refuses_superuser(site), target_cannot_flow_back(site)]
     yield from (what for what in seen if isinstance(what, str))

@@ -64,7 +64,7 @@ def _subjects(found: Assessment) -> Iterator[str]:
         server, writes = database.server, database.writes
         log = decimal(int(writes.wal_bytes_per_second))
         yield from _wrapped(
-            f"{database.name}: PostgreSQL {server.version}, {decimal(server.bytes)}, "
+            f"{database.name}: {database.product}, {decimal(server.bytes)}, "
             f"{len(database.tables)} tables; {writes.rows_per_second:.0f} rows and {log} of log "
             f"written a second{_growth(database)}",
             "  ",

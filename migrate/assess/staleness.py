@@ -10,12 +10,11 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from migrate.assess.database import query, schema_digest
+from migrate.assess.engines import SURVEYS
 from migrate.assess.facts import Database, DatabaseFingerprint, Files, Fingerprint, InterfaceFacts
 from migrate.assess.host import count_files
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.databases import legacy_database
 
 KEPT = ("offer", "rehearsal", "assessment")
 """Evidence with a ``fingerprint``, in the order in which a person would ask for it."""
@@ -28,7 +27,8 @@ def fingerprint_of(
     taken = [
         DatabaseFingerprint(
             name=database.name,
-            version=database.server.major,
+            engine=database.engine,
+            version=database.series,
             schema_digest=database.schema_digest,
             tables=len(database.tables),
             extensions=tuple(sorted(extension.name for extension in database.extensions)),
@@ -46,21 +46,8 @@ def fingerprint_now(case: Case, hosts: Hosts) -> Fingerprint:
     Raises:
         ConnectionFailed: A host or database cannot be reached.
     """
-    legacy, taken = case.manifest.legacy, []
-    for database in legacy.databases:
-        with legacy_database(hosts, database).opened() as session:
-            session.execute("SET default_transaction_read_only = on; SET lock_timeout = '2s'")
-            tables, counts = query(session, "tables"), query(session, "counts")[0]
-            taken.append(
-                DatabaseFingerprint(
-                    name=database.name,
-                    version=session.info.server_version // 10000,
-                    schema_digest=schema_digest(session),
-                    tables=len(tables),
-                    extensions=tuple(sorted(row["name"] for row in query(session, "extensions"))),
-                    bytes=sum(table["bytes"] for table in tables) + counts["large_object_bytes"],
-                )
-            )
+    legacy = case.manifest.legacy
+    taken = [SURVEYS[database.engine].fingerprint(hosts, database) for database in legacy.databases]
     counted = [count_files(tree, hosts.legacy(tree.host)) for tree in legacy.files]
     return _joined(taken, counted, [interface.name for interface in case.manifest.interfaces])
 

@@ -43,7 +43,7 @@ def _databases(measured: Assessment) -> Table:
     rows = [
         (
             Cell(database.name),
-            Cell(f"PostgreSQL {database.server.version}"),
+            Cell(database.product),
             Cell(shown_bytes(database.server.bytes), "n"),
             number(len(database.tables)),
             number(database.counts.large_objects),

@@ -7,11 +7,9 @@ module of this package with one class that meets `Fence`, entered in ``migrate.f
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-
-from migrate.databases import Database
 
 GRACE_SECONDS = 2.0
 """How long a transaction that is open at the freeze may take to end by itself."""
@@ -67,6 +65,7 @@ class Fence(Protocol):
 
     Sessions of Bascule itself (its own login, its own application name) live on and may write. What
     replication applies is let in. Every method may be repeated, and done after a crash of either side.
+    `database` is of the engine's own type, as `migrate.engines` finds it.
     """
 
     lift_needs: tuple[str, ...]
@@ -74,7 +73,7 @@ class Fence(Protocol):
 
     def fence(
         self,
-        database: Database,
+        database: Any,
         *,
         name: str = "",
         grace_seconds: float = GRACE_SECONDS,
@@ -97,7 +96,7 @@ class Fence(Protocol):
         """
         ...
 
-    def lift(self, database: Database) -> None:
+    def lift(self, database: Any) -> None:
         """
         Put everything back exactly, and end the sessions that began under the fence; no fence is no error.
 
@@ -106,7 +105,7 @@ class Fence(Protocol):
         """
         ...
 
-    def lift_files(self, name: str, database: Database) -> Mapping[str, bytes]:
+    def lift_files(self, name: str, database: Any) -> Mapping[str, bytes]:
         """
         What a host needs to do the same as `lift` alone: the files of a lease, by name.
 
@@ -115,10 +114,10 @@ class Fence(Protocol):
         """
         ...
 
-    def is_fenced(self, database: Database) -> bool:
+    def is_fenced(self, database: Any) -> bool:
         """Tell whether the fence is in force, by what the server says."""
         ...
 
-    def writes_since(self, database: Database) -> Watched:
+    def writes_since(self, database: Any) -> Watched:
         """Look who wrote or may be writing; changes nothing."""
         ...

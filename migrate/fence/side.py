@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from fabric import Connection
 from pydantic import AwareDatetime
 
-from migrate.databases import Database
 from migrate.errors import ConnectionFailed, FreezeError, MigrationError
 from migrate.fence import FENCES, GRACE_SECONDS, Evidence, Fence, FrozenDatabase, Watched
 from migrate.lease import Lease, Look
@@ -62,7 +61,8 @@ class Guarded:
 
     name: str
     engine: str
-    database: Database
+    database: Any
+    """As `migrate.engines` finds it, of the type that the engine's fence knows."""
 
     @property
     def fence(self) -> Fence:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from migrate.connections import connect
-from migrate.databases import site_database
+from migrate.engines import site_database
 from migrate.fence import side as sides
 from migrate.fence.side import LIMIT_SECONDS, Freeze, Guarded, Place, Side
 from migrate.lease import Lease, Look

@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -23,9 +22,10 @@ from pymysql.cursors import DictCursor, SSDictCursor
 
 from migrate.connections import Hosts
 from migrate.databases import query as query_bytes
+from migrate.databases import secret_line, site_login, text_of
 from migrate.errors import ConnectionFailed, MigrationError
 from migrate.tunnels import Tunnel
-from provisioning.manifest import LegacyDatabase
+from provisioning.manifest import Environment, LegacyDatabase
 
 LONGEST_PACKET_BYTES = 1 << 30
 _CONNECT_SECONDS = 10
@@ -212,10 +212,31 @@ def mariadb_legacy(hosts: Hosts, database: LegacyDatabase) -> MariaDatabase:
         port=database.port,
         dbname=database.dbname,
         user=database.user,
-        password=SecretStr(_secret_line(root / database.password_file)),
-        ca=_text(root / database.ca_file),
+        password=SecretStr(secret_line(root / database.password_file)),
+        ca=text_of(root / database.ca_file),
     )
     return MariaDatabase(f"{database.dbname} on {database.host}", endpoint, hosts.legacy(database.host))
+
+
+def mariadb_site(hosts: Hosts, environment: Environment, role: str) -> MariaDatabase:
+    """
+    The MariaDB database of a site, as one of its roles.
+
+    Raises:
+        EngineError: The site is not stood up.
+        MigrationError: It has no such role.
+    """
+    outputs, login = hosts.site(environment).database, site_login(hosts, environment, role)
+    endpoint = MariaEndpoint(
+        host=outputs.host,
+        port=outputs.port,
+        dbname=outputs.dbname,
+        user=login.name,
+        password=login.password,
+        ca=outputs.ca,
+    )
+    name = f"{outputs.dbname} on {hosts.manifest.stack(environment)}"
+    return MariaDatabase(name, endpoint, hosts.target(environment))
 
 
 def mariadb_of(database: object) -> MariaDatabase:
@@ -236,19 +257,3 @@ def mariadb_of(database: object) -> MariaDatabase:
 def query(of: str) -> str:
     """The text of ``migrate/sql/mariadb_<of>.sql``; runnable in mariadb as it stands."""
     return query_bytes(f"mariadb_{of}").decode()
-
-
-def _secret_line(path: Path) -> str:
-    text = _text(path)
-    if path.stat().st_mode & 0o077:
-        raise MigrationError(f"others may read {path}", next_step=f"chmod 600 {path}")
-    return text.splitlines()[0] if text else ""
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise MigrationError(
-            f"{path}: {error.strerror}", next_step="correct legacy.databases in the manifest"
-        ) from error

@@ -35,7 +35,7 @@ class Stage:
 
     @property
     def dbname(self) -> str:
-        return self.work.source.endpoint.dbname
+        return str(self.work.source.endpoint.dbname)
 
     def sides(self, door: Event) -> dict[str, Connect]:
         """How users reach either side; nobody reaches the target before `door` is open."""
@@ -74,7 +74,7 @@ def build(ctx: StepContext) -> Stage:
         name=f"{dbname} on {ctx.manifest.stack('test')}",
         endpoint=replace(target.endpoint, dbname=dbname),
     )
-    live = way(legacy.engine, "live")
+    live = way(legacy.engine, "live", outputs.engine)
     if not isinstance(live, Live):
         raise TransferError(f"{legacy.engine} has no live way that could be rehearsed")
     stage = Stage(
@@ -99,7 +99,7 @@ def build(ctx: StepContext) -> Stage:
             )
         )
     copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy), target=source)
-    bulk = way(legacy.engine, "bulk")
+    bulk = way(legacy.engine, "bulk", outputs.engine)
     # A rehearsal that was cut short left its jobs behind, as finished: of a copy that is gone.
     bulk.empty(copy)
     if bulk.copy(copy, ctx.progress).tables == 0:

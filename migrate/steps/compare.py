@@ -7,19 +7,14 @@ is compared while legacy is at work, and inside the freeze only what changed sin
 every row all the same.
 """
 
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from migrate import databases, files
+from migrate import engines, files
 from migrate.case import Case
-from migrate.compare.definitions import Roles, differing_rights
-from migrate.compare.frozen import SESSIONS, compare_changed
-from migrate.compare.ledger import Ledger
-from migrate.compare.live import compare_live
-from migrate.compare.run import compare
+from migrate.compare.engines import Beside, beside, comparer
 from migrate.compare.trees import compare_tree
 from migrate.compare.verdict import BaseComparison, Comparison, DatabaseComparison, Difference
 from migrate.errors import DifferenceError
@@ -44,14 +39,15 @@ def compare_all(ctx: StepContext) -> Comparison:
     """Compare every database and tree of the tenant with its site's; reads only and keeps nothing."""
     started_at = datetime.now(UTC)
     found: list[DatabaseComparison] = []
+    site = ctx.hosts.site().database
     for database in ctx.manifest.legacy.databases:
         ctx.progress.start(f"compare {database.name}", None, "tables")
         found.append(
-            compare(
+            comparer(database.engine, site.engine)(
                 database.name,
-                databases.legacy_database(ctx.hosts, database),
-                databases.site_database(ctx.hosts),
-                target_role=ctx.hosts.site().database.owner.name,
+                engines.legacy_database(ctx.hosts, database),
+                engines.site_database(ctx.hosts),
+                target_role=site.owner.name,
                 told=lambda _table, done, _of: ctx.progress.advance_to(done),
             )
         )
@@ -67,7 +63,7 @@ def compare_all(ctx: StepContext) -> Comparison:
 
 # What it leaves on the servers, its streams, the next look goes on with; `end-replication` removes them.
 @step("compare-live", changes=False)
-def comparebeside_work(ctx: StepContext) -> Result:
+def compare_beside_work(ctx: StepContext) -> Result:
     """Compare every row while legacy is at work; again, only what changed since."""
     require_not_paused(ctx)
     found = []
@@ -89,7 +85,7 @@ def comparebeside_work(ctx: StepContext) -> Result:
 def beside_work(ctx: StepContext, work: Task) -> BaseComparison:
     """Read what changed on both sides, and compare it; their servers forget the log of it."""
     ctx.progress.start(f"compare {work.name}", None, "pieces")
-    found = compare_live(
+    found = _by(work).compare(
         work.name,
         work.source,
         work.target,
@@ -102,6 +98,10 @@ def beside_work(ctx: StepContext, work: Task) -> BaseComparison:
     return found
 
 
+def _by(work: Task) -> Beside:
+    return beside(work.engine, work.target_engine)
+
+
 def _store(case: Case, name: str) -> Path:
     """What was compared, and what changed since: beside the case, since it is of no use to a dossier."""
     case.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -112,19 +112,14 @@ def let_writes_be(ctx: StepContext) -> None:
     """From now on the site is closed again: what was written there while it was open is no trespass."""
     for _, work in live_moves(ctx):
         beside_work(ctx, work)
-        with Ledger(_store(ctx.case, work.name)) as ledger:
-            ledger.forget_written()
+        _by(work).let_writes_be(_store(ctx.case, work.name))
 
 
 def _require_rights(work: Task) -> None:
-    """
-    Hold owners and grants on the site to its rule: before the freeze, which takes rights away itself.
-
-    Opens as many sessions as the comparison inside the freeze will ask for, and so leaves them ready.
-    """
-    with work.source.opened_many(SESSIONS) as source, work.target.opened_many(SESSIONS) as target:
-        roles = Roles(owner=work.owner, application=work.application)
-        wrong = differing_rights(source[0], target[0], roles)
+    """Hold owners and grants on the site to its rule: before the freeze, which takes rights away itself."""
+    wrong = _by(work).differing_rights(
+        work.source, work.target, owner=work.owner, application=work.application
+    )
     if wrong:
         listed = "\n".join(
             f"  {one.kind} {one.name}: {one.target}, expected {one.source}" for one in wrong[:20]
@@ -181,17 +176,16 @@ def _in_the_freeze(ctx: StepContext, works: list[Task], *, is_return: bool = Fal
         drained = synced.of(work.name).drained
         positions = (drained.source_position, drained.target_position)
         source_position, target_position = positions[::-1] if is_return else positions
-        with ExitStack() as opened:
-            found.append(
-                compare_changed(
-                    _store(ctx.case, work.name),
-                    opened.enter_context(work.source.opened_many(SESSIONS)),
-                    opened.enter_context(work.target.opened_many(SESSIONS)),
-                    name=work.name,
-                    source_position=source_position,
-                    target_position=target_position,
-                )
+        found.append(
+            _by(work).verdict(
+                work.name,
+                work.source,
+                work.target,
+                store=_store(ctx.case, work.name),
+                source_position=source_position,
+                target_position=target_position,
             )
+        )
     return Comparison(
         attempt=ctx.attempt,
         started_at=started_at,

@@ -6,7 +6,7 @@ may be repeated. Legacy's data are never touched.
 """
 
 from migrate import carrying, freeze, pausing
-from migrate.compare import changes
+from migrate.compare.engines import beside
 from migrate.errors import TransferError
 from migrate.files import empty_tree, forget, trees
 from migrate.moving import live_moves, moves
@@ -45,7 +45,7 @@ def _end(ctx: StepContext) -> list[str]:
     left: list[str] = []
     every = live_moves(ctx)
     for way, work in every:
-        changes.end(work.tenant, work.name, work.source, work.target)
+        beside(work.engine, work.target_engine).end(work.tenant, work.name, work.source, work.target)
         left += way.end(work)
     if left:
         listed = "\n".join(f"  {one}" for one in left)

@@ -7,11 +7,10 @@ source is at work), entered in ``migrate.transfer.WAYS``.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from migrate.databases import Database
 from migrate.step import Progress
 from provisioning.manifest import Throttle
 
@@ -27,9 +26,10 @@ class Task:
     name: str
     """As the manifest calls the database."""
     attempt: str
-    source: Database
-    target: Database
-    """Logged in as the site's migration role; live ways need its `mover`."""
+    source: Any
+    """As `migrate.engines` finds it: of the engine's own type, which only the engine's modules know."""
+    target: Any
+    """Likewise; logged in as the site's migration role. Live ways need its `mover`."""
     owner: str
     """The role on the target that owns everything; empty where the target keeps its own owners."""
     application: str
@@ -41,10 +41,20 @@ class Task:
     """The source's, as the manifest names it."""
     throttle: Throttle = field(default_factory=Throttle)
     """When the copy yields to the source's own work."""
+    target_engine: str = "postgresql"
+    """As the site contract names it."""
 
     def turned(self) -> Self:
         """The same move the other way round, for what flows back; both sides keep their owners then."""
-        return replace(self, source=self.target, target=self.source, owner="", application="")
+        return replace(
+            self,
+            source=self.target,
+            target=self.source,
+            owner="",
+            application="",
+            engine=self.target_engine,
+            target_engine=self.engine,
+        )
 
 
 class Estimate(_Evidence):

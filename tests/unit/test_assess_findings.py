@@ -26,7 +26,7 @@ from migrate.assess.facts import (
     Work,
 )
 from migrate.assess.findings import all_findings, catalogue
-from tests.support import quoting
+from tests.support import quoting, quoting_mariadb
 
 HOST = Host(name="server", system="Debian", cores=2, memory_bytes=1 << 30, disk_free_bytes=10**11)
 ROOMY = Target(
@@ -76,6 +76,7 @@ def found(
 def test_sound_source_has_no_findings() -> None:
     """A plain database that can be replicated, on a roomy host, gives nothing to worry about."""
     assert found(target=ROOMY) == {}
+    assert found(database=quoting_mariadb.sound(), target=ROOMY) == {}
 
 
 BOSS = Role(name="boss", may_log_in=True, is_superuser=True, may_replicate=False)
@@ -221,7 +222,10 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
     "removed-on-target": ("blocker", {"target": ROOMY, "database": odd("removed type", detail="abstime")}),
 }
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
-    **{id_: (severity, {"database": facts}) for id_, (severity, facts) in DATABASES.items()},
+    **{
+        id_: (severity, {"database": facts})
+        for id_, (severity, facts) in {**DATABASES, **quoting_mariadb.ROWS}.items()
+    },
     **{id_: (severity, {"tree": facts}) for id_, (severity, facts) in TREES.items()},
     **OTHERS,
 }
@@ -300,4 +304,8 @@ def test_what_cannot_work_cannot_be_waived() -> None:
         "path-missing",
         "target-older-than-source",
         "removed-on-target",
+        "mariadb-replicates-from-another",
+        "mariadb-parts-hidden",
+        "mariadb-user-may-not-freeze",
+        "mariadb-without-tls",
     }

@@ -155,6 +155,25 @@ def test_capabilities_do_not_call_tasks() -> None:
     assert wrong == []
 
 
+ENGINES = re.compile(
+    r"migrate\.(mariadb|transfer\.\w*(mariadb|postgresql)|fence\.(mariadb|postgresql)|compare\.\w*mariadb"
+    r"|compare\.(beside|changes|definitions|frozen|ledger|live|run)|assess\.(findings\.)?mariadb"
+    r"|databases)\b|psycopg|pymysql"
+)
+
+
+def test_no_step_knows_an_engine() -> None:
+    """What a playbook calls goes through the contracts: no step imports a module of one engine."""
+    found = {
+        name: sorted(module for module in imported(tree) if ENGINES.match(module))
+        for name, tree in modules()
+        if name.startswith("migrate/steps/")
+    }
+
+    assert len(found) > 5
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
 def test_engine_and_sdk_are_pinned_alike() -> None:
     """One version: what is fetched, what is built from modules, and the SDK of the program."""
     go_mod = (CHECKOUT / "tools/pulumi/go.mod").read_text()

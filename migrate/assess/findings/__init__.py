@@ -8,19 +8,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from migrate.assess.facts import Database, Files, Finding, Host, InterfaceFacts, Severity, Target
-from migrate.assess.findings import access, content, mode, replication, schema, server, target, trees
+from migrate.assess.findings import access, content, mariadb, mode, replication, schema, server, target, trees
 from migrate.assess.kinds import Kind, Kinds
 
 __all__ = ["all_findings", "catalogue"]
 
 _ORDER: dict[Severity, int] = {"blocker": 0, "warning": 1, "info": 2}
-_DATABASE = (server.kinds, access.kinds, content.kinds, schema.kinds, replication.kinds)
+_DATABASE: dict[str, tuple[Kinds[Database], ...]] = {
+    "postgresql": (server.kinds, access.kinds, content.kinds, schema.kinds, replication.kinds),
+    "mariadb": (mariadb.kinds,),
+}
+"""By the database's engine."""
 
 
 def catalogue() -> dict[str, Kind[Any]]:
     """Return every kind of finding by its id."""
     groups: tuple[Kinds[Any], ...] = (
-        *_DATABASE,
+        *(kinds for each in _DATABASE.values() for kinds in each),
         mode.kinds,
         trees.hosts,
         trees.files,
@@ -42,7 +46,7 @@ def all_findings(
     """Return every finding, blockers first. `forced` is the mode that manifest or playbook name, if any."""
     found = [f for host in hosts for f in trees.hosts.findings(host.name, host)]
     for database in databases:
-        for kinds in _DATABASE:
+        for kinds in _DATABASE[database.engine]:
             found += kinds.findings(database.name, database)
         found += mode.kinds.findings(database.name, mode.Choice(database, forced))
     found += [f for tree in files for f in trees.files.findings(tree.name, tree)]
@@ -50,5 +54,7 @@ def all_findings(
     if site is not None:
         found += target.sites.findings("prod", target.Site(site, tuple(databases), tuple(files)))
         for database in databases:
+            if database.engine != "postgresql":
+                continue  # versions, locales and extensions compare within one engine only
             found += target.pairs.findings(database.name, target.Pair(database, site))
     return tuple(sorted(found, key=lambda f: (_ORDER[f.severity], f.id, f.subject)))

@@ -1,0 +1,23 @@
+-- What an assessment says of this server and of the session's account.
+SELECT @@version AS version,
+       @@max_connections AS max_connections,
+       @@time_zone AS time_zone,
+       @@read_only AS is_read_only,
+       @@log_bin AS has_log,
+       @@binlog_format AS log_format,
+       @@binlog_row_image AS row_image,
+       @@expire_logs_days * 86400 AS log_kept_seconds,
+       @@server_id AS server_id,
+       @@gtid_domain_id AS gtid_domain,
+       @@gtid_binlog_pos AS gtid_position,
+       @@have_ssl = 'YES' AS has_tls,
+       COALESCE(@@secure_file_priv, '') AS files_only_in,
+       @@sql_mode AS sql_mode,
+       @@event_scheduler AS events,
+       @@lower_case_table_names AS case_mode,
+       (SELECT DEFAULT_CHARACTER_SET_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()) AS encoding,
+       (SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = DATABASE()) AS collation,
+       (SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0)
+          FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()) AS bytes,
+       (SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE()) AS sessions,
+       CURRENT_USER() AS account;
