@@ -146,10 +146,10 @@ def standing(journal: Journal) -> Standing:
 
 def way_back(journal: Journal) -> WayBack:
     """Tell from the journal whether changes on the open site flow back to legacy; a waived way does not."""
-    last = _last_change(journal, _WAY_BACK, "")
-    if last is not None and last.kind == "done" and last.data.get("result", {}).get("waived"):
+    if standing(journal).door != "open":
         return "none"
-    return _meaning(last, _WAY_BACK, "none") if standing(journal).door == "open" else "none"
+    armed: WayBack = _meaning(_last_change(journal, _WAY_BACK, ""), _WAY_BACK, "none")
+    return armed
 
 
 _LEGACY = {
@@ -161,7 +161,7 @@ _DOOR = {
     CLOSE_STEP: {"done": "closed", "undone": "open"},
 }
 _WAY_BACK = {
-    ARM_STEP: {"done": "armed", "undone": "none"},
+    ARM_STEP: {"done": "armed", "under-waiver": "none", "undone": "none"},
     END_STEP: {"intent": "given up", "failed": "given up", "done": "given up"},
 }
 """What the last record of a step means; what is not named here may be half changed."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from migrate.journal import Journal
-from migrate.position import standing
+from migrate.position import standing, way_back
 
 
 @pytest.mark.parametrize("step", ["freeze-legacy", "freeze-legacy:5"])
@@ -39,3 +39,15 @@ def test_what_was_done_by_hand_counts_as_well(tmp_path: Path) -> None:
         until = datetime.now(UTC) + timedelta(minutes=minutes)
         journal.append("legacy", "birke", state="read-only", until=until.isoformat())
         assert standing(journal).legacy == told
+
+
+def test_a_waived_way_back_is_none(tmp_path: Path) -> None:
+    """What opened under a waiver of its way back cannot go back; what was armed can, until it is given up."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("under-waiver", "arm-way-back")
+    journal.append("done", "open-door")
+    assert way_back(journal) == "none"
+    journal.append("done", "arm-way-back")
+    assert way_back(journal) == "armed"
+    journal.append("done", "end-replication")
+    assert way_back(journal) == "given up"
