@@ -184,6 +184,9 @@ def _by_hand(record: Record | None, kind: str) -> Any:
     )
 
 
+_CHANGES = ("intent", "done", "under-waiver", "failed", "undone", "undo-failed")
+
+
 def _last_change(journal: Journal, steps: Container[str], by_hand: str) -> Record | None:
     found = None
     for record in journal:
@@ -192,6 +195,6 @@ def _last_change(journal: Journal, steps: Container[str], by_hand: str) -> Recor
             found = record
         # A step with parameters is told with them, as in ``freeze-legacy:5``.
         name = record.about.partition(":")[0]
-        if name in steps and record.kind in ("intent", "done", "failed", "undone", "undo-failed"):
+        if name in steps and record.kind in _CHANGES:
             found = record
     return found

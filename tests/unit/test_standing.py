@@ -44,6 +44,7 @@ def test_what_was_done_by_hand_counts_as_well(tmp_path: Path) -> None:
 def test_a_waived_way_back_is_none(tmp_path: Path) -> None:
     """What opened under a waiver of its way back cannot go back; what was armed can, until it is given up."""
     journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("intent", "arm-way-back")
     journal.append("under-waiver", "arm-way-back")
     journal.append("done", "open-door")
     assert way_back(journal) == "none"
