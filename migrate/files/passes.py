@@ -31,6 +31,8 @@ _NO_LINE = 77
 # What the receiver's file system or rights cannot hold is told as not kept; the files themselves are there.
 _NOT_HELD = r"(set_acl|sys_acl_set_file|lsetxattr|lremovexattr).*Operation not (supported|permitted)"
 _VANISHED = (r"^file has vanished: ", r"some files vanished before they could be transferred \(code 24\)")
+_SHRUNK = r'^rsync: \[sender\] read errors mapping ".*": No data available \(61\)'
+"""A file that somebody made shorter while it was read; the next pass reads it again."""
 _SUMMED_UP = r"^rsync error: some files/attrs were not transferred .*\(code 23\)"
 
 _MOVED = r"""for out in out-*; do
@@ -275,7 +277,7 @@ def _require_moved(tree: Tree, ended: Ended, *, is_live: bool) -> tuple[str, ...
     The exit status decides. What is said beside a 0 may come from anywhere, such as a customer's login shell.
     """
     lost = [line for line in ended.errors.splitlines() if re.search(_NOT_HELD, line)]
-    tolerated = (_NOT_HELD, _SUMMED_UP, *(_VANISHED if is_live else ()))
+    tolerated = (_NOT_HELD, _SUMMED_UP, *((*_VANISHED, _SHRUNK) if is_live else ()))
     said = said_by(ended.errors, tolerated=tolerated)
     if ended.status == 0 or (ended.status in (23, 24) and not said and (lost or is_live)):
         return (f"{len(lost)} attributes that the receiving side cannot hold: {lost[0]}",) if lost else ()
