@@ -16,6 +16,9 @@ TESTS ?=
 BENCH ?=
 WORKERS ?= 3
 
+# What starts here starts Python many hundred times; compiled once is enough.
+unexport PYTHONDONTWRITEBYTECODE
+
 ifeq ($(ENGINE),double)
 export BASCULE_PULUMI := $(DOUBLE)
 endif

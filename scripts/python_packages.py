@@ -14,6 +14,8 @@ from pathlib import Path
 from scripts.commands import run
 
 UV = "0.13.9"
+SYNC = ("sync", "--frozen", "--compile-bytecode")
+"""Compiled once, here: a Python that may write no bytecode would compile every package at each start."""
 
 
 def cache() -> Path:
@@ -44,7 +46,7 @@ def ensure_uv() -> tuple[Path, str | None]:
 
 def digest(checkout: Path) -> str:
     """What decides whether `.venv` is current."""
-    whole = hashlib.sha256(f"{sys.version} {checkout}".encode())
+    whole = hashlib.sha256(f"{sys.version} {checkout} {' '.join(SYNC)}".encode())
     for name in ("pyproject.toml", "uv.lock"):
         whole.update((checkout / name).read_bytes())
     return whole.hexdigest()
@@ -55,6 +57,12 @@ def is_current(checkout: Path) -> bool:
     stamp = checkout / ".venv" / "bascule-set-up.stamp"
     python = checkout / ".venv" / "bin" / "python"
     return os.access(python, os.X_OK) and stamp.is_file() and stamp.read_text() == digest(checkout)
+
+
+def compile_own(checkout: Path) -> None:
+    """Compile what changed of Bascule itself, as `SYNC` does packages: `fab` never writes bytecode."""
+    words: list[str | Path] = [checkout / ".venv" / "bin" / "python", "-m", "compileall", "-q"]
+    run("compiling bytecode", [*words, "provisioning", "migrate"], cwd=checkout)
 
 
 def ensure(checkout: Path) -> str | None:
@@ -75,7 +83,7 @@ def ensure(checkout: Path) -> str | None:
     # uv takes a package for installed as soon as part of it is there.
     again = ["--reinstall"] if begun.exists() else []
     begun.touch()
-    words: list[str | Path] = [uv, "sync", "--frozen", "--python", sys.executable, *again]
+    words: list[str | Path] = [uv, *SYNC, "--python", sys.executable, *again]
     run("synchronising Python packages", words, cwd=checkout, env=env)
     stamp.write_text(digest(checkout))
     begun.unlink()

@@ -86,6 +86,7 @@ def set_up(*, wanted_engine: str, only_python: bool, for_tests: bool) -> int:
     if for_tests:
         parts.append(("test servers", lambda: postgres_servers.ensure(CHECKOUT)))
     did = [timed(name, part) for name, part in (parts[1:2] if only_python else parts)]
+    python_packages.compile_own(CHECKOUT)
     status = 0
     if not only_python and wanted_engine != "double":
         try:

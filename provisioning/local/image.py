@@ -21,6 +21,8 @@ from provisioning.local.operator import SYSTEM_HOME, SYSTEM_USER, Operator, oper
 _ROOT = Path(__file__).resolve().parents[2]
 _PYTHON = "/usr/bin/python3"
 """Debian's, since a Python below some home cannot be executed by another user."""
+_SYNC = ("sync", "--no-install-project", "--compile-bytecode", "--quiet")
+"""Compiled here, since the account that hosts run as cannot write bytecode into the image."""
 
 
 def path() -> Path:
@@ -54,10 +56,10 @@ def ensure() -> Path:
     with (account.images / ".making").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)  # two set-ups at once make it once
         wanted = _run(*_uv("export", "--no-emit-project", "--no-header", "--quiet"))
-        image = account.images / hashlib.sha256(wanted.encode()).hexdigest()[:12]
+        image = account.images / _digest(wanted.encode())
         if not (image / "complete").exists():
             shutil.rmtree(image, ignore_errors=True)
-            _run(*_uv("sync", "--no-install-project", "--quiet"), UV_PROJECT_ENVIRONMENT=str(image))
+            _run(*_uv(*_SYNC), UV_PROJECT_ENVIRONMENT=str(image))
             (image / "complete").touch()
         link.unlink(missing_ok=True)
         link.symlink_to(image)
@@ -66,8 +68,12 @@ def ensure() -> Path:
 
 def _link(images: Path) -> Path:
     """Which image a lock file asks for is remembered per lock file, so that looking it up costs no uv."""
-    lock = hashlib.sha256((_ROOT / "uv.lock").read_bytes()).hexdigest()[:12]
-    return images / "of-lock" / lock
+    return images / "of-lock" / _digest((_ROOT / "uv.lock").read_bytes())
+
+
+def _digest(wanted: bytes) -> str:
+    """A name for what is in an image and how it was made."""
+    return hashlib.sha256(wanted + " ".join(_SYNC).encode()).hexdigest()[:12]
 
 
 def _made(account: Operator) -> Path | None:
