@@ -50,6 +50,14 @@ _PIN = sql.SQL("SELECT {}").format(sql.SQL(", ".join(["pg_catalog.set_config(%s,
 _SETTINGS = [word for setting in PINNED.items() for word in setting]
 
 
+@contextmanager
+def beside(session: Session) -> Iterator[Session]:
+    """Open a session like this one, by the same way, until the end of the block."""
+    with psycopg.connect(session.info.dsn, password=session.info.password, autocommit=True) as other:
+        other.execute(_PIN, _SETTINGS)
+        yield other
+
+
 class Reach:
     """A way to one server, open until `close`: a tunnel through its side's host, and the CA as a file."""
 

@@ -22,11 +22,18 @@ from migrate.compare.relations import Relation
 from migrate.compare.tally import Tally
 from migrate.databases import Database, Session, query, value
 from migrate.errors import ComparisonError
+from migrate.sessions import beside
 from migrate.slots import drop_slot
 from migrate.waiting import wait_until
 
 _LETTER: Mapping[Side, str] = {"source": "c", "target": "w"}
 _BATCH_CHANGES = 50_000
+_LOOKS_FREELY_SINCE = {11: 20, 12: 15, 13: 11, 14: 8, 15: 3}
+"""
+The minor release of a major version from which a session may look at a slot any number of times. Before it
+each look takes one of the ten callback places of its session for good, and no place left ends the session
+(PostgreSQL's commit 861e9e48). 10 never got the correction; 16 and later always had it.
+"""
 _SLOT_SECONDS = 120
 _FLUSH_SECONDS = 10
 
@@ -159,9 +166,20 @@ def _peek(session: Session, stream: str, end: str, most: int | None) -> list[byt
         "SELECT data FROM pg_logical_slot_peek_binary_changes(%s, %s::pg_lsn, %s::int,"
         " 'proto_version', '1', 'publication_names', %s)"
     )
-    with session.cursor(binary=True) as cursor:
+    with _looking(session) as looking, looking.cursor(binary=True) as cursor:
         cursor.execute(statement, (stream, end, most, stream))
         return [bytes(data) for (data,) in cursor]
+
+
+@contextmanager
+def _looking(session: Session) -> Iterator[Session]:
+    """Give a session for one look at a slot: another each time where a session has only some."""
+    major, minor = divmod(session.info.server_version, 10_000)
+    if major >= 16 or minor >= _LOOKS_FREELY_SINCE.get(major, 10_000):
+        yield session
+        return
+    with beside(session) as another:
+        yield another
 
 
 def _advance(session: Session, stream: str, position: int) -> None:
@@ -174,11 +192,12 @@ def _advance(session: Session, stream: str, position: int) -> None:
             (at, stream, at),
         )
         return
-    session.execute(
-        "SELECT count(*) FROM pg_logical_slot_get_binary_changes(%s, %s::pg_lsn, NULL,"
-        " 'proto_version', '1', 'publication_names', %s)",
-        (stream, at, stream),
-    )
+    with _looking(session) as looking:
+        looking.execute(
+            "SELECT count(*) FROM pg_logical_slot_get_binary_changes(%s, %s::pg_lsn, NULL,"
+            " 'proto_version', '1', 'publication_names', %s)",
+            (stream, at, stream),
+        )
 
 
 def _flushed(session: Session, upto: str | None) -> str:

@@ -120,15 +120,6 @@ class Standby:
         self._catalogues = pairs[0].both(_catalogue, _catalogue)
         self._rights = differing_rights(pairs[0].source, pairs[0].target, roles) if roles else []
 
-    def keep_up(self) -> int:
-        """Record what changed up to now, so that less is left for later; return how many rows are open."""
-        with _told(self._name):
-            self._pairs[0].both(
-                lambda session: changes.pump(session, self._ledger, "source"),
-                lambda session: changes.pump(session, self._ledger, "target"),
-            )
-            return self._ledger.open_count()
-
     def verdict(self, source_position: str, target_position: str) -> DatabaseComparison:
         """
         Compare what changed since it was last compared; nobody may write on either side.
