@@ -18,6 +18,7 @@ from fabric import Config, Connection
 from migrate.case import write_whole
 from migrate.errors import ConnectionFailed
 from migrate.sessions import Sessions
+from migrate.ssh_transport import Transport
 from provisioning.engine import Stack
 from provisioning.manifest import Environment, LegacyHost, Manifest
 from provisioning.site import SiteOutputs, SshAccess
@@ -53,6 +54,7 @@ def connect(ssh_config: Path, alias: str) -> Connection:
         alias,
         config=Config(ssh_config=parsed, overrides={"load_ssh_configs": False}),
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        connect_kwargs={"transport_factory": Transport},
     )
     known_hosts = parsed.lookup(alias).get("userknownhostsfile", "")
     assert connection.client is not None  # noqa: S101 - fabric makes it in its constructor
