@@ -20,7 +20,8 @@ from migrate.compare.rows import Differing, differing_of_keys, digests_of_keys, 
 from migrate.compare.verdict import TableResult
 
 BATCH_KEYS = 2000
-_PACE_SECONDS = 0.5
+_PACE_SECONDS = (0.02, 0.5)
+"""At first, at most: most rows that differ are on their way, and there a moment later."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def close_open(work: Work, *, patience_seconds: float) -> list[TableResult]:
     work.pump()
     before = ledger.next_generation()
     deadline = time.monotonic() + patience_seconds
+    pace, longest = _PACE_SECONDS
     while True:
         for name, keys in ledger.open_keys(before).items():
             _close_keys(work, name, keys, before)
@@ -67,6 +69,9 @@ def close_open(work: Work, *, patience_seconds: float) -> list[TableResult]:
             left, right = _whole(work, name)
             if left == right:
                 ledger.close_table(name, before)
+        if not ledger.open_tables(before) and not ledger.open_keys(before):
+            # What changed since is with the streams, for whoever compares next.
+            return []
         is_late = time.monotonic() >= deadline
         # What changed while it was read is open anew, and so excused.
         work.pump()
@@ -77,7 +82,8 @@ def close_open(work: Work, *, patience_seconds: float) -> list[TableResult]:
             found = [_different_keys(work, name, keys) for name, keys in keyed.items() if name not in tables]
             found += [_different_whole(work, name) for name in tables]
             return [result for result in found if not result.agrees]
-        time.sleep(_PACE_SECONDS)
+        time.sleep(pace)
+        pace = min(2 * pace, longest)
 
 
 def batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:

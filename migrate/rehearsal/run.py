@@ -6,6 +6,7 @@ compare, turn, open. Nothing of it is left afterwards, whatever happened.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,8 +187,12 @@ def switch(
 
     with ExitStack() as ready:
         # Before the fence, as in the cutover: what changed so far is compared, and sessions are open.
-        compare_live(NAME, built.work.source, built.work.target, tenant=work.tenant, store=store)
-        standby = ready.enter_context(standing_by(store, NAME, built.work.source, built.work.target))
+        # The catalogues are read beside it: users wait for neither, but whoever decided to go back does.
+        opening = standing_by(store, NAME, built.work.source, built.work.target)
+        with ThreadPoolExecutor(1) as aside:
+            opened = aside.submit(ready.enter_context, opening)
+            compare_live(NAME, built.work.source, built.work.target, tenant=work.tenant, store=store)
+            standby = opened.result()
         if not forward:
             door()
         timed("fence", lambda: fence.fence(work.source))
