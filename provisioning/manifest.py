@@ -402,6 +402,12 @@ class Manifest(Model):
         return self
 
     @model_validator(mode="after")
+    def _effects_can_be_listed(self) -> Self:
+        if self.effects and self.site_engine != "postgresql":
+            raise ValueError(f"effects cannot be listed on a site with {self.site_engine}; take them out")
+        return self
+
+    @model_validator(mode="after")
     def _interfaces_hold(self) -> Self:
         hosts = {host.name for host in self.legacy.hosts}
         _refuse_twice("interfaces", [interface.name for interface in self.interfaces])
