@@ -76,13 +76,19 @@ def moving_now(ctx: StepContext) -> list[str]:
 def is_live(case: Case) -> bool:
     """Tell whether every database is replicated while legacy is at work, so that the stop takes seconds."""
     mode = mode_of(case)
-    return all(isinstance(way(one.engine, mode), Live) for one in case.manifest.legacy.databases)
+    return all(
+        isinstance(way(one.engine, mode, case.manifest.site_engine), Live)
+        for one in case.manifest.legacy.databases
+    )
 
 
 def is_carried(case: Case) -> bool:
     """Tell whether some database's base comes in an archive that somebody carries."""
     mode = mode_of(case)
-    return any(isinstance(way(one.engine, mode), Carried) for one in case.manifest.legacy.databases)
+    return any(
+        isinstance(way(one.engine, mode, case.manifest.site_engine), Carried)
+        for one in case.manifest.legacy.databases
+    )
 
 
 def carried_moves(ctx: StepContext) -> list[tuple[Carried, Task]]:

@@ -27,7 +27,7 @@ from migrate.connector import Connector
 from migrate.databases import Session, site_database
 from migrate.tunnels import Tunnel
 from provisioning.errors import BasculeError
-from provisioning.manifest import Environment, Interface, Manifest
+from provisioning.manifest import Engine, Environment, Interface, Manifest
 from provisioning.site import DatabaseRole, SiteOutputs
 from provisioning.workspace import Workspace
 
@@ -41,6 +41,8 @@ class Substrate:
 
     programs: tuple[str, ...]
     """Kept up by the host's supervisor."""
+    servers: dict[Engine, str]
+    """Likewise, the database's by its engine."""
     supervisor_configuration: str
     """Relative to the login folder."""
     superusers: tuple[str, ...]
@@ -51,7 +53,8 @@ class Substrate:
 
 SUBSTRATES = {
     "local": Substrate(
-        programs=("sshd", "postgresql", "nginx", "application", "backups"),
+        programs=("sshd", "nginx", "application", "backups"),
+        servers={"postgresql": "postgresql", "mariadb": "mariadb"},
         supervisor_configuration="etc/supervisord.conf",
         superusers=("postgres",),
         shares_the_machine=True,
@@ -157,6 +160,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needless = "interface" in getattr(item, "fixturenames", ()) and not manifest.interfaces
         of_the_move = item.get_closest_marker("during_move") is not None
         needless = needless or (not attempt and of_the_move)
+        of_engine = item.get_closest_marker("engine")
+        needless = needless or (of_engine is not None and of_engine.args[0] != manifest.site_engine)
         needless = needless or part == ("before" if of_the_move else "final")
         (left_out if needless else chosen).append(item)
     config.hook.pytest_deselected(items=left_out)

@@ -13,7 +13,7 @@ from typing import Any
 from rich.filesize import decimal
 
 from migrate.budget import Budget, budgets
-from migrate.compare import changes
+from migrate.compare.engines import beside
 from migrate.errors import Refused
 from migrate.moving import live_moves
 from migrate.position import way_back
@@ -86,9 +86,10 @@ def watch(ctx: StepContext) -> Watch:
     found, kept = [], []
     for _, work in live_moves(ctx):
         sides = {"legacy": work.source, "site": work.target}
-        before = changes.retained(work.tenant, work.name, work.source, work.target)
+        by = beside(work.engine, work.target_engine)
+        before = by.retained(work.tenant, work.name, work.source, work.target)
         found.append(beside_work(ctx, work))
-        after = changes.retained(work.tenant, work.name, work.source, work.target)
+        after = by.retained(work.tenant, work.name, work.source, work.target)
         kept += [Kept(work.name, side, was, now) for side, was, now in zip(sides, before, after, strict=True)]
     ctx.case.write_evidence("way-back-watch", BaseComparisons(attempt=ctx.attempt, databases=tuple(found)))
     left = tuple(budgets(ctx))

@@ -23,6 +23,15 @@ from pydantic import (
 )
 
 Environment = Literal["test", "prod"]
+Engine = Literal["postgresql", "mariadb"]
+"""Of a database, on either side of a move."""
+
+WAYS: dict[tuple[Engine, Engine], frozenset[str]] = {
+    ("postgresql", "postgresql"): frozenset({"live", "bulk", "staged", "staged-bulk"}),
+    ("mariadb", "postgresql"): frozenset({"bulk"}),
+    ("mariadb", "mariadb"): frozenset({"live"}),
+}
+"""The modes in which a database of one engine moves to another; no other pair moves at all."""
 
 _NAME_RULE = "2 to 30 characters: lowercase a-z, digits and single hyphens, a letter first, no hyphen last"
 
@@ -184,7 +193,7 @@ class LegacyDatabase(Model):
     """A database that the tenant leaves. Its address is that of its host."""
 
     name: Name
-    engine: Literal["postgresql", "mariadb"] = "postgresql"
+    engine: Engine = "postgresql"
     host: Name = Field(description="Name under legacy.hosts.")
     port: int = Field(default=5432, ge=1, le=65535)
     dbname: Identifier
@@ -339,6 +348,9 @@ class Manifest(Model):
     )
     substrate: Literal["local", "aws"]
     site_name: HostName = Field(description="The site's host name, agreed with the customer.")
+    site_engine: Engine = Field(
+        default="postgresql", description="What the site's database is; the application has to know it."
+    )
     application: Application
     contacts: Contacts
     legacy: Legacy
@@ -368,6 +380,34 @@ class Manifest(Model):
         return self
 
     @model_validator(mode="after")
+    def _databases_find_a_way(self) -> Self:
+        for database in self.legacy.databases:
+            ways = WAYS.get((database.engine, self.site_engine))
+            if ways is None:
+                ends = sorted(end for start, end in WAYS if start == database.engine)
+                raise ValueError(
+                    f"{database.name} is {database.engine}, and nothing moves that to {self.site_engine};"
+                    f" set site_engine: {' or '.join(ends)}"
+                )
+            if self.asked_mode is not None and self.asked_mode not in ways:
+                raise ValueError(
+                    f"{database.name} moves from {database.engine} to {self.site_engine} in mode"
+                    f" {' or '.join(sorted(ways))}, not {self.asked_mode}; take mode out, or set site_engine"
+                )
+            if self.site_engine == "mariadb" and self.site_dbname != database.dbname:
+                raise ValueError(
+                    f"application.settings.database is {self.site_dbname}, yet {database.name} is called"
+                    f" {database.dbname}: changes flow between databases of one name only; take it out"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _effects_can_be_listed(self) -> Self:
+        if self.effects and self.site_engine != "postgresql":
+            raise ValueError(f"effects cannot be listed on a site with {self.site_engine}; take them out")
+        return self
+
+    @model_validator(mode="after")
     def _interfaces_hold(self) -> Self:
         hosts = {host.name for host in self.legacy.hosts}
         _refuse_twice("interfaces", [interface.name for interface in self.interfaces])
@@ -391,6 +431,11 @@ class Manifest(Model):
         """Where an archive of the tenant goes; all of its databases and files are in one."""
         every = (database.transfer.archive for database in self.legacy.databases)
         return next((one for one in every if one is not None), None)
+
+    @property
+    def site_dbname(self) -> str:
+        """What the site's database is called: as the application asks, else as on legacy."""
+        return self.application.settings.get("database", self.legacy.databases[0].dbname)
 
     def sizing_of(self, environment: Environment) -> Sizing:
         return self.sizing.get(environment, Sizing())

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from provisioning.door_state import DoorState
-from provisioning.manifest import Environment, Manifest
+from provisioning.manifest import Engine, Environment, Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class DatabaseRole(_Output):
 class DatabaseEndpoint(_Output):
     """The tenant's database, reached from the site's host (or through it)."""
 
-    engine: Literal["postgresql", "mariadb"] = "postgresql"
+    engine: Engine = "postgresql"
     host: str
     port: int
     dbname: str
@@ -65,8 +65,8 @@ class DatabaseEndpoint(_Output):
     migration: DatabaseRole
     """Loads data as the owner during the move; a member of `owner`."""
     mover: DatabaseRole | None = None
-    """Makes subscriptions, which takes a superuser up to PostgreSQL 15. There only while `SiteArgs.moving`;
-    None on a substrate that gives none, where only bulk moves are possible."""
+    """Lets changes flow, for which it may do everything: PostgreSQL up to 15 and MariaDB ask for that. There
+    only while `SiteArgs.moving`; None on a substrate that gives none, where only bulk moves are possible."""
 
 
 class Door(_Output):

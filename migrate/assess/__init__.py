@@ -23,7 +23,6 @@ from migrate.errors import EvidenceError, PlaybookError
 from migrate.playbook import load
 from migrate.step import Progress
 from migrate.transfer import WAYS
-from provisioning.errors import BasculeError
 from provisioning.manifest import LegacyDatabase
 
 __all__ = ["Assessment", "assess", "is_kept", "measure"]
@@ -72,7 +71,8 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
         measured(f"host {host.name}: {measured_hosts[-1].system}")
     databases = []
     for database in legacy.databases:
-        databases.append(_measured(case, hosts, database))
+        measured_one = _measured(case, hosts, database)
+        databases.append(measured_one.model_copy(update={"site_engine": manifest.site_engine}))
         measured(f"database {database.name}: {databases[-1].server.bytes / 1e6:.0f} MB")
     files = []
     for tree in legacy.files:
@@ -88,7 +88,7 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
 
     forced = asked_mode(case)
     databases = [
-        decide(one, target, forced=forced, has_live_way=_has_live_way(hosts, given.engine))
+        decide(one, target, forced=forced, has_live_way=(given.engine, "live", manifest.site_engine) in WAYS)
         for one, given in zip(databases, legacy.databases, strict=True)
     ]
     mode, because = overall(databases)
@@ -107,14 +107,6 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
         before_stop=estimate_before(databases, files),
         fingerprint=fingerprint_of(databases, files, interfaces),
     )
-
-
-def _has_live_way(hosts: Hosts, engine: str) -> bool:
-    """Whether databases of this engine can follow legacy on the site, as it stands or would."""
-    try:
-        return (engine, "live", hosts.site("prod").database.engine) in WAYS
-    except BasculeError:  # it does not stand yet
-        return (engine, "live", "postgresql") in WAYS
 
 
 def asked_mode(case: Case) -> str | None:

@@ -246,6 +246,8 @@ class Database(Facts):
 
     name: str
     host: str
+    site_engine: Engine = "postgresql"
+    """What it moves to."""
     engine: Engine = "postgresql"
     server: Server
     tables: tuple[Table, ...]

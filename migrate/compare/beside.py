@@ -48,6 +48,10 @@ class PostgresqlBeside:
         with Ledger(store) as ledger:
             ledger.forget_written()
 
+    def retained(self, tenant: str, name: str, source: Any, target: Any) -> tuple[int, int]:
+        before, after = changes.retained(tenant, name, source, target)
+        return before, after
+
     def end(self, tenant: str, name: str, source: Any, target: Any) -> None:
         changes.end(tenant, name, source, target)
 

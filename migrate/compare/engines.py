@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from migrate.compare import mariadb, mariadb_postgresql, run
 from migrate.compare.beside import PostgresqlBeside
+from migrate.compare.mariadb_beside import MariadbBeside
 from migrate.compare.run import Told
 from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference
 from migrate.errors import ComparisonError
@@ -91,12 +92,19 @@ class Beside(Protocol):
         """From now on what was written on the target until the last `compare` is no trespass."""
         ...
 
+    def retained(self, tenant: str, name: str, source: Any, target: Any) -> tuple[int, int]:
+        """Bytes of log that either server keeps for this comparison."""
+        ...
+
     def end(self, tenant: str, name: str, source: Any, target: Any) -> None:
         """Remove on both sides what it put there; may be repeated."""
         ...
 
 
-BESIDE: dict[tuple[str, str], Beside] = {("postgresql", "postgresql"): PostgresqlBeside()}
+BESIDE: dict[tuple[str, str], Beside] = {
+    ("postgresql", "postgresql"): PostgresqlBeside(),
+    ("mariadb", "mariadb"): MariadbBeside(),
+}
 """By the engines of source and target."""
 
 

@@ -7,7 +7,7 @@ hashed as they are stored, a FLOAT as the DOUBLE that it is; no row leaves its s
 
 import itertools
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -44,14 +44,11 @@ def compare(
         ComparisonError: The source holds no table, so agreement would prove nothing.
     """
     began_at = time.monotonic()
-    with snapshot(source) as left, snapshot(target) as right, ThreadPoolExecutor(1) as beside:
+    with snapshot(source) as left, snapshot(target) as right:
         known, there = tables(left), tables(right)
         require_tables(source, known)
         names = [*known, *(n for n in there if n not in known)]
-        results = []
-        for done, table in enumerate(names, 1):
-            results.append(_table(left, right, known.get(table), there.get(table), beside))
-            (told or (lambda *_: None))(table, done, len(names))
+        results = table_results(left, right, names, told)
         before, after = compared(left), compared(right)
         return DatabaseComparison(
             name=called,
@@ -68,6 +65,18 @@ def compare(
             not_compared=(),
             seconds=round(time.monotonic() - began_at, 3),
         )
+
+
+def table_results(
+    left: MariaSession, right: MariaSession, names: Sequence[str], told: Told | None = None
+) -> list[TableResult]:
+    """Compare these tables row by row, between two sessions that read one moment each."""
+    known, there, results = tables(left), tables(right), []
+    with ThreadPoolExecutor(1) as beside:
+        for done, table in enumerate(names, 1):
+            results.append(_table(left, right, known.get(table), there.get(table), beside))
+            (told or (lambda *_: None))(table, done, len(names))
+    return results
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from migrate.rehearsal.workload import Workload, missing
 from migrate.step import StepContext
 from migrate.transfer.contract import Copied, Task
 from migrate.waiting import wait_until
+from provisioning.manifest import Manifest
 
 NAME = stages.NAME
 WRITES_PER_SIDE = 20
@@ -47,6 +48,11 @@ RESTS_ON = (
 
 
 _T = TypeVar("_T")
+
+
+def is_rehearsable(manifest: Manifest) -> bool:
+    """Whether a switch between the tenant's engines can be rehearsed: faults and writers are PostgreSQL's."""
+    return {manifest.site_engine, *(one.engine for one in manifest.legacy.databases)} == {"postgresql"}
 
 
 def rehearse(ctx: StepContext) -> Rehearsal:

@@ -6,7 +6,7 @@ Promise: legacy is only read; a fault that the comparison did not find, or a wri
 
 from migrate.errors import DifferenceError
 from migrate.moving import is_carried, is_live, mode_of
-from migrate.rehearsal.run import rehearse
+from migrate.rehearsal.run import is_rehearsable, rehearse
 from migrate.step import Result, StepContext, step
 
 NOT_REHEARSED = (
@@ -28,6 +28,9 @@ def rehearse_move(ctx: StepContext) -> Result:
     if not is_live(ctx.case):
         ctx.progress.say("bulk mode: there is no switch to rehearse; the stop is the copy's, as estimated")
         return {"mode": mode_of(ctx.case)}
+    if not is_rehearsable(ctx.manifest):
+        ctx.progress.say("between these engines no switch is rehearsed yet; the stop is as estimated")
+        return {"mode": mode_of(ctx.case), "not_rehearsed": list(NOT_REHEARSED)}
     found = rehearse(ctx)
     ctx.case.write_evidence("rehearsal", found)
     ctx.progress.say(

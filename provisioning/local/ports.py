@@ -11,7 +11,7 @@ from pathlib import Path
 
 from provisioning.errors import SiteError
 
-SSH, POSTGRESQL, HTTPS = 2222, 5432, 8443
+SSH, POSTGRESQL, MARIADB, HTTPS = 2222, 5432, 3306, 8443
 """The same on every host: what tells hosts apart is their address."""
 
 

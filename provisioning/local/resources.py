@@ -10,6 +10,8 @@ from typing import Any
 
 from pulumi import CustomResource, Input, Output, ResourceOptions
 
+from provisioning.manifest import Engine
+
 Strings = Input[Sequence[Input[str]]]
 Texts = Input[Mapping[str, Input[str]]]
 
@@ -235,6 +237,79 @@ class Database(_Local):
         super().__init__(resource_name, inputs, [], opts)
 
 
+class MariadbServer(_Local):
+    server: Output[str]
+    """Tells this server from any that may follow it in the same place."""
+    port: Output[int]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: Input[str],
+        address: Input[str],
+        port: Input[int],
+        certificate: Certificate,
+        memory_mb: Input[int],
+        connections: Input[int],
+        takes_files: Input[bool] = False,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "host": host,
+            "address": address,
+            "port": port,
+            "certificate": certificate.certificate,
+            "private_key": certificate.private_key,
+            "memory_mb": memory_mb,
+            "connections": connections,
+            "takes_files": takes_files,
+        }
+        super().__init__(name, inputs, ["server"], opts)
+
+
+class MariadbAccount(_Local):
+    name: Output[str]
+    password: Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        host: Input[str],
+        server: MariadbServer,
+        name: Input[str],
+        password: Input[str],
+        grants: Input[Mapping[str, Strings]],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "host": host,
+            "server": server.server,
+            "name": name,
+            "password": password,
+            "grants": grants,
+        }
+        super().__init__(resource_name, inputs, [], opts)
+
+
+class MariadbDatabase(_Local):
+    name: Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        host: Input[str],
+        server: MariadbServer,
+        name: Input[str],
+        final_backup: Input[bool] = False,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"host": host, "server": server.server, "name": name, "final_backup": final_backup}
+        super().__init__(resource_name, inputs, [], opts)
+
+
 class BackupSchedule(_Local):
     command: Output[str]
 
@@ -243,11 +318,18 @@ class BackupSchedule(_Local):
         name: str,
         *,
         host: Input[str],
-        cluster: DatabaseCluster,
+        cluster: DatabaseCluster | MariadbServer,
         database: Input[str],
+        engine: Engine = "postgresql",
         opts: ResourceOptions | None = None,
     ) -> None:
-        inputs = {"host": host, "port": cluster.port, "server": cluster.server, "database": database}
+        inputs = {
+            "host": host,
+            "port": cluster.port,
+            "server": cluster.server,
+            "database": database,
+            "engine": engine,
+        }
         super().__init__(name, inputs, ["command"], opts)
 
 

@@ -9,13 +9,11 @@ from typing import Any
 from pulumi import ComponentResource, Config, Input, Output, ResourceOptions
 
 from provisioning.local import ports
-from provisioning.local.components import DatabaseServer, Machine, address_of_stack
+from provisioning.local.components import Machine, address_of_stack
+from provisioning.local.databases import PORTS, SITE_DATABASES, SiteDatabase
 from provisioning.local.kinds.web import VERIFICATION_PATH
 from provisioning.local.resources import (
-    BackupSchedule,
     Certificate,
-    Database,
-    DatabaseRole,
     Door,
     Folder,
     Password,
@@ -38,62 +36,23 @@ class Site(ComponentResource):
         super().__init__("bascule:site:Site", name, {}, opts)
         self._child = ResourceOptions(parent=self)
         self._args, self._name = args, name
-        manifest, sizing = args.manifest, args.manifest.sizing_of(args.environment)
+        manifest = args.manifest
         address = address_of_stack(Config("bascule").get("address"))
 
         machine = Machine(
             name,
             address=address,
+            site_ports=(PORTS[manifest.site_engine], ports.HTTPS),
             interface_keys=[
                 interface.public_key for interface in manifest.interfaces if interface.public_key
             ],
             opts=self._child,
         )
         self._machine = machine
-        server = DatabaseServer(
-            f"{name}-db",
-            machine=machine,
-            memory_mb=sizing.database_memory_mb,
-            connections=sizing.database_connections,
-            opts=self._child,
-        )
-        dbname = manifest.application.settings.get("database", manifest.legacy.databases[0].dbname)
-        owner = server.role(f"{dbname}_owner")
-        application = server.role(f"{dbname}_app")
-        migration = server.role(
-            f"{dbname}_migration",
-            member_of=[owner.name, "pg_read_all_data", "pg_signal_backend"],
-            # Rows are loaded in any order, and triggers fired on the legacy system already.
-            may_set=["session_replication_role"],
-        )
-        mover = (
-            server.role(f"{dbname}_mover", attributes=["SUPERUSER"], is_temporary=True)
-            if args.moving
-            else None
-        )
-        database = Database(
-            f"{name}-database",
-            host=machine.folder,
-            cluster=server.cluster,
-            name=dbname,
-            owner=owner.name,
-            application=application.name,
-            connects=[migration.name],
-            # Temporary roles that changes flow by.
-            guests="bascule_" if args.moving else "",
-            final_backup=args.environment == "prod",
-            opts=self._child,
-        )
-        BackupSchedule(
-            f"{name}-backups",
-            host=machine.folder,
-            cluster=server.cluster,
-            database=database.name,
-            opts=self._child,
-        )
+        database = SITE_DATABASES[manifest.site_engine](name, args, machine, self._child)
         interface_token = Password(f"{name}-interface-token", opts=self._child).value
         verification_token = Password(f"{name}-verification-token", opts=self._child).value
-        app = self._application(database, application, interface_token)
+        app = self._application(database, interface_token)
         door = Door(
             f"{name}-door",
             host=machine.folder,
@@ -128,17 +87,7 @@ class Site(ComponentResource):
             "verification_path": VERIFICATION_PATH,
             "verification_token": verification_token,
             "ssh": machine.ssh,
-            "database": {
-                "engine": "postgresql",
-                "host": address,
-                "port": ports.POSTGRESQL,
-                "dbname": database.name,
-                "ca": machine.authority.certificate,
-                "owner": _login(owner),
-                "application": _login(application),
-                "migration": _login(migration),
-                "mover": _login(mover) if mover else None,
-            },
+            "database": database.endpoint,
             "files": Output.concat(machine.folder, "/files"),
             "backups": Output.concat(machine.folder, "/backups"),
             "application_name": manifest.application.name,
@@ -149,7 +98,7 @@ class Site(ComponentResource):
         }
         self.register_outputs({})
 
-    def _application(self, database: Database, role: DatabaseRole, interface_token: Output[str]) -> Program:
+    def _application(self, database: SiteDatabase, interface_token: Output[str]) -> Program:
         """Copy the artifact to ``app/<version>`` and keep its ``run`` up."""
         manifest, machine = self._args.manifest, self._machine
         application = manifest.application
@@ -162,15 +111,6 @@ class Site(ComponentResource):
         )
         etc = Output.concat(machine.folder, "/etc/application")
         settings: dict[str, Input[str]] = {
-            "APP_DATABASE": Output.format(
-                "host={0} port={1} dbname={2} user={3} "
-                "sslmode=verify-full sslrootcert={4}/ca.crt passfile={4}/pgpass",
-                machine.address,
-                ports.POSTGRESQL,
-                database.name,
-                role.name,
-                etc,
-            ),
             "APP_ENVIRONMENT": self._args.environment,
             "APP_FILES": Output.concat(machine.folder, "/files"),
             "APP_INBOX": Output.concat(machine.folder, "/inbox"),
@@ -178,7 +118,7 @@ class Site(ComponentResource):
             "APP_LISTEN": Output.concat("unix:", machine.folder, "/", _APPLICATION_SOCKET),
             "APP_VERSION": application.version,
             "APP_WORKERS": str(manifest.sizing_of(self._args.environment).application_workers),
-            "PGPASSFILE": Output.concat(etc, "/pgpass"),
+            **database.settings,
             **{f"APP_SETTING_{key.upper()}": value for key, value in application.settings.items()},
         }
         return Program(
@@ -191,13 +131,9 @@ class Site(ComponentResource):
             contents={
                 "etc/application/ca.crt": machine.authority.certificate,
                 "etc/application/interface-token": Output.concat(interface_token, "\n"),
-                "etc/application/pgpass": Output.concat("*:*:*:", role.name, ":", role.password, "\n"),
+                **database.contents,
             },
             ready=[f"unix:{_APPLICATION_SOCKET}"],
             restarted_by=[artifact.digest],
             opts=self._child,
         )
-
-
-def _login(role: DatabaseRole) -> dict[str, Output[str]]:
-    return {"name": role.name, "password": role.password}

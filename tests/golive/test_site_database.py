@@ -8,6 +8,8 @@ from migrate.databases import Session, value
 from migrate.suite import Database, Substrate, Tunnelled
 from provisioning.site import SiteOutputs
 
+pytestmark = pytest.mark.engine("postgresql")
+
 ROLES = ("owner", "application", "migration")
 
 

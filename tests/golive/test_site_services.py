@@ -13,7 +13,7 @@ from migrate.waiting import wait_until
 from provisioning.site import SiteOutputs
 
 
-def test_programs_run(site_host: Host, substrate: Substrate) -> None:
+def test_programs_run(site_host: Host, site: SiteOutputs, substrate: Substrate) -> None:
     """The host's supervisor keeps every program of the site running."""
 
     # Not testinfra's supervisor module: it gives up when a single program is down, and cannot say which.
@@ -23,10 +23,8 @@ def test_programs_run(site_host: Host, substrate: Substrate) -> None:
 
     # One that has just begun is told as running only once it has stayed up for some seconds.
     wait_until(lambda: "STARTING" not in seen().values(), deadline_seconds=10)
-    status = seen()
-    assert {name: status.get(name, "ABSENT") for name in substrate.programs} == dict.fromkeys(
-        substrate.programs, "RUNNING"
-    )
+    status, programs = seen(), (*substrate.programs, substrate.servers[site.database.engine])
+    assert {name: status.get(name, "ABSENT") for name in programs} == dict.fromkeys(programs, "RUNNING")
 
 
 def test_ssh_answers(ssh_address: Address) -> None:
@@ -35,6 +33,7 @@ def test_ssh_answers(ssh_address: Address) -> None:
         assert connection.recv(8).startswith(b"SSH-2.0-")
 
 
+@pytest.mark.engine("postgresql")
 def test_database_answers(database: Database) -> None:
     """The database answers a query of the application's role."""
     with database.session() as session:

@@ -28,15 +28,27 @@ import json, os, socketserver, sys
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-import psycopg
+
+
+def database_user():
+    where = os.environ["APP_DATABASE"]
+    if where.endswith(".cnf"):
+        import pymysql
+
+        with pymysql.connect(read_default_file=where) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")
+            return cursor.fetchone()[0]
+    import psycopg
+
+    with psycopg.connect(where) as connection:
+        return connection.execute("SELECT current_user").fetchone()[0]
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        with psycopg.connect(os.environ["APP_DATABASE"]) as connection:
-            user = connection.execute("SELECT current_user").fetchone()[0]
+        user = database_user()
         body = json.dumps({
             "path": self.path, "version": os.environ["APP_VERSION"], "database_user": user,
             "environment": os.environ["APP_ENVIRONMENT"],
@@ -146,4 +158,4 @@ def temporary(stack: Stack) -> Iterator[Stack]:
 
 def final_backups(stack: Stack) -> list[Path]:
     """The dumps that destroying this stack left, oldest first."""
-    return sorted((operator().home / "final-backups").glob(f"{stack.name}-*.dump"))
+    return sorted((operator().home / "final-backups").glob(f"{stack.name}-*"))

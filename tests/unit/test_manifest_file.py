@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from migrate import transfer
 from migrate.new_tenant import Answers, write_tenant
 from provisioning.errors import ManifestError
-from provisioning.manifest import HostName, Name, RelativePath
+from provisioning.manifest import WAYS, HostName, Name, RelativePath
 from provisioning.manifest_file import load_manifest, read_manifest, tenants
 from provisioning.workspace import Workspace
 from tests.support.clock import SUMMER_NOON
@@ -198,7 +199,7 @@ def test_tenants_lists_manifests_only(workspace: Workspace, alpenblick: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("transfer", "where", "said"),
+    ("asked", "where", "said"),
     [
         ("{mode: staged}", "transfer", "mode staged needs archive: with to:, a folder or s3://bucket/prefix"),
         (
@@ -218,10 +219,10 @@ def test_tenants_lists_manifests_only(workspace: Workspace, alpenblick: Path) ->
     ],
 )
 def test_what_is_wrong_with_a_transfer_is_told_in_place(
-    alpenblick: Path, transfer: str, where: str, said: str
+    alpenblick: Path, asked: str, where: str, said: str
 ) -> None:
     """An archive without a place, in a mode that makes none, or for somebody who has no public key."""
-    _with_transfer(alpenblick, transfer)
+    _with_transfer(alpenblick, asked)
     fault = faults_of(alpenblick)[0]
     assert fault.startswith(f"legacy/databases/0/{where} (line "), fault
     assert said in fault
@@ -232,9 +233,9 @@ def test_a_transfer_says_how_a_tenant_moves(workspace: Workspace, alpenblick: Pa
     text = alpenblick.read_text()
     assert load_manifest(workspace, "alpenblick").asked_mode is None
     place = "archive: {to: 's3://vault/alpenblick'}"
-    for transfer, asked in ((f"{{mode: staged, {place}}}", "staged"), ("{mode: live}", "live")):
+    for chosen, asked in ((f"{{mode: staged, {place}}}", "staged"), ("{mode: live}", "live")):
         alpenblick.write_text(text)
-        _with_transfer(alpenblick, transfer)
+        _with_transfer(alpenblick, chosen)
         assert load_manifest(workspace, "alpenblick").asked_mode == asked
     alpenblick.write_text(text)
     _with_transfer(alpenblick, f"{{mode: staged, delta: bulk, {place}}}")
@@ -245,6 +246,56 @@ def test_a_transfer_says_how_a_tenant_moves(workspace: Workspace, alpenblick: Pa
     alpenblick.write_text(f"mode: bulk\n{alpenblick.read_text()}")
     (fault,) = faults_of(alpenblick)
     assert "asks for staged; take one of them out" in fault
+
+
+def test_the_ways_of_the_manifest_are_those_that_there_are() -> None:
+    """What a manifest accepts is what some way of transfer carries out, no more and no less."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for source, mode, target in transfer.WAYS:
+        found.setdefault((source, target), set()).add(mode)
+    assert found == {ends: set(modes) for ends, modes in WAYS.items()}
+
+
+@pytest.mark.parametrize(
+    ("legacy", "more", "said"),
+    [
+        (
+            "postgresql",
+            {"site_engine": "mariadb"},
+            "main is postgresql, and nothing moves that to mariadb; set site_engine: postgresql",
+        ),
+        (
+            "mariadb",
+            {"mode": "live"},
+            "main moves from mariadb to postgresql in mode bulk, not live; take mode out, or set site_engine",
+        ),
+        ("mariadb", {"site_engine": "mariadb", "mode": "bulk"}, "to mariadb in mode live, not bulk"),
+        ("mariadb", {"site_engine": "oracle"}, "'oracle' is none of 'postgresql' or 'mariadb'"),
+    ],
+)
+def test_a_site_has_an_engine_that_the_databases_can_move_to(
+    alpenblick: Path, legacy: str, more: dict[str, str], said: str
+) -> None:
+    """Two engines that no way joins, or not in the mode asked for, are told with what is possible."""
+    data = yaml.safe_load(alpenblick.read_text())
+    data["legacy"]["databases"][0].update(name="main", engine=legacy)
+    alpenblick.write_text(yaml.safe_dump({**data, **more}))
+    (fault,) = faults_of(alpenblick)
+    assert said in fault
+
+
+def test_a_site_with_mariadb_calls_its_database_as_legacy_does(alpenblick: Path) -> None:
+    """Changes flow between databases of one name only, so another is told before anything is made."""
+    data = yaml.safe_load(alpenblick.read_text())
+    data["site_engine"] = "mariadb"
+    data["legacy"]["databases"][0].update(engine="mariadb", dbname="besa")
+    alpenblick.write_text(yaml.safe_dump(data))
+    assert faults_of(alpenblick) == []
+    data["application"]["settings"] = {"database": "care"}
+    alpenblick.write_text(yaml.safe_dump(data))
+    (fault,) = faults_of(alpenblick)
+    assert "application.settings.database is care" in fault
+    assert "is called besa" in fault
 
 
 def _with_transfer(path: Path, transfer: str) -> None:

@@ -24,6 +24,11 @@ def _of(facts: Database) -> MariadbFacts:
     return facts.mariadb
 
 
+def _stays(facts: Database) -> bool:
+    """Whether the site has MariaDB too, so that nothing is translated."""
+    return facts.site_engine == "mariadb"
+
+
 @kinds.kind(
     "warning",
     meaning="moves from it were never tried; its catalogue may hold what Bascule does not know of",
@@ -177,6 +182,8 @@ def mariadb_table_without_transactions(facts: Database) -> Seen:
     remedy="have the vendor agree, or put right dates in their place on legacy",
 )
 def mariadb_zero_dates(facts: Database) -> Seen:
+    if _stays(facts):
+        return None
     return counted("columns with dates that do not exist, with their number", _of(facts).zero_dates)
 
 
@@ -186,6 +193,8 @@ def mariadb_zero_dates(facts: Database) -> Seen:
     remedy="see that the application on the site reads an interval there",
 )
 def mariadb_times_over_a_day(facts: Database) -> Seen:
+    if _stays(facts):
+        return None
     return counted("columns with times beyond a day, with their number", _of(facts).long_times)
 
 
@@ -195,6 +204,8 @@ def mariadb_times_over_a_day(facts: Database) -> Seen:
     remedy="the copy looks at all of them; SELECT those with a zero in them by hand to know now",
 )
 def mariadb_values_not_looked_at(facts: Database) -> Seen:
+    if _stays(facts):
+        return None
     return counted("tables", _of(facts).not_looked_at)
 
 
@@ -204,6 +215,8 @@ def mariadb_values_not_looked_at(facts: Database) -> Seen:
     remedy="change the column on legacy, or move to a site with MariaDB",
 )
 def mariadb_column_without_like(facts: Database) -> Seen:
+    if _stays(facts):
+        return None
     return counted("columns", _of(facts).without_like)
 
 
@@ -213,6 +226,8 @@ def mariadb_column_without_like(facts: Database) -> Seen:
     remedy="have the vendor's application for the site bring what is needed of them",
 )
 def mariadb_own_language(facts: Database) -> Seen:
+    if _stays(facts):
+        return None
     return counted("written in MariaDB's own language", _of(facts).own_language)
 
 
@@ -243,6 +258,8 @@ def mariadb_events_at_work(facts: Database) -> Seen:
     remedy="see that the application on the site does not count on it",
 )
 def mariadb_collations(facts: Database) -> Seen:
+    if _stays(facts):
+        return None
     return counted("collations", _of(facts).encodings)
 
 

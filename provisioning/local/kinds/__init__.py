@@ -14,6 +14,9 @@ from provisioning.local.kinds.database import DatabaseKind
 from provisioning.local.kinds.door import DoorKind
 from provisioning.local.kinds.folder import FolderKind
 from provisioning.local.kinds.host import HostKind
+from provisioning.local.kinds.mariadb_account import MariadbAccountKind
+from provisioning.local.kinds.mariadb_database import MariadbDatabaseKind
+from provisioning.local.kinds.mariadb_server import MariadbServerKind
 from provisioning.local.kinds.password import PasswordKind
 from provisioning.local.kinds.program import ProgramKind
 from provisioning.local.kinds.role import RoleKind
@@ -30,6 +33,9 @@ KINDS: tuple[Kind[Any], ...] = (
     DoorKind(),
     FolderKind(),
     HostKind(),
+    MariadbAccountKind(),
+    MariadbDatabaseKind(),
+    MariadbServerKind(),
     PasswordKind(),
     ProgramKind(),
     RoleKind(),

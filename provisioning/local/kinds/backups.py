@@ -1,8 +1,8 @@
 """
 The scheduled backups of a site's database.
 
-Promise: one is made at once and then every night; each was read back by `pg_restore` before it counts,
-and a newest backup older than 26 hours is drift, which an update mends by making one.
+Promise: one is made at once and then every night; each was read back before it counts, and a newest
+backup older than 26 hours is drift, which an update mends by making one.
 """
 
 import time
@@ -15,8 +15,11 @@ from provisioning.local.kinds.hosted import Hosted, HostedInputs
 from provisioning.local.place import Files
 from provisioning.local.plugin.glue import State
 from provisioning.local.supervisor import Service
+from provisioning.manifest import Engine
 
-COMMAND = "bin/backup"
+COMMAND, DUMP_MARIADB = "bin/backup", "bin/dump-mariadb"
+ENDINGS: dict[Engine, str] = {"postgresql": "dump", "mariadb": "sql.gz"}
+"""Of a backup's file, by engine."""
 _OVERDUE_HOURS = 26
 
 
@@ -24,6 +27,7 @@ class BackupsInputs(HostedInputs):
     database: str
     server: str
     """Output `server` of the cluster."""
+    engine: Engine = "postgresql"
     port: int = ports.POSTGRESQL
     at: str = Field(default="02:30", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
     """Every night, UTC."""
@@ -34,13 +38,21 @@ class BackupsKind(Hosted[BackupsInputs]):
     token = "bascule:local:BackupSchedule"  # noqa: S105
 
     def files(self, inputs: BackupsInputs) -> Files:
-        return {COMMAND: script("backup", inputs.place.folder)}
+        files = {COMMAND: script("backup", inputs.place.folder)}
+        if inputs.engine == "mariadb":
+            files[DUMP_MARIADB] = script("dump-mariadb", inputs.place.folder)
+        return files
 
     def service(self, inputs: BackupsInputs) -> Service:
         return Service(
             name="backups",
             command=(str(inputs.place.path(COMMAND)), "nightly", inputs.at),
-            environment={"PGDATABASE": inputs.database, "PGPORT": str(inputs.port), "KEEP": str(inputs.keep)},
+            environment={
+                "PGDATABASE": inputs.database,
+                "PGPORT": str(inputs.port),
+                "KEEP": str(inputs.keep),
+                **({"ENGINE": inputs.engine} if inputs.engine != "postgresql" else {}),
+            },
         )
 
     def facts(self, inputs: BackupsInputs) -> State:
@@ -52,9 +64,8 @@ class BackupsKind(Hosted[BackupsInputs]):
     def read(self, inputs: BackupsInputs, state: State) -> State | None:
         if not inputs.place.exists:
             return None
-        made = [
-            dump.stat().st_mtime for dump in inputs.place.path("backups").glob(f"{inputs.database}-*.dump")
-        ]
+        pattern = f"{inputs.database}-*.{ENDINGS[inputs.engine]}"
+        made = [dump.stat().st_mtime for dump in inputs.place.path("backups").glob(pattern)]
         overdue = time.time() - max(made, default=0) > _OVERDUE_HOURS * 3600
         return {**self.observe(inputs), "overdue": overdue}
 

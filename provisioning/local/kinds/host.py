@@ -67,9 +67,10 @@ class HostInputs(HostedInputs):
 def script(name: str, folder: Path) -> File:
     """Return one of our scripts with the host's paths filled in."""
     text = (_SCRIPTS / name).read_text()
-    known = {"folder": folder, "image": image.path(), "postgresql": postgres.programs()}
+    known = {"folder": lambda: folder, "image": image.path, "postgresql": postgres.programs}
     for key, value in known.items():
-        text = text.replace(f"@{key}@", str(value))
+        if (mark := f"@{key}@") in text:
+            text = text.replace(mark, str(value()))
     return File(text, 0o700)
 
 

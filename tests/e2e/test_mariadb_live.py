@@ -1,0 +1,146 @@
+"""A tenant that leaves MariaDB for a site with MariaDB: live, back with every write, and there again."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+import yaml
+
+from migrate import status
+from migrate.assess import Assessment
+from migrate.compare.verdict import Comparison
+from migrate.connections import Hosts
+from migrate.engines import site_database
+from migrate.mariadb.session import mariadb_of
+from provisioning.engine import Stack
+from tests.support.crossing import PASSWORD, USER, described, hard_server, is_writable
+from tests.support.e2e import WAITING, Operator, eventually, signing_keys
+from tests.support.local_sites import CHECKOUT, local_workspace, manifest, temporary
+from tests.support.mariadb_hosts import MariaServer
+from tests.support.private_hosts import private_host
+
+pytestmark = pytest.mark.timeout(1200)  # on a busy machine; each waits for an event, none for a time
+
+TENANT = "linde"
+VENDOR = "vera@vendor.example"
+
+
+@dataclass
+class Writer:
+    """An application of legacy's that writes numbers in turn, and remembers which were acknowledged."""
+
+    server: MariaServer
+    acknowledged: list[int] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        while not self.stopped.is_set():
+            try:
+                with self.server.client(USER, PASSWORD) as session, session.cursor() as cursor:
+                    while not self.stopped.wait(0.02):
+                        cursor.execute("INSERT INTO schreiben () VALUES ()")
+                        self.acknowledged.append(cursor.lastrowid)
+            except pymysql.MySQLError:
+                self.stopped.wait(0.05)
+
+
+@contextmanager
+def writing(server: MariaServer) -> Iterator[Writer]:
+    writer = Writer(server)
+    thread = threading.Thread(target=writer.run)
+    thread.start()
+    try:
+        yield writer
+    finally:
+        writer.stopped.set()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaServer]:
+    folder = tmp_path_factory.mktemp("workspace")
+    with private_host("old", folder) as host, hard_server(host) as server:
+        server.sql("CREATE TABLE schreiben (id bigint AUTO_INCREMENT PRIMARY KEY, am timestamp(6))")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def operator(legacy: MariaServer) -> Iterator[Operator]:
+    folder: Path = legacy.host.folder.parent
+    workspace = local_workspace(folder, TENANT)
+    (folder / "fabfile.py").symlink_to(CHECKOUT / "fabfile.py")
+    shutil.copy(CHECKOUT / "examples/alpenblick/stacks/rates.yaml", workspace.stacks)
+    asked: dict[str, Any] = manifest(TENANT)
+    asked["site_engine"] = "mariadb"
+    asked["application"]["settings"] = {}
+    asked["window"].update(opens_at="2027-07-01T17:00:00+02:00", closes_at="2027-07-02T12:00:00+02:00")
+    asked["legacy"] = {
+        "hosts": [{"name": "old", "ssh_config": "old/etc/ssh_config", "ssh_alias": "old"}],
+        "databases": [described(legacy, name="kartei", host="old", folder="old")],
+    }
+    (workspace.stacks / f"{TENANT}.yaml").write_text(yaml.safe_dump(asked, sort_keys=False))
+    keys = signing_keys(workspace, asked["contacts"]["responsible"]["email"], VENDOR)
+    with temporary(Stack(workspace, f"{TENANT}-test")), temporary(Stack(workspace, f"{TENANT}-prod")):
+        operator = Operator(workspace, TENANT, keys, VENDOR)
+        operator.do("record-request")
+        said = operator.carry_on(until="confirm-offer")
+        assert said.code == WAITING, said.text
+        for about in ("confirm-offer", "agree-schedule"):
+            operator.do(about)
+        yield operator
+
+
+def on_site(operator: Operator, statement: str, role: str = "application") -> list[dict[str, Any]]:
+    with (
+        Hosts(operator.workspace, operator.case.manifest) as hosts,
+        mariadb_of(site_database(hosts, role=role)).opened() as session,
+    ):
+        return session.run(statement)
+
+
+def numbers(operator: Operator) -> set[int]:
+    return {row["id"] for row in on_site(operator, "SELECT id FROM schreiben")}
+
+
+def test_there_back_and_there_again(operator: Operator, legacy: MariaServer) -> None:
+    """By the ordinary commands, with somebody writing: no acknowledged row is lost on any of the ways."""
+    with writing(legacy) as writer:
+        operator.prepare()
+        said = operator.carry_on(command="cutover")
+        assert said.code == 0, said.text
+    found = operator.case.read_evidence("assessment", Assessment)
+    assert found.mode == "live"
+    assert not {one.id for one in found.findings} & {"mariadb-own-language", "mariadb-zero-dates"}
+    assert operator.case.read_evidence("comparison", Comparison).agrees
+    assert not is_writable(legacy)
+    assert len(writer.acknowledged) > 50
+    assert set(writer.acknowledged) <= numbers(operator)
+    assert status.of(operator.case).way_back == "armed"
+
+    on_site(operator, "INSERT INTO schreiben (id) VALUES (900000)")
+    said = operator.fab("rollback")
+    assert said.code == 0, said.text
+    assert is_writable(legacy)
+    there = {int(row[0]) for row in legacy.sql("SELECT id FROM schreiben")}
+    assert there >= {*writer.acknowledged, 900000}
+    assert status.of(operator.case).standing.door == "closed"
+
+    with writing(legacy) as again:
+        eventually(lambda: len(again.acknowledged) > 20)
+        operator.prepare()
+        said = operator.carry_on(command="cutover")
+        assert said.code == 0, said.text
+    assert numbers(operator) >= {*writer.acknowledged, *again.acknowledged, 900000}
+
+    said = operator.fab("finalize")
+    assert said.code == 0, said.text
+    with Hosts(operator.workspace, operator.case.manifest) as hosts:
+        assert hosts.site().database.mover is None
+    assert not legacy.sql("SHOW DATABASES LIKE 'bascule'")
+    assert not legacy.sql("SHOW ALL SLAVES STATUS")
