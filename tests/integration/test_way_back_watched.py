@@ -83,6 +83,18 @@ def test_watched_no_log_piles_up_and_trouble_is_named(move: Move, armed: StepCon
     assert second.runs_out == ("public.resident differs between legacy and the site",)
 
 
+def test_a_login_of_legacy_that_ends_before_the_next_night_is_named(move: Move, armed: StepContext) -> None:
+    """Without it nobody could make legacy writable again, however well changes flow back."""
+    expires = "DO $$ BEGIN EXECUTE format('ALTER ROLE postgres VALID UNTIL %L', now() + '20 hours'); END $$"
+    move.legacy.psql("postgres", expires)
+    try:
+        (why,) = watching.watch(armed).runs_out
+    finally:
+        move.legacy.psql("postgres", "ALTER ROLE postgres VALID UNTIL 'infinity'")
+    assert why.startswith("besa on server: the password of postgres expires at ")
+    assert watching.watch(armed).runs_out == ()
+
+
 def test_without_a_way_back_there_is_nothing_to_watch(move: Move) -> None:
     """Before going live the command is refused by name of the tenant."""
     with move.hosts() as hosts:
