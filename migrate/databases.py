@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from migrate.connections import Hosts
 from migrate.errors import MigrationError
+from migrate.logins import Expiry
 from migrate.sessions import PINNED, Session, Sessions, opened
 from provisioning.manifest import Environment, LegacyDatabase
 from provisioning.site import DatabaseRole
@@ -107,6 +108,22 @@ class Database:
                 for session in sessions:
                     session.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
             yield sessions
+
+    def expiry(self) -> Expiry | None:
+        """
+        When its role's password ends; None where it never does.
+
+        Raises:
+            ConnectionFailed: As `opened`.
+        """
+        with self.opened() as session:
+            seconds = value(session, query("login_expiry"))
+        if seconds is None:
+            return None
+        user = self.endpoint.user
+        return Expiry(
+            self.name, user, float(seconds), f'ALTER ROLE "{user}" VALID UNTIL a day well after the move'
+        )
 
 
 def legacy_database(hosts: Hosts, database: LegacyDatabase) -> Database:

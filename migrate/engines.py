@@ -13,6 +13,7 @@ from fabric import Connection as SshConnection
 
 from migrate import databases
 from migrate.connections import Hosts
+from migrate.logins import Expiry
 from migrate.mariadb import session as mariadb
 from provisioning.manifest import Environment, LegacyDatabase
 
@@ -34,6 +35,15 @@ class AnyDatabase(Protocol):
 
         Raises:
             ConnectionFailed: The server does not answer, refuses the login, or shows another's certificate.
+        """
+        ...
+
+    def expiry(self) -> Expiry | None:
+        """
+        When the password that logs in there ends; None where it never does.
+
+        Raises:
+            ConnectionFailed: As `opened`.
         """
         ...
 

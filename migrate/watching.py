@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.filesize import decimal
 
+from migrate import logins
 from migrate.budget import Budget, budgets
 from migrate.compare.engines import beside
 from migrate.errors import Refused
@@ -83,8 +84,9 @@ def watch(ctx: StepContext) -> Watch:
     tenant = ctx.manifest.tenant
     if not is_armed(ctx):
         raise Refused(f"{tenant} has no way back armed", next_step=f"fab status --tenant {tenant}")
-    found, kept = [], []
+    found, kept, expiring = [], [], []
     for _, work in live_moves(ctx):
+        expiring.append(work.source.expiry())
         sides = {"legacy": work.source, "site": work.target}
         by = beside(work.engine, work.target_engine)
         before = by.retained(work.tenant, work.name, work.source, work.target)
@@ -103,6 +105,8 @@ def watch(ctx: StepContext) -> Watch:
         runs_out=(
             *(f"{name} differs between legacy and the site" for name in different),
             *(why for one in left for why in _runs_out(one)),
+            # Without it nobody could make legacy writable again.
+            *(f"{one}; {one.remedy}" for one in logins.before(expiring, datetime.now(UTC) + LEAST_TIME)),
         ),
     )
 

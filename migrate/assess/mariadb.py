@@ -8,6 +8,7 @@ seconds and for no statement longer than `LONGEST_STATEMENT_SECONDS`, and reads 
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
@@ -28,7 +29,7 @@ from migrate.errors import MigrationError, TransferError
 from migrate.mariadb.casts import cast, is_zero_date
 from migrate.mariadb.columns import SIGHT, Column, Table, tables
 from migrate.mariadb.definitions import Made, definitions
-from migrate.mariadb.session import MariaSession, ServerRefused, mariadb_legacy, name, query
+from migrate.mariadb.session import MariaSession, ServerRefused, login_seconds, mariadb_legacy, name, query
 from provisioning.manifest import LegacyDatabase
 
 SAMPLE_BYTES = 64 * 1024 * 1024
@@ -129,6 +130,7 @@ def _measured(database: LegacyDatabase, session: MariaSession) -> Database:
 def _server(session: MariaSession, row: dict[str, Any], *, is_standby: bool) -> Server:
     number = _number(str(row["version"]))
     (fitness,) = session.run(query("fitness"))
+    left = login_seconds(session)
     needed = _ALL_RIGHTS if number >= 100500 else _ALL_RIGHTS_BEFORE_10_5
     return Server(
         version=str(row["version"]),
@@ -145,6 +147,7 @@ def _server(session: MariaSession, row: dict[str, Any], *, is_standby: bool) -> 
         may_freeze=int(fitness["rights"]) >= needed,
         user=str(row["account"]),
         is_superuser=int(fitness["rights"]) >= needed,
+        user_expires_at=None if left is None else datetime.now(UTC) + timedelta(seconds=left),
         is_read_only_by_default=bool(row["is_read_only"]),
     )
 

@@ -24,6 +24,7 @@ from migrate.connections import Hosts
 from migrate.databases import query as query_bytes
 from migrate.databases import secret_line, site_login, text_of
 from migrate.errors import ConnectionFailed, MigrationError
+from migrate.logins import Expiry
 from migrate.tunnels import Tunnel
 from provisioning.manifest import Environment, LegacyDatabase
 
@@ -163,6 +164,21 @@ class MariaDatabase:
             finally:
                 session.close()
 
+    def expiry(self) -> Expiry | None:
+        """
+        When its account's password ends; None where it never does, or where the account may not see it.
+
+        Raises:
+            ConnectionFailed: As `opened`.
+        """
+        with self.opened() as session:
+            seconds = login_seconds(session)
+        if seconds is None:
+            return None
+        user = self.endpoint.user
+        remedy = f"ALTER USER {user} PASSWORD EXPIRE NEVER, until after the move"
+        return Expiry(self.name, user, seconds, remedy)
+
     def _connect(self, local_port: int) -> "pymysql.Connection[DictCursor]":
         end = self.endpoint
         context = ssl.create_default_context(cadata=end.ca)
@@ -197,6 +213,18 @@ class MariaDatabase:
                 next_step="see that it runs, and that the user, password and CA given for it are its own",
             ) from error
         return connection
+
+
+def login_seconds(session: MariaSession) -> float | None:
+    """Return how long the session's password is still good; None without an end, or where none is shown."""
+    try:
+        rows = session.run(query("login_expiry"))
+    except ServerRefused as error:
+        # 1142: no right to the accounts' table. 1193: before 10.4.3 passwords do not expire by themselves.
+        if error.code not in (1142, 1146, 1193):
+            raise
+        return None
+    return None if not rows or rows[0]["seconds"] is None else float(rows[0]["seconds"])
 
 
 def mariadb_legacy(hosts: Hosts, database: LegacyDatabase) -> MariaDatabase:

@@ -5,10 +5,10 @@ Promise: nothing of the tenant's legacy system is changed by any of them.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from migrate import documents, waivers
+from migrate import documents, logins, waivers
 from migrate.assess import Assessment
 from migrate.assess import assess as measure_all
 from migrate.assess.facts import Finding
@@ -134,7 +134,8 @@ def check_window(ctx: StepContext) -> Result:
     """
     Go on only within the agreed window, while enough of it is left, or under a waiver of `window`.
 
-    And only when everybody answers whom the move needs: a stop that cannot succeed never begins.
+    And only when everybody answers whom the move needs, with passwords that last as long as it: a stop that
+    cannot succeed, or could not be taken back, never begins.
     """
     require_not_paused(ctx)
     schedule = agreed(ctx.case)
@@ -143,7 +144,7 @@ def check_window(ctx: StepContext) -> Result:
         raise Waiting("no window is agreed", next_step=f"fab schedule --tenant {tenant}")
     reason = must_wait(schedule, now)
     if reason is None:
-        require_all_answer(ctx.hosts)
+        _require_logins(ctx, schedule.closes_at)
         return {"opens_at": schedule.opens_at.isoformat(), "closes_at": schedule.closes_at.isoformat()}
     waiver = waivers.active(ctx.case, "window")
     if waiver is None:
@@ -152,6 +153,15 @@ def check_window(ctx: StepContext) -> Result:
             next_step=f"fab run --tenant {tenant} within the window; or begin now: "
             f"fab waive --tenant {tenant} --what window --by … --reason … --expires … --key …",
         )
-    require_all_answer(ctx.hosts)
+    _require_logins(ctx, now + (schedule.closes_at - schedule.opens_at))
     ctx.progress.say(f"{reason}; waived by {waiver.by}: {waiver.reason}")
     return {"waived": True, "by": waiver.by, "reason": waiver.reason, "because": reason}
+
+
+def _require_logins(ctx: StepContext, closes_at: datetime) -> None:
+    """Have everybody answer, with passwords that last until the window closes; say which end soon after."""
+    window, tenant = ctx.manifest.window, ctx.manifest.tenant
+    expiring = require_all_answer(ctx.hosts)
+    logins.require_until(expiring, closes_at, "the window closes", again=f"fab run --tenant {tenant}")
+    for one in logins.before(expiring, closes_at + timedelta(hours=window.way_back_hours)):
+        ctx.progress.say(f"{one}, while one may still go back; {one.remedy}")

@@ -9,7 +9,7 @@ that was written there is lost either way. What the site sent out into the world
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from migrate import door, freeze, interfaces
+from migrate import door, freeze, interfaces, logins
 from migrate.effects import Effects, effects_since
 from migrate.errors import EvidenceError, InterfaceError, Refused, TransferError, Undecided
 from migrate.fence import site as site_fence
@@ -23,6 +23,7 @@ from migrate.steps.interfaces import counts_so_far, keep_counts
 from migrate.steps.replication import TURN_SECONDS
 from migrate.steps.transfer import close_lines
 from migrate.stop import Return, Stop
+from migrate.window_rules import ROLLBACK_RESERVE
 from provisioning.engine import Stack
 
 LONGEST_LAG_SECONDS = 10.0
@@ -32,7 +33,12 @@ LONGEST_LAG_SECONDS = 10.0
 @step("check-way-back")
 def check_way_back(ctx: StepContext) -> Result:
     """Go back only while everything needed answers and the way back flows."""
-    require_all_answer(ctx.hosts)
+    logins.require_until(
+        require_all_answer(ctx.hosts),
+        datetime.now(UTC) + ROLLBACK_RESERVE,
+        "the way back is over",
+        again=f"fab rollback --tenant {ctx.manifest.tenant}",
+    )
     lags = {}
     for way, work in live_moves(ctx):
         flow = way.flow(work.turned())

@@ -101,6 +101,17 @@ def test_assessing_changes_nothing(
     assert is_writable(server)
 
 
+def test_a_password_that_will_expire_is_found(crossing: tuple[Move, MariaServer], hosts: Hosts) -> None:
+    """MariaDB counts days since it was set, for the account or for the whole server."""
+    server = crossing[1]
+    server.sql("SET GLOBAL default_password_lifetime = 30")
+    try:
+        said = _said(measure(Case(hosts.workspace, hosts.manifest), hosts, Told()))
+    finally:
+        server.sql("SET GLOBAL default_password_lifetime = 0")
+    assert said["mariadb-password-expires"].startswith("the password of admin@% is valid until 20")
+
+
 def test_an_account_with_few_rights_is_told_what_it_lacks(
     crossing: tuple[Move, MariaServer], hosts: Hosts
 ) -> None:

@@ -32,7 +32,9 @@ def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
         move.legacy.psql(
             "besa",
             "CREATE TABLE resident (id int PRIMARY KEY, name text);"
-            "INSERT INTO resident SELECT n, 'r' || n FROM generate_series(1, 500) n;",
+            "INSERT INTO resident SELECT n, 'r' || n FROM generate_series(1, 500) n;"
+            # As it will be set back to: an end that is never is told from none.
+            "ALTER ROLE postgres VALID UNTIL 'infinity';",
         )
         yield move
 
@@ -51,12 +53,17 @@ def armed(move: Move) -> Iterator[StepContext]:
         ctx.case.journal.append("door", "alpenblick-prod", state="closed")
         unfreeze(ctx, "the test is over")
         known_steps()["abandon-replication"].act(ctx)
+        hosts.legacy("server").run("rm -rf .bascule/lease", hide=True, in_stream=False)
 
 
 def test_watched_no_log_piles_up_and_trouble_is_named(move: Move, armed: StepContext) -> None:
     """A look compares what was written since; by the next one its log is gone. It names what differs."""
     with move.site.connect("besa") as site:
         site.execute("INSERT INTO resident SELECT n, repeat('x', 500) FROM generate_series(1000, 9000) n")
+
+    with move.legacy.connect("besa") as legacy:
+        everything = "SELECT count(*) FROM resident"
+        assert wait_until(lambda: legacy.execute(everything).fetchall() == [(8501,)], deadline_seconds=20)
 
     first = watching.watch(armed)
 
@@ -81,6 +88,18 @@ def test_watched_no_log_piles_up_and_trouble_is_named(move: Move, armed: StepCon
     assert all(one.after_bytes < 1_000_000 for one in second.kept), second.kept
     assert second.different == ("public.resident",)
     assert second.runs_out == ("public.resident differs between legacy and the site",)
+
+
+def test_a_login_of_legacy_that_ends_before_the_next_night_is_named(move: Move, armed: StepContext) -> None:
+    """Without it nobody could make legacy writable again, however well changes flow back."""
+    expires = "DO $$ BEGIN EXECUTE format('ALTER ROLE postgres VALID UNTIL %L', now() + '20 hours'); END $$"
+    move.legacy.psql("postgres", expires)
+    try:
+        (why,) = watching.watch(armed).runs_out
+    finally:
+        move.legacy.psql("postgres", "ALTER ROLE postgres VALID UNTIL 'infinity'")
+    assert why.startswith("besa on server: the password of postgres expires at ")
+    assert watching.watch(armed).runs_out == ()
 
 
 def test_without_a_way_back_there_is_nothing_to_watch(move: Move) -> None:

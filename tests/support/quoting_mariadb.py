@@ -4,6 +4,7 @@ A MariaDB database as an assessment measures it, and a change for every kind of 
 Promise: `sound` gives nothing to worry about; each of `ROWS` is `sound` but for what its finding is about.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from migrate.assess.facts import Database, Job, LongTransaction
@@ -41,6 +42,10 @@ def sound(
 
 ROWS: dict[str, tuple[str, Database]] = {
     "mariadb-version-unknown": ("warning", sound({"version_number": 100311})),
+    "mariadb-password-expires": (
+        "warning",
+        sound({"user_expires_at": datetime.now(UTC) + timedelta(days=3)}),
+    ),
     "mariadb-replicates-from-another": ("blocker", sound(mariadb={"replicates_from": ("haupt",)})),
     "mariadb-parts-hidden": ("blocker", sound(mariadb={"hidden": ("TRIGGER",)})),
     "mariadb-user-may-not-freeze": ("blocker", sound({"may_freeze": False})),

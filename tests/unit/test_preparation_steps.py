@@ -136,7 +136,7 @@ def test_agreed_window_that_no_longer_fits_is_waited_for(case: Case) -> None:
 @pytest.fixture
 def all_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests of the clock have no hosts."""
-    monkeypatch.setattr(preparation, "require_all_answer", lambda hosts: None)
+    monkeypatch.setattr(preparation, "require_all_answer", lambda hosts: [])
 
 
 @pytest.mark.usefixtures("all_answer")

@@ -6,8 +6,10 @@ are those that stand against a live move.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from migrate.assess.facts import Database
+from migrate.assess.findings.access import EXPIRES_SOON
 from migrate.assess.kinds import Kinds, Seen, counted, listed
 from migrate.assess.mariadb_facts import MariadbFacts
 
@@ -38,6 +40,18 @@ def mariadb_version_unknown(facts: Database) -> Seen:
     if OLDEST <= facts.series <= NEWEST:
         return None
     return f"{facts.product}; moves are known from 10.4 to 11.8"
+
+
+@kinds.kind(
+    "warning",
+    meaning="the move cannot log in once it is over, and legacy could not be opened again",
+    remedy="ALTER USER … PASSWORD EXPIRE NEVER, until well after the move",
+)
+def mariadb_password_expires(facts: Database) -> Seen:
+    expires = facts.server.user_expires_at
+    if expires is None or expires > datetime.now(UTC) + EXPIRES_SOON:
+        return None
+    return f"the password of {facts.server.user} is valid until {expires:%Y-%m-%d %H:%M %Z}"
 
 
 @kinds.kind(
