@@ -370,6 +370,12 @@ class Manifest(Model):
     support: Support
 
     @model_validator(mode="after")
+    def _name_is_free(self) -> Self:
+        if self.tenant == "platform":
+            raise ValueError("platform is what the sites of a class share, and no tenant; take another name")
+        return self
+
+    @model_validator(mode="after")
     def _modes_agree(self) -> Self:
         for database in self.legacy.databases:
             asked = database.transfer.mode

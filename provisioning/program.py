@@ -6,6 +6,7 @@ configuration ends the program before any resource is declared, with its text al
 """
 
 import importlib
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import pulumi
@@ -17,6 +18,9 @@ from provisioning.manifest import Environment, HostName, Manifest
 from provisioning.manifest_file import load_manifest
 from provisioning.running import running_workspace
 from provisioning.site import SiteArgs
+
+PLATFORM = "platform"
+"""No tenant's name: ``platform-test`` and ``platform-prod`` are what the sites of a class share on AWS."""
 
 
 def environment_of(stack: str) -> tuple[str, Environment]:
@@ -92,11 +96,19 @@ def site_on(manifest: Manifest) -> Any:
 
 
 def declare() -> None:
-    """Declare the site of the stack that runs, and export the site contract."""
+    """Declare the site of the stack that runs, and export the site contract, or a platform."""
     tenant, environment = environment_of(pulumi.get_stack())
     config = pulumi.Config("bascule")
-    manifest = named_as_agreed(load_manifest(running_workspace(), tenant), config)
     protected = config.get_bool("protect")
+    protect = environment == "prod" if protected is None else protected
+    if tenant == PLATFORM:
+        # Here, since no stack of the local substrate is to wait for pulumi-aws.
+        from provisioning.aws.platform import platform_of
+
+        declared = platform_of(environment, config, pulumi.ResourceOptions(protect=protect))
+        _export(declared.outputs)
+        return
+    manifest = named_as_agreed(load_manifest(running_workspace(), tenant), config)
     args = SiteArgs(
         manifest=manifest,
         environment=environment,
@@ -104,9 +116,12 @@ def declare() -> None:
         door_reason=config.get("doorReason") or "",
         moving=config.get_bool("moving") or False,
     )
-    protect = environment == "prod" if protected is None else protected
     site = site_on(manifest)(tenant, args, pulumi.ResourceOptions(protect=protect))
-    for name, value in site.outputs.items():
+    _export(site.outputs)
+
+
+def _export(outputs: Mapping[str, Any]) -> None:
+    for name, value in outputs.items():
         pulumi.export(name, value)
 
 

@@ -303,3 +303,11 @@ def _with_transfer(path: Path, transfer: str) -> None:
     line = next(line for line in text.splitlines() if line.lstrip().startswith("ca_file:"))
     indent = " " * (len(line) - len(line.lstrip()))
     path.write_text(text.replace(line, f"{line}\n{indent}transfer: {transfer}"))
+
+
+def test_no_tenant_is_called_platform(alpenblick: Path) -> None:
+    """The stacks of that name are what the sites of a class share."""
+    content = yaml.safe_load(alpenblick.read_text())
+    path = alpenblick.with_name("platform.yaml")
+    path.write_text(yaml.safe_dump({**content, "tenant": "platform"}))
+    assert any("platform is what the sites of a class share" in fault for fault in faults_of(path))

@@ -300,11 +300,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
-def serve(name: str, version: str, kinds: Iterable[Kind[Any]], engine: str | None) -> NoReturn:
+def serve(
+    name: str,
+    version: str,
+    kinds: Iterable[Kind[Any]],
+    engine: str | None,
+    provider: type[Provider] = Provider,
+) -> NoReturn:
     """Serve until the engine that started this process is gone. Prints the port, as the engine expects."""
     parent = os.getppid()  # before the port is told: the engine may end as soon as it knows it
     server = grpc.server(ThreadPoolExecutor(max_workers=16), options=_UNLIMITED)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(name, version, kinds, engine), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider(name, version, kinds, engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
