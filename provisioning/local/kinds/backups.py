@@ -6,13 +6,17 @@ backup older than 26 hours is drift, which an update mends by making one.
 """
 
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 
 from pydantic import Field
 
+from provisioning.errors import SiteError
 from provisioning.local import ports
 from provisioning.local.kinds.host import script
 from provisioning.local.kinds.hosted import Hosted, HostedInputs
-from provisioning.local.place import Files
+from provisioning.local.operator import operator
+from provisioning.local.place import Files, Place
 from provisioning.local.plugin.glue import State
 from provisioning.local.supervisor import Service
 from provisioning.manifest import Engine
@@ -78,3 +82,21 @@ class BackupsKind(Hosted[BackupsInputs]):
 
     def delete(self, inputs: BackupsInputs, state: State) -> None:
         self.clear(inputs)
+
+
+def final_backup(place: Place, engine: Engine) -> Path:
+    """Return where the dump of a database goes that is about to be deleted: no destroy reaches it there."""
+    folder = operator().home / "final-backups"
+    place.run("mkdir", "-p", folder)
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return folder / f"{place.folder.name}-{moment}.{ENDINGS[engine]}"
+
+
+def no_final_backup(place: Place, error: Exception) -> SiteError:
+    """The error that keeps a database which does not answer from being deleted without a backup."""
+    stack = place.folder.name
+    return SiteError(
+        f"{stack}: no final backup, since its database does not answer: {error}",
+        state="The database was not deleted.",
+        next_step=f"pulumi up --refresh -s {stack}, then destroy again",
+    )

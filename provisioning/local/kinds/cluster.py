@@ -5,15 +5,15 @@ Promise: reached over TLS with scram passwords, or over the local socket as its 
 host's account; what `SHOW` says of every setting named here is compared with what was declared.
 """
 
-import os
+from functools import partial
 
 from pydantic import Field
 
 from provisioning.errors import SiteError
 from provisioning.local import ports, postgres
-from provisioning.local.kinds.hosted import Hosted, HostedInputs
+from provisioning.local.kinds.hosted import Hosted, HostedInputs, not_answering, put_whole
 from provisioning.local.operator import operator
-from provisioning.local.place import File, Files, eventually
+from provisioning.local.place import File, Files, Place, eventually
 from provisioning.local.plugin.glue import State
 from provisioning.local.supervisor import Service, Supervisor
 
@@ -121,29 +121,7 @@ class ClusterKind(Hosted[ClusterInputs]):
         place = inputs.place
         if not place.path(f"{DATA}/PG_VERSION").exists():
             Supervisor(place).remove(SERVICE)  # one whose data were removed under it may still answer
-            # Half a cluster is never taken for one, and two attempts never work on the same half.
-            fresh = f"{DATA}.new-{os.getpid()}"
-            place.remove(DATA, *(left.name for left in place.folder.glob(f"{DATA}.new-*")))
-            place.run(
-                *(
-                    postgres.programs() / "initdb",
-                    "--pgdata",
-                    place.path(fresh),
-                    "--username",
-                    postgres.SUPERUSER,
-                ),
-                *(
-                    "--auth",
-                    "peer",
-                    "--encoding",
-                    "UTF8",
-                    "--locale",
-                    "C.UTF-8",
-                    "--data-checksums",
-                    "--no-sync",
-                ),
-            )
-            place.run("mv", "-T", place.path(fresh), place.path(DATA))
+            put_whole(place, DATA, partial(_initialise, place))
         return inputs.place.folder.name, self.update(inputs, {})
 
     def read(self, inputs: ClusterInputs, state: State) -> State | None:
@@ -158,7 +136,7 @@ class ClusterKind(Hosted[ClusterInputs]):
                 seen["running_settings"] = dict(zip(names, row, strict=True))
                 seen["settings_by_hand"] = [name for (name,) in session.execute(_BY_HAND).fetchall()]
         except postgres.NotAnswering:
-            seen["services"] = {SERVICE: _worst(seen["services"].get(SERVICE))}
+            seen["services"] = {SERVICE: not_answering(seen["services"].get(SERVICE))}
         return seen
 
     def update(self, inputs: ClusterInputs, state: State) -> State:
@@ -197,8 +175,11 @@ class ClusterKind(Hosted[ClusterInputs]):
         inputs.place.remove(DATA)
 
 
-def _worst(service: str | None) -> str:
-    return service if service and service != "running" else "not answering"
+def _initialise(place: Place, folder: str) -> None:
+    place.run(
+        *(postgres.programs() / "initdb", "--pgdata", place.path(folder), "--username", postgres.SUPERUSER),
+        *("--auth", "peer", "--encoding", "UTF8", "--locale", "C.UTF-8", "--data-checksums", "--no-sync"),
+    )
 
 
 def _memory(megabytes: int) -> str:

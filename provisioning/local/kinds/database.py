@@ -7,17 +7,14 @@ folder that `pg_restore` could read; when that fails, the database stays.
 """
 
 from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from provisioning.errors import SiteError
 from provisioning.local import ports, postgres
+from provisioning.local.kinds.backups import final_backup, no_final_backup
 from provisioning.local.kinds.hosted import HostedInputs
-from provisioning.local.operator import operator
 from provisioning.local.place import eventually
 from provisioning.local.plugin.glue import Kind, State
 from provisioning.local.supervisor import Supervisor
@@ -205,7 +202,7 @@ class DatabaseKind(Kind[DatabaseInputs]):
 
     def _back_up(self, inputs: DatabaseInputs) -> str | None:
         """Dump the database to where no destroy reaches, prove that it can be read, and say where it is."""
-        place, stack = inputs.place, inputs.place.folder.name
+        place = inputs.place
         if not place.exists:
             return None  # nothing is left to back up
         try:
@@ -214,15 +211,9 @@ class DatabaseKind(Kind[DatabaseInputs]):
         except postgres.NotAnswering as error:
             if Supervisor(place).is_up and "does not exist" in str(error):
                 return None  # it was dropped by hand
-            raise SiteError(
-                f"{stack}: no final backup, since its database does not answer: {error}",
-                state="The database was not deleted.",
-                next_step=f"pulumi up --refresh -s {stack}, then destroy again",
-            ) from error
-        folder: Path = operator().home / "final-backups"
-        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        dump, part = folder / f"{stack}-{moment}.dump", folder / f".{stack}-{moment}.part"
-        place.run("mkdir", "-p", folder)
+            raise no_final_backup(place, error) from error
+        dump = final_backup(place, "postgresql")
+        part = dump.with_name(f".{dump.stem}.part")
         place.run(
             *(
                 postgres.programs() / "pg_dump",

@@ -5,7 +5,9 @@ Promise: a changed file is named by its path, a service that does not answer by 
 put back by an update.
 """
 
+import os
 from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -26,6 +28,23 @@ class HostedInputs(Inputs):
 
 
 H = TypeVar("H", bound=HostedInputs)
+
+
+def put_whole(place: Place, folder: str, make: Callable[[str], None]) -> None:
+    """
+    Have `make` fill a folder of another name, then give it its own.
+
+    Half of a server's data are so never taken for all, and two attempts never work on the same half.
+    """
+    fresh = f"{folder}.new-{os.getpid()}"
+    place.remove(folder, *(left.name for left in place.folder.glob(f"{folder}.new-*")))
+    make(fresh)
+    place.run("mv", "-T", place.path(fresh), place.path(folder))
+
+
+def not_answering(service: str | None) -> str:
+    """Return what is told of a service that gives no session, given what its supervisor says."""
+    return service if service and service != "running" else "not answering"
 
 
 class Hosted(Kind[H], Generic[H]):

@@ -6,14 +6,10 @@ Promise: it is there, with its character set; who may do what in it stands with 
 when that fails, the database stays.
 """
 
-from datetime import UTC, datetime
-
-from provisioning.errors import SiteError
 from provisioning.local import mariadb
-from provisioning.local.kinds.backups import DUMP_MARIADB
+from provisioning.local.kinds.backups import DUMP_MARIADB, final_backup, no_final_backup
 from provisioning.local.kinds.host import script
 from provisioning.local.kinds.hosted import HostedInputs
-from provisioning.local.operator import operator
 from provisioning.local.plugin.glue import Kind, State
 from provisioning.local.supervisor import Supervisor
 
@@ -62,12 +58,7 @@ class MariadbDatabaseKind(Kind[MariadbDatabaseInputs]):
                 is_there = bool(session.run(_SEEN, inputs.name))
         except mariadb.NotAnswering as error:
             if inputs.final_backup and inputs.place.exists and Supervisor(inputs.place).is_up:
-                stack = inputs.place.folder.name
-                raise SiteError(
-                    f"{stack}: no final backup, since its database does not answer: {error}",
-                    state="The database was not deleted.",
-                    next_step=f"pulumi up --refresh -s {stack}, then destroy again",
-                ) from error
+                raise no_final_backup(inputs.place, error) from error
             return None  # its server is gone, or about to go
         if not is_there:
             return None
@@ -78,10 +69,7 @@ class MariadbDatabaseKind(Kind[MariadbDatabaseInputs]):
 
     def _back_up(self, inputs: MariadbDatabaseInputs) -> str:
         """Dump the database to where no destroy reaches, and say where it is."""
-        place, folder = inputs.place, operator().home / "final-backups"
-        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        dump = folder / f"{place.folder.name}-{moment}.sql.gz"
-        place.run("mkdir", "-p", folder)
+        place, dump = inputs.place, final_backup(inputs.place, "mariadb")
         # The schedule's own copy may be gone already.
         place.write({DUMP_MARIADB: script("dump-mariadb", place.folder)})
         place.run(place.path(DUMP_MARIADB), inputs.name, dump)

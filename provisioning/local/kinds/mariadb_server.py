@@ -6,9 +6,9 @@ what the running server says of every setting named here is compared with what w
 it takes up while it runs is set so; it is restarted for the others only.
 """
 
-import os
 import secrets
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from pydantic import Field
 
 from provisioning.errors import SiteError
 from provisioning.local import mariadb, ports
-from provisioning.local.kinds.hosted import Hosted, HostedInputs
+from provisioning.local.kinds.hosted import Hosted, HostedInputs, not_answering, put_whole
 from provisioning.local.operator import operator
-from provisioning.local.place import File, Files, eventually
+from provisioning.local.place import File, Files, Place, eventually
 from provisioning.local.plugin.glue import State
 from provisioning.local.supervisor import Service, Supervisor
 
@@ -121,23 +121,7 @@ class MariadbServerKind(Hosted[MariadbServerInputs]):
         place = inputs.place
         if not place.path(_INSTALLED).exists():
             Supervisor(place).remove(SERVICE)  # one whose data were removed under it may still answer
-            # Half a server is never taken for one, and two attempts never work on the same half.
-            fresh = f"{DATA}.new-{os.getpid()}"
-            place.remove(DATA, *(left.name for left in place.folder.glob(f"{DATA}.new-*")))
-            place.make_folder(SCRATCH)
-            place.run(
-                mariadb.program("mariadb-install-db"),
-                "--no-defaults",
-                f"--datadir={place.path(fresh)}",
-                f"--tmpdir={place.path(SCRATCH)}",
-                "--skip-test-db",
-                "--skip-name-resolve",
-                "--auth-root-authentication-method=socket",
-                f"--auth-root-socket-user={operator().name}",
-                environment={"TMPDIR": str(place.path(SCRATCH))},
-            )
-            place.write({f"{fresh}/{Path(_OWN_NAME).name}": File(secrets.token_hex(8))})
-            place.run("mv", "-T", place.path(fresh), place.path(DATA))
+            put_whole(place, DATA, partial(_install, place))
         return place.folder.name, self.update(inputs, {})
 
     def read(self, inputs: MariadbServerInputs, state: State) -> State | None:
@@ -147,8 +131,7 @@ class MariadbServerKind(Hosted[MariadbServerInputs]):
         try:
             seen["running_settings"] = self._running(inputs)
         except mariadb.NotAnswering:
-            found = seen["services"].get(SERVICE)
-            seen["services"] = {SERVICE: found if found and found != "running" else "not answering"}
+            seen["services"] = {SERVICE: not_answering(seen["services"].get(SERVICE))}
         return seen
 
     def update(self, inputs: MariadbServerInputs, state: State) -> State:
@@ -199,3 +182,19 @@ class MariadbServerKind(Hosted[MariadbServerInputs]):
             return self._running(inputs) == self.settings(inputs)
         except mariadb.NotAnswering:
             return False
+
+
+def _install(place: Place, folder: str) -> None:
+    place.make_folder(SCRATCH)
+    place.run(
+        mariadb.program("mariadb-install-db"),
+        "--no-defaults",
+        f"--datadir={place.path(folder)}",
+        f"--tmpdir={place.path(SCRATCH)}",
+        "--skip-test-db",
+        "--skip-name-resolve",
+        "--auth-root-authentication-method=socket",
+        f"--auth-root-socket-user={operator().name}",
+        environment={"TMPDIR": str(place.path(SCRATCH))},
+    )
+    place.write({f"{folder}/{Path(_OWN_NAME).name}": File(secrets.token_hex(8))})
