@@ -49,8 +49,7 @@ class PostgresqlBeside:
             ledger.forget_written()
 
     def retained(self, tenant: str, name: str, source: Any, target: Any) -> tuple[int, int]:
-        before, after = changes.retained(tenant, name, source, target)
-        return before, after
+        return changes.retained(tenant, name, source, target)
 
     def end(self, tenant: str, name: str, source: Any, target: Any) -> None:
         changes.end(tenant, name, source, target)

@@ -7,7 +7,7 @@ hashed as they are stored, a FLOAT as the DOUBLE that it is; no row leaves its s
 
 import itertools
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -47,8 +47,7 @@ def compare(
     with snapshot(source) as left, snapshot(target) as right:
         known, there = tables(left), tables(right)
         require_tables(source, known)
-        names = [*known, *(n for n in there if n not in known)]
-        results = table_results(left, right, names, told)
+        results = table_results(left, right, known, there, told)
         before, after = compared(left), compared(right)
         return DatabaseComparison(
             name=called,
@@ -68,10 +67,14 @@ def compare(
 
 
 def table_results(
-    left: MariaSession, right: MariaSession, names: Sequence[str], told: Told | None = None
+    left: MariaSession,
+    right: MariaSession,
+    known: Mapping[str, Table],
+    there: Mapping[str, Table],
+    told: Told | None = None,
 ) -> list[TableResult]:
-    """Compare these tables row by row, between two sessions that read one moment each."""
-    known, there, results = tables(left), tables(right), []
+    """Compare these tables of either side row by row, between two sessions that read one moment each."""
+    names, results = [*known, *(n for n in there if n not in known)], []
     with ThreadPoolExecutor(1) as beside:
         for done, table in enumerate(names, 1):
             results.append(_table(left, right, known.get(table), there.get(table), beside))

@@ -35,8 +35,9 @@ class MariadbBeside:
         with _same_moment(source, target, flow_name(tenant, name)) as (left, right, position):
             known = tables(left)
             mariadb.require_tables(source, known)
-            chosen = [table.name for table in known.values() if table.is_transactional]
-            found = mariadb.table_results(left, right, chosen, told)
+            chosen = {name: table for name, table in known.items() if table.is_transactional}
+            there = {name: table for name, table in tables(right).items() if name in chosen}
+            found = mariadb.table_results(left, right, chosen, there, told)
         rows = {one.name: one.source_rows for one in found}
         return BaseComparison(
             name=name,
