@@ -75,20 +75,18 @@ def moving_now(ctx: StepContext) -> list[str]:
 
 def is_live(case: Case) -> bool:
     """Tell whether every database is replicated while legacy is at work, so that the stop takes seconds."""
-    mode = mode_of(case)
-    return all(
-        isinstance(way(one.engine, mode, case.manifest.site_engine), Live)
-        for one in case.manifest.legacy.databases
-    )
+    return all(isinstance(one, Live) for one in _ways(case))
 
 
 def is_carried(case: Case) -> bool:
     """Tell whether some database's base comes in an archive that somebody carries."""
-    mode = mode_of(case)
-    return any(
-        isinstance(way(one.engine, mode, case.manifest.site_engine), Carried)
-        for one in case.manifest.legacy.databases
-    )
+    return any(isinstance(one, Carried) for one in _ways(case))
+
+
+def _ways(case: Case) -> list[Transfer]:
+    """Return how each database moves."""
+    mode, manifest = mode_of(case), case.manifest
+    return [way(one.engine, mode, manifest.site_engine) for one in manifest.legacy.databases]
 
 
 def carried_moves(ctx: StepContext) -> list[tuple[Carried, Task]]:

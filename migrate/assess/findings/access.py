@@ -15,6 +15,14 @@ kinds = Kinds[Database]()
 EXPIRES_SOON = timedelta(days=60)
 
 
+def expiring_soon(facts: Database) -> Seen:
+    """Say when the password of the manifest's user ends, where that is soon; on any engine."""
+    expires = facts.server.user_expires_at
+    if expires is None or expires > datetime.now(UTC) + EXPIRES_SOON:
+        return None
+    return f"the password of {facts.server.user} is valid until {expires:%Y-%m-%d %H:%M %Z}"
+
+
 @kinds.kind(
     "blocker",
     meaning="it cannot be switched to read-only, so the move could not begin",
@@ -43,10 +51,7 @@ def table_unreadable(facts: Database) -> Seen:
     remedy="ALTER ROLE … VALID UNTIL a day well after the move",
 )
 def password_expires(facts: Database) -> Seen:
-    expires = facts.server.user_expires_at
-    if expires is None or expires > datetime.now(UTC) + EXPIRES_SOON:
-        return None
-    return f"the password of {facts.server.user} is valid until {expires:%Y-%m-%d %H:%M %Z}"
+    return expiring_soon(facts)
 
 
 @kinds.kind(

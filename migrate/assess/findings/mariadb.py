@@ -6,10 +6,10 @@ are those that stand against a live move.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import wraps
 
 from migrate.assess.facts import Database
-from migrate.assess.findings.access import EXPIRES_SOON
+from migrate.assess.findings.access import expiring_soon
 from migrate.assess.kinds import Kinds, Seen, counted, listed
 from migrate.assess.mariadb_facts import MariadbFacts
 
@@ -26,9 +26,14 @@ def _of(facts: Database) -> MariadbFacts:
     return facts.mariadb
 
 
-def _stays(facts: Database) -> bool:
-    """Whether the site has MariaDB too, so that nothing is translated."""
-    return facts.site_engine == "mariadb"
+def _of_translation(see: Callable[[Database], Seen]) -> Callable[[Database], Seen]:
+    """Ask only where the site has another engine: nothing is translated otherwise."""
+
+    @wraps(see)
+    def asked(facts: Database) -> Seen:
+        return None if facts.site_engine == "mariadb" else see(facts)
+
+    return asked
 
 
 @kinds.kind(
@@ -48,10 +53,7 @@ def mariadb_version_unknown(facts: Database) -> Seen:
     remedy="ALTER USER … PASSWORD EXPIRE NEVER, until well after the move",
 )
 def mariadb_password_expires(facts: Database) -> Seen:
-    expires = facts.server.user_expires_at
-    if expires is None or expires > datetime.now(UTC) + EXPIRES_SOON:
-        return None
-    return f"the password of {facts.server.user} is valid until {expires:%Y-%m-%d %H:%M %Z}"
+    return expiring_soon(facts)
 
 
 @kinds.kind(
@@ -195,9 +197,8 @@ def mariadb_table_without_transactions(facts: Database) -> Seen:
     meaning="PostgreSQL has no such dates: they become NULL, and their columns may be NULL there",
     remedy="have the vendor agree, or put right dates in their place on legacy",
 )
+@_of_translation
 def mariadb_zero_dates(facts: Database) -> Seen:
-    if _stays(facts):
-        return None
     return counted("columns with dates that do not exist, with their number", _of(facts).zero_dates)
 
 
@@ -206,9 +207,8 @@ def mariadb_zero_dates(facts: Database) -> Seen:
     meaning="such a time is a length, not a time of day; in PostgreSQL it becomes an interval",
     remedy="see that the application on the site reads an interval there",
 )
+@_of_translation
 def mariadb_times_over_a_day(facts: Database) -> Seen:
-    if _stays(facts):
-        return None
     return counted("columns with times beyond a day, with their number", _of(facts).long_times)
 
 
@@ -217,9 +217,8 @@ def mariadb_times_over_a_day(facts: Database) -> Seen:
     meaning="their dates and times were not looked at, since reading them took too long",
     remedy="the copy looks at all of them; SELECT those with a zero in them by hand to know now",
 )
+@_of_translation
 def mariadb_values_not_looked_at(facts: Database) -> Seen:
-    if _stays(facts):
-        return None
     return counted("tables", _of(facts).not_looked_at)
 
 
@@ -228,9 +227,8 @@ def mariadb_values_not_looked_at(facts: Database) -> Seen:
     meaning="nothing in PostgreSQL keeps their values as they are, so the copy would be refused",
     remedy="change the column on legacy, or move to a site with MariaDB",
 )
+@_of_translation
 def mariadb_column_without_like(facts: Database) -> Seen:
-    if _stays(facts):
-        return None
     return counted("columns", _of(facts).without_like)
 
 
@@ -239,9 +237,8 @@ def mariadb_column_without_like(facts: Database) -> Seen:
     meaning="they are not carried into PostgreSQL, whose language is another; between two MariaDBs they are",
     remedy="have the vendor's application for the site bring what is needed of them",
 )
+@_of_translation
 def mariadb_own_language(facts: Database) -> Seen:
-    if _stays(facts):
-        return None
     return counted("written in MariaDB's own language", _of(facts).own_language)
 
 
@@ -271,9 +268,8 @@ def mariadb_events_at_work(facts: Database) -> Seen:
     "does regard them in PostgreSQL",
     remedy="see that the application on the site does not count on it",
 )
+@_of_translation
 def mariadb_collations(facts: Database) -> Seen:
-    if _stays(facts):
-        return None
     return counted("collations", _of(facts).encodings)
 
 
