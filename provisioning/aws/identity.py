@@ -5,7 +5,6 @@ Promise: a preview can change nothing; only the environment that people guard ma
 deployed can make no role that is freer than the boundary.
 """
 
-import json
 from dataclasses import dataclass
 
 import pulumi_aws as aws
@@ -88,26 +87,14 @@ class CiIdentity(Component):
 
     def _role(self, what: str, issuer_arn: Output[str], subject: str) -> aws.iam.Role:
         # Bound to an environment of the forge, whose rules people set; never to any pull request.
-        trusted = issuer_arn.apply(
-            lambda arn: json.dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Action": "sts:AssumeRoleWithWebIdentity",
-                            "Principal": {"Federated": arn},
-                            "Condition": {
-                                "StringEquals": {
-                                    f"{_ISSUER}:aud": "sts.amazonaws.com",
-                                    f"{_ISSUER}:sub": subject,
-                                }
-                            },
-                        }
-                    ],
-                },
-                sort_keys=True,
-            )
+        said = {f"{_ISSUER}:aud": "sts.amazonaws.com", f"{_ISSUER}:sub": subject}
+        trusted = policy(
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Principal": {"Federated": issuer_arn},
+                "Condition": {"StringEquals": said},
+            }
         )
         return aws.iam.Role(
             f"{self._name}-{what}",

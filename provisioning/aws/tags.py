@@ -7,8 +7,6 @@ Promise: a resource of one stack can be told from every other stack's by its tag
 from provisioning.manifest import Environment
 
 MANAGED_BY = "bascule"
-REQUIRED = ("tenant", "environment", "stack", "data-class", "managed-by")
-"""Those that the policy pack asks for."""
 
 
 def tags_of(tenant: str, environment: Environment, *, data_class: str = "personal") -> dict[str, str]:
