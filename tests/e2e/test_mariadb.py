@@ -1,15 +1,12 @@
 """A tenant that leaves MariaDB goes the whole way to a site with PostgreSQL, by the playbook as it ships."""
 
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from migrate import door, status
 from migrate.assess import Assessment
@@ -18,10 +15,9 @@ from migrate.connections import Hosts
 from migrate.databases import site_database
 from migrate.transfer.contract import Transferred
 from migrate.verify import GoLive
-from provisioning.engine import Stack
-from tests.support.crossing import described, hard_server, is_writable
-from tests.support.e2e import FAILED, WAITING, Operator, signing_keys
-from tests.support.local_sites import CHECKOUT, local_workspace, manifest, temporary
+from tests.support.crossing import hard_server, is_writable
+from tests.support.e2e import FAILED, Operator
+from tests.support.e2e_mariadb import agreed
 from tests.support.mariadb_hosts import MariaServer
 from tests.support.private_hosts import private_host
 
@@ -44,26 +40,9 @@ def legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaServer]:
 
 @pytest.fixture(scope="module")
 def operator(legacy: MariaServer) -> Iterator[Operator]:
-    folder: Path = legacy.host.folder.parent
-    workspace = local_workspace(folder, TENANT)
-    (folder / "fabfile.py").symlink_to(CHECKOUT / "fabfile.py")
-    shutil.copy(CHECKOUT / "examples/alpenblick/stacks/rates.yaml", workspace.stacks)
-    asked: dict[str, Any] = manifest(TENANT)
-    asked["window"].update(opens_at="2027-07-01T17:00:00+02:00", closes_at="2027-07-02T12:00:00+02:00")
-    asked["legacy"] = {
-        "hosts": [{"name": "old", "ssh_config": "old/etc/ssh_config", "ssh_alias": "old"}],
-        "databases": [described(legacy, name="kartei", host="old", folder="old")],
-        "files": [{"name": "papers", "host": "old", "path": "papers"}],
-    }
-    (workspace.stacks / f"{TENANT}.yaml").write_text(yaml.safe_dump(asked, sort_keys=False))
-    keys = signing_keys(workspace, asked["contacts"]["responsible"]["email"], VENDOR)
-    with temporary(Stack(workspace, f"{TENANT}-test")), temporary(Stack(workspace, f"{TENANT}-prod")):
-        operator = Operator(workspace, TENANT, keys, VENDOR)
-        operator.do("record-request")
-        said = operator.carry_on(until="confirm-offer")
-        assert said.code == WAITING, said.text
-        for about in ("confirm-offer", "agree-schedule"):
-            operator.do(about)
+    with agreed(
+        legacy, TENANT, VENDOR, files=[{"name": "papers", "host": "old", "path": "papers"}]
+    ) as operator:
         yield operator
 
 

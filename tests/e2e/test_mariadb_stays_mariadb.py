@@ -1,16 +1,13 @@
 """A tenant that leaves MariaDB for a site with MariaDB: live, back with every write, and there again."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pymysql
 import pytest
-import yaml
 
 from migrate import status
 from migrate.assess import Assessment
@@ -18,10 +15,9 @@ from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
 from migrate.engines import site_database
 from migrate.mariadb.session import mariadb_of
-from provisioning.engine import Stack
-from tests.support.crossing import PASSWORD, USER, described, hard_server, is_writable
-from tests.support.e2e import WAITING, Operator, eventually, signing_keys
-from tests.support.local_sites import CHECKOUT, local_workspace, manifest, temporary
+from tests.support.crossing import PASSWORD, USER, hard_server, is_writable
+from tests.support.e2e import Operator, eventually
+from tests.support.e2e_mariadb import agreed
 from tests.support.mariadb_hosts import MariaServer
 from tests.support.private_hosts import private_host
 
@@ -72,27 +68,7 @@ def legacy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaServer]:
 
 @pytest.fixture(scope="module")
 def operator(legacy: MariaServer) -> Iterator[Operator]:
-    folder: Path = legacy.host.folder.parent
-    workspace = local_workspace(folder, TENANT)
-    (folder / "fabfile.py").symlink_to(CHECKOUT / "fabfile.py")
-    shutil.copy(CHECKOUT / "examples/alpenblick/stacks/rates.yaml", workspace.stacks)
-    asked: dict[str, Any] = manifest(TENANT)
-    asked["site_engine"] = "mariadb"
-    asked["application"]["settings"] = {}
-    asked["window"].update(opens_at="2027-07-01T17:00:00+02:00", closes_at="2027-07-02T12:00:00+02:00")
-    asked["legacy"] = {
-        "hosts": [{"name": "old", "ssh_config": "old/etc/ssh_config", "ssh_alias": "old"}],
-        "databases": [described(legacy, name="kartei", host="old", folder="old")],
-    }
-    (workspace.stacks / f"{TENANT}.yaml").write_text(yaml.safe_dump(asked, sort_keys=False))
-    keys = signing_keys(workspace, asked["contacts"]["responsible"]["email"], VENDOR)
-    with temporary(Stack(workspace, f"{TENANT}-test")), temporary(Stack(workspace, f"{TENANT}-prod")):
-        operator = Operator(workspace, TENANT, keys, VENDOR)
-        operator.do("record-request")
-        said = operator.carry_on(until="confirm-offer")
-        assert said.code == WAITING, said.text
-        for about in ("confirm-offer", "agree-schedule"):
-            operator.do(about)
+    with agreed(legacy, TENANT, VENDOR, site_engine="mariadb", settings={}) as operator:
         yield operator
 
 
