@@ -27,13 +27,13 @@ def hosts(workspace: Workspace) -> list[Place]:
 def clean(checkout: Path) -> list[str]:
     """End hosts, remove demos and caches; return what was done, a line each."""
     done = []
-    demos = sorted(path for path in checkout.glob("demo*") if (path / "Pulumi.yaml").exists())
+    demos = [checkout / "demo", *sorted(checkout.glob("demo-*"))]
     # The legacy system is a Pulumi project of its own.
     for workspace in (place for demo in demos for place in (demo, demo / "legacy")):
         for host in hosts(Workspace(workspace)):
             Supervisor(host).stop()
             host.remove_all()
-            done.append(f"removed a demo's host {host.folder.name}")
+            done.append(f"removed the demo's host {host.folder.name}")
     for host in hosts(Workspace(checkout)):
         Supervisor(host).stop()
         done.append(f"ended {host.folder.name}; its data stay")
