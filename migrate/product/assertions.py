@@ -15,7 +15,7 @@ from migrate.case import Case, digest_of
 from migrate.errors import EvidenceError
 from migrate.product import customisations
 from migrate.product.chain import Upgraded
-from migrate.product.evidence import Licences, Preproduction
+from migrate.product.evidence import Licences, Preproduction, ProductionCopy
 from migrate.product.installation import Installation
 from migrate.product.put_back import CustomisationTests, PutBack
 from migrate.product.workstations import Matrix
@@ -117,6 +117,9 @@ def _workstations(case: Case, installed: Installation) -> Iterator[Said]:
     except EvidenceError:
         yield False, "no workstation was rolled out"
         return
+    copied = case.read_evidence("test-copy", ProductionCopy)
+    if matrix.rolled_out_at < copied.ended_at:
+        yield False, "stale: production was copied anew since the workstations opened it"
     counted = matrix.counted
     said = ", ".join(f"{number} {which}" for which, number in counted.items())
     yield matrix.passed, f"{said} of {len(matrix.cells)} openings"

@@ -20,6 +20,8 @@ class ProductionCopy(Model):
     seconds: float
     bytes: int
     tables: int
+    fingerprint: Fingerprint
+    """Of legacy when the copy began: what is tested is this, and goes stale when it changes."""
     before: Latency
     during: Latency
     ended_at: AwareDatetime

@@ -13,7 +13,7 @@ from typing import Literal
 
 from fabric import Connection
 
-from migrate import remote
+from migrate import files, remote
 from migrate.connections import Hosts
 from migrate.databases import Session, query
 from migrate.product.description import Product, ProductError, Tree
@@ -92,8 +92,10 @@ def on_legacy(manifest: Manifest, product: Product) -> list[tuple[LegacyFiles, T
 
 
 def path_on_site(hosts: Hosts, environment: Environment, name: str) -> str:
-    """Where a file object lies on a site: its tree and path below the site's files."""
-    return f"{hosts.site(environment).files}/{name}"
+    """Where a file object lies on a site: below the folder that its tree is copied to."""
+    tree, _, path = name.partition("/")
+    target = next(one.target for one in files.trees(hosts, environment) if one.name == tree)
+    return f"{target}/{path}"
 
 
 def of_legacy(hosts: Hosts, session: Session, product: Product) -> list[Object]:

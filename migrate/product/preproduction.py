@@ -11,6 +11,7 @@ from time import monotonic
 
 from migrate import door, files
 from migrate.assess import Assessment
+from migrate.assess.staleness import fingerprint_now
 from migrate.errors import Refused, TransferError
 from migrate.moving import moves
 from migrate.product.evidence import Licence, Licences, Preproduction, ProductionCopy, Seat
@@ -27,7 +28,7 @@ NAME = "preproduction"
 BESIDE = (3.0, 20.0)
 """Seconds, low and high: fence, go-live suite and door, as seen on other moves."""
 RESTS_ON = (
-    "this tenant's own copy, upgrade and customisations in pre-production, once as measured and three times,"
+    "this tenant's own copy, upgrade and customisations in pre-production, half and three times as measured,"
     " the comparison as assessed; fence, go-live suite and door as seen on other moves"
 )
 
@@ -48,7 +49,7 @@ def copy(ctx: StepContext, ordered: Ordered) -> ProductionCopy:
     if not isinstance(way, Live) or way.flow(work).state == "absent":
         # Whatever lies there is of a copy that ended, or of none: this one begins with an empty site.
         way.empty(work)
-    began = monotonic()
+    began, fingerprint = monotonic(), fingerprint_now(ctx.case, ctx.hosts)
     with watched(legacy, probes) as watch:
         copied = _copied(way, work, ctx.progress)
         for tree in files.trees(ctx.hosts, "test"):
@@ -61,6 +62,7 @@ def copy(ctx: StepContext, ordered: Ordered) -> ProductionCopy:
         seconds=round(monotonic() - began, 3),
         bytes=copied.bytes,
         tables=copied.tables,
+        fingerprint=fingerprint,
         before=before,
         during=during,
         ended_at=datetime.now(UTC),
@@ -154,9 +156,9 @@ def predict(ctx: StepContext, parts: dict[str, float]) -> Preproduction:
         measured_at=datetime.now(UTC),
         from_version=found.version,
         to_version=found.to,
-        fingerprint=assessment.fingerprint,
+        fingerprint=ctx.case.read_evidence("test-copy", ProductionCopy).fingerprint,
         parts=parts,
-        low_seconds=round(measured + BESIDE[0], 1),
+        low_seconds=round(measured / 2 + BESIDE[0], 1),
         high_seconds=round(
             3 * measured + max(estimate.high_seconds - estimate.low_seconds, 0) + BESIDE[1], 1
         ),

@@ -11,6 +11,7 @@ from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import EvidenceError, Refused
 from migrate.product import workstations
+from migrate.product.evidence import ProductionCopy
 from migrate.product.order import ordered
 from migrate.product.workstations import Matrix, Rollout
 from provisioning.manifest import Environment
@@ -69,7 +70,10 @@ def roll_out(
 
 
 def _before(case: Case) -> Matrix | None:
+    """The last rollout's matrix, unless what it opened was copied anew since."""
     try:
-        return case.read_evidence("workstations", Matrix)
+        matrix = case.read_evidence("workstations", Matrix)
+        copied = case.read_evidence("test-copy", ProductionCopy)
     except EvidenceError:
         return None
+    return matrix if matrix.rolled_out_at > copied.ended_at else None

@@ -96,7 +96,8 @@ def write_customisations(ctx: StepContext) -> Result:
     """Write what became of each customisation, for the customer to sign."""
     case, voice = ctx.case, documents.Voice.of(ctx.manifest)
     put = case.read_evidence("put-back-test", PutBack)
-    tested = {one.id for one in case.read_evidence("customisation-tests-test", CustomisationTests).tests}
+    tests = case.read_evidence("customisation-tests-test", CustomisationTests)
+    tested = {one.id for one in tests.tests}
     path = documents.write(
         case,
         CUSTOMISATIONS_DOCUMENT,
@@ -104,7 +105,12 @@ def write_customisations(ctx: StepContext) -> Result:
         vendor=load_rates(case.workspace).vendor,
         kind="customisations",
         document=CUSTOMISATIONS_DOCUMENT,
-        facts=[("new", kept(case).to), ("site", ctx.hosts.site("test").url)],
+        # The moment makes it another document where they are tested anew: an earlier signature was for then.
+        facts=[
+            ("new", kept(case).to),
+            ("site", ctx.hosts.site("test").url),
+            ("tested", voice.moment(tests.tested_at)),
+        ],
         columns=("customisation", "decision", "result"),
         rows=[
             (

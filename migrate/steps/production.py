@@ -7,17 +7,19 @@ Promise: a date is proposed only on evidence that still holds; one that is refus
 from datetime import datetime
 from typing import Any
 
-from migrate import documents, tickets
+from migrate import documents, tickets, waivers
 from migrate.assess.staleness import fingerprint_now
 from migrate.errors import Waiting
+from migrate.moving import live_moves
 from migrate.product import assertions, preproduction, rolling_out
 from migrate.product.assertions import Assertion, ProductionDate
-from migrate.product.evidence import Preproduction
+from migrate.product.evidence import Preproduction, ProductionCopy
 from migrate.product.installation import kept, legacy_of, version_in
 from migrate.product.order import ordered
 from migrate.rates import load_rates
 from migrate.schedule import agreed
 from migrate.step import Result, StepContext, step
+from migrate.steps.replication import WITHOUT_WAY_BACK, without_way_back
 from migrate.tickets import Message
 
 REFUSED = "date-refused"
@@ -55,12 +57,22 @@ def roll_out_client(ctx: StepContext) -> Result:
     return matrix.counted
 
 
+@step("require-way-back")
+def require_way_back(ctx: StepContext) -> Result:
+    """Make sure, before anything is stopped, that one can go back after going live, or that it is waived."""
+    if live_moves(ctx):
+        return {"way_back": "can be armed"}
+    waiver = waivers.active(ctx.case, WITHOUT_WAY_BACK)
+    if waiver is None:
+        raise without_way_back(ctx)
+    return {"waived": True, "by": waiver.by, "reason": waiver.reason}
+
+
 @step("estimate-production")
 def estimate_production(ctx: StepContext) -> Result:
     """Estimate the stop in production from what this tenant's own pre-production took."""
-    parts = {}
+    parts = {"copy-production": ctx.case.read_evidence("test-copy", ProductionCopy).seconds}
     for name in (
-        "copy-production",
         "upgrade-product:test",
         "put-back-customisations:test",
         "test-customisations:test",

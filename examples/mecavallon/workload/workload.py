@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.2
 KEPT_SECONDS = 600
 
 
