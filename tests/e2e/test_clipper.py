@@ -8,6 +8,7 @@ point by itself when it is run alone.
 import json
 import signal
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -118,7 +119,9 @@ def test_customisations_are_decided_put_back_and_tested(operator: Workshop) -> N
     _killed(operator, "write-customisations")
     _only_the_right_signature_opens(operator, "accept-customisations", "customisations.pdf")
     _only_the_right_signature_opens(operator, "accept-version", "preproduction.pdf")
-    assert operator.on_site("SELECT erp.prix_vente(100), erp.prix_vente(-1)", "test") == [(53.96, 0)]
+    assert operator.on_site("SELECT erp.prix_vente(100), erp.prix_vente(-1)", "test") == [
+        (Decimal("53.96"), 0)
+    ]
 
 
 def test_a_date_is_refused_until_what_it_asserts_is_shown(operator: Workshop) -> None:
@@ -175,7 +178,7 @@ def test_production_is_what_was_tested(operator: Workshop) -> None:
     assert operator.on_site(orders) == operator.on_legacy(orders)
     assert operator.on_legacy("SHOW default_transaction_read_only") == [("on",)]
     assert operator.on_site("SELECT version, erp.remise(7), erp.prix_vente(100) FROM erp.societe") == [
-        ("2023", 0.02, 53.96)
+        ("2023", Decimal("0.02"), Decimal("53.96"))
     ]
     assert operator.on_site(
         "SELECT to_regclass('erp.z_ancien'), to_regclass('erp.z_stock_critique') IS NULL"
