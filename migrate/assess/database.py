@@ -6,6 +6,7 @@ reads no more than about `SAMPLE_BYTES` against the clock; it may run on a busy 
 """
 
 import hashlib
+import time
 from collections.abc import Iterable
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ from migrate.assess.facts import (
     Work,
     WriteRate,
 )
+from migrate.assess.database_facts import ahead
 from migrate.assess.host import wal_disk
 from migrate.assess.path_traps import Function, find_path_traps
 from migrate.connections import Hosts
@@ -98,12 +100,21 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
         ) from error
 
 
+def _server(session: Session) -> Server:
+    asked_at = time.time()
+    (seen,) = query(session, "server")
+    clock = ahead(seen.pop("clock_epoch"), asked_at)
+    return Server.model_validate(
+        {**seen, "clock_ahead_seconds": clock, "managed_by": managed_by(session)}
+    )
+
+
 def _measured(database: LegacyDatabase, session: Session) -> Database:
     session.execute(_QUIET)
     began_at = monotonic()
     before = query(session, "writes")[0]
     tables = _tables(session)
-    server = Server.model_validate({**query(session, "server")[0], "managed_by": managed_by(session)})
+    server = _server(session)
     facts = {
         "name": database.name,
         "host": database.host,

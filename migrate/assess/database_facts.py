@@ -5,6 +5,7 @@ Promise: plain data with units in the names; None stands for what the user of th
 see, never for nought.
 """
 
+import time
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -17,6 +18,17 @@ Mode = Literal["live", "bulk", "staged", "staged-bulk"]
 LIVE_MODES: tuple[Mode, ...] = ("live", "staged")
 """Those whose stop holds only what changed last."""
 Engine = Literal["postgresql", "mariadb"]
+
+
+def ahead(clock_epoch: float, asked_at: float) -> float:
+    """
+    How far a server's clock is ahead of this machine's, in seconds; to half the time that the answer took.
+
+    Args:
+        clock_epoch: What the server said, in seconds since 1970.
+        asked_at: This machine's moment, in the same, just before it was asked; called just after.
+    """
+    return round(clock_epoch - (asked_at + time.time()) / 2, 1)
 
 
 class Server(Facts):
@@ -60,6 +72,8 @@ class Server(Facts):
     pending_restart: tuple[str, ...] = ()
     """Settings that were changed and wait for a restart."""
     is_read_only_by_default: bool = False
+    clock_ahead_seconds: float = 0.0
+    """Of this machine's clock, see `ahead`; negative where it is behind."""
     synchronous_standbys: str = ""
     archiving_fails: bool = False
     transaction_age: int = 0

@@ -95,6 +95,7 @@ DATABASES: dict[str, tuple[str, Database]] = {
     "encoding-not-utf8": ("warning", sound({"encoding": "LATIN1"})),
     "settings-wait-for-restart": ("warning", sound({"pending_restart": ("max_connections",)})),
     "source-read-only": ("warning", sound({"is_read_only_by_default": True})),
+    "clock-differs": ("warning", sound({"clock_ahead_seconds": -3600.2})),
     "archiving-fails": ("warning", sound({"archiving_fails": True})),
     "commits-wait-for-standbys": ("warning", sound({"synchronous_standbys": "second"})),
     "transactions-old": ("warning", sound({"transaction_age": 1_900_000_000})),
