@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from migrate.assess.database_facts import ahead
 from migrate.assess.facts import (
     Collation,
     Counts,
@@ -36,7 +37,6 @@ from migrate.assess.facts import (
     Work,
     WriteRate,
 )
-from migrate.assess.database_facts import ahead
 from migrate.assess.host import wal_disk
 from migrate.assess.path_traps import Function, find_path_traps
 from migrate.connections import Hosts
@@ -104,9 +104,7 @@ def _server(session: Session) -> Server:
     asked_at = time.time()
     (seen,) = query(session, "server")
     clock = ahead(seen.pop("clock_epoch"), asked_at)
-    return Server.model_validate(
-        {**seen, "clock_ahead_seconds": clock, "managed_by": managed_by(session)}
-    )
+    return Server.model_validate({**seen, "clock_ahead_seconds": clock, "managed_by": managed_by(session)})
 
 
 def _measured(database: LegacyDatabase, session: Session) -> Database:

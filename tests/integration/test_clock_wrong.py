@@ -1,4 +1,4 @@
-"""Legacy's clock is an hour off, or somebody sets it back in the freeze: the move goes on, and nobody is forgotten."""
+"""Legacy's clock is an hour off, or set back in the freeze: the move goes on, and nobody is forgotten."""
 
 import subprocess
 import time
@@ -37,7 +37,8 @@ def turn_round(task: Task) -> None:
 
 
 def besa(live: LiveMove) -> Database:
-    return live.task.source
+    source: Database = live.task.source
+    return source
 
 
 def lift_alone(database: Database, folder: Path) -> None:

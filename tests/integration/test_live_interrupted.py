@@ -1,4 +1,4 @@
-"""A server restarts in settle or turn, or a line is cut: told by name, and the part goes through once more."""
+"""A server restarts in settle or turn, or a line is cut: told by name, and the part is repeated."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -83,7 +83,7 @@ def test_vitess_17326_what_breaks_in_the_middle_is_told_and_repeated(
         told: list[BasculeError] = []
         happened: list[str] = []
 
-        def happen(statement: str) -> None:
+        def happen(statement: str, happened: list[str] = happened) -> None:
             happened.append(statement)
             side.trouble(kind)
 

@@ -36,9 +36,8 @@ class Line:
     def _drop(self) -> None:
         for one in self._ends:
             # Both ways at once: whoever waits for the other side hears of it.
-            with one:
-                with suppress(OSError):  # it had ended by itself
-                    one.shutdown(socket.SHUT_RDWR)
+            with one, suppress(OSError):  # it had ended by itself
+                one.shutdown(socket.SHUT_RDWR)
         self._ends.clear()
 
     def _serve(self) -> None:

@@ -98,7 +98,7 @@ def _trouble(stream: Stream, publisher: Session, subscriber: Session, patience_s
     One that fails at the end of a long transaction, again and again, is connected and busy most of the time:
     where an error was ever counted, only what it has confirmed since tells that it goes on.
     """
-    errors, before = _errors(stream, subscriber), _position(stream, publisher)
+    errors, before = _errors(stream, subscriber), _confirmed(stream, publisher)
     if not _is_connected(stream, publisher, subscriber):
         if says := reason(stream, subscriber):
             return says
@@ -108,7 +108,7 @@ def _trouble(stream: Stream, publisher: Session, subscriber: Session, patience_s
     def is_clear() -> bool:
         if _errors(stream, subscriber) > errors:
             return True
-        gets_on = not errors or before["lag_bytes"] == 0 or before["confirmed"] != _position(stream, publisher)["confirmed"]
+        gets_on = not errors or before.is_all or before != _confirmed(stream, publisher)
         return gets_on and _is_connected(stream, publisher, subscriber)
 
     wait_until(is_clear, deadline_seconds=patience_seconds, pace_seconds=0.1)
@@ -127,10 +127,17 @@ def _is_connected(stream: Stream, publisher: Session, subscriber: Session) -> bo
     return bool(rows and rows[0]["worker"] and is_read)
 
 
-def _position(stream: Stream, publisher: Session) -> dict[str, Any]:
-    """What the subscriber has confirmed, and whether that is all there is."""
+@dataclass(frozen=True)
+class _Confirmed:
+    """Up to where the subscriber has applied, and whether that is all there is."""
+
+    position: str | None
+    is_all: bool
+
+
+def _confirmed(stream: Stream, publisher: Session) -> _Confirmed:
     seen = asked(publisher, "stream_publisher", stream=stream.name)[0]
-    return {"confirmed": seen["confirmed"], "lag_bytes": seen["lag_bytes"]}
+    return _Confirmed(seen["confirmed"], seen["lag_bytes"] == 0)
 
 
 def _errors(stream: Stream, subscriber: Session) -> int:
