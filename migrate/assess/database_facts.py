@@ -298,6 +298,8 @@ class Database(Facts):
     """Whether a network path leads from the site's host to it; None where no site was there to try."""
     live_obstacles: tuple[str, ...] = ()
     """What stands against moving it live; each can be mended, or bulk is the way."""
+    has_no_way: bool = False
+    """Whether nothing moves it in `mode` to a site with that engine."""
 
     @property
     def product(self) -> str:

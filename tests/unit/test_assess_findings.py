@@ -192,6 +192,10 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
         "blocker",
         {"forced": "live", "database": sound(live_obstacles=("wal_level is replica",))},
     ),
+    "no-way-to-site": (
+        "blocker",
+        {"database": sound(live_obstacles=("wal_level is replica",), has_no_way=True)},
+    ),
     "mode-forced": ("info", {"forced": "bulk"}),
     "path-missing": ("blocker", {"forced": "bulk", "database": sound(is_reached_by_site=False)}),
     "carried-unasked": ("warning", {"database": sound(is_reached_by_site=False)}),
@@ -302,6 +306,7 @@ def test_what_cannot_work_cannot_be_waived() -> None:
         "table-unreadable",
         "files-special",
         "mode-impossible",
+        "no-way-to-site",
         "path-missing",
         "target-older-than-source",
         "removed-on-target",
