@@ -33,16 +33,17 @@ from migrate.assess.facts import (
     Server,
     Slot,
     Table,
+    WalDisk,
     WalHistory,
     Work,
     WriteRate,
 )
-from migrate.assess.host import wal_disk
 from migrate.assess.path_traps import Function, find_path_traps
 from migrate.connections import Hosts
 from migrate.databases import Session, legacy_database
 from migrate.databases import query as statement
 from migrate.errors import MigrationError
+from migrate.log_disk import log_disk
 from provisioning.manifest import LegacyDatabase
 
 F = TypeVar("F", bound=Facts)
@@ -152,8 +153,8 @@ def measure(hosts: Hosts, database: LegacyDatabase) -> Database:
     with legacy_database(hosts, database).opened() as session:
         facts = measure_database(database, session)
     folder = facts.server.data_directory
-    disk = wal_disk(hosts.legacy(database.host), folder) if folder else None
-    return facts.model_copy(update={"wal_disk": disk})
+    disk = log_disk(hosts.legacy(database.host), folder) if folder else None
+    return facts.model_copy(update={"wal_disk": None if disk is None else WalDisk(**vars(disk))})
 
 
 def fingerprint(hosts: Hosts, database: LegacyDatabase) -> DatabaseFingerprint:

@@ -1,14 +1,18 @@
 """Traps of moves that are at work: a cut line, a full disk, a password that expires, changed definitions."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from migrate.errors import TransferError
+from migrate.transfer.postgresql_live import PostgresqlLive
 from migrate.transfer.postgresql_live.drain import drain
 from migrate.transfer.postgresql_live.ending import end
 from migrate.transfer.postgresql_live.health import Health, health
@@ -20,6 +24,9 @@ from tests.support.line import Line
 from tests.support.live import LiveMove, a_live_move, begin
 from tests.support.private_hosts import PrivateHost
 
+WAY = PostgresqlLive()
+_MEGABYTE = "INSERT INTO keyed SELECT %s, string_agg(md5(random()::text), '') FROM generate_series(1, 32768)"
+"""A row that no server can make smaller."""
 SCHEMA = "CREATE TABLE keyed (id int PRIMARY KEY, v text);"
 ROWS = "SELECT * FROM keyed ORDER BY 1"
 
@@ -129,6 +136,57 @@ def test_a_full_disk_stops_the_flow_and_loses_nothing(live: LiveMove, which: str
         assert becomes(live, "flowing", back)
         live.do(writer, "TRUNCATE keyed")
         assert live.arrives(reader, "SELECT count(*) FROM keyed", [(0,)], seconds=60)
+
+
+@contextmanager
+def _small_log(host: PrivateHost, megabytes: int) -> Iterator[Path]:
+    """The server's log lies on a disk of so many MB, until this is left; its folder."""
+    folder, log = host.folder / "log", host.folder / "pg" / "pg_wal"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "none", folder], check=True)
+    try:
+        host.stop_postgres()
+        subprocess.run(["cp", "-a", log, folder / "pg_wal"], check=True)
+        shutil.rmtree(log)
+        log.symlink_to(folder / "pg_wal")
+        host.start_postgres()
+        yield folder
+    finally:
+        host.stop_postgres()
+        log.unlink()
+        subprocess.run(["cp", "-a", folder / "pg_wal", log], check=True)
+        subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
+        host.start_postgres()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root can mount a small disk")
+def test_a_log_that_fills_the_disk_is_foreseen_and_loses_nothing(live: LiveMove) -> None:
+    """While the site is away legacy keeps log for it: the room is told, and what was acknowledged arrives."""
+    for name, size in (("max_wal_size", "64MB"), ("min_wal_size", "32MB")):
+        live.legacy.psql("postgres", f"ALTER SYSTEM SET {name} = '{size}'")
+    acknowledged = 0
+    with _small_log(live.legacy, megabytes=192) as disk:
+        room = WAY.flow(live.task).room_bytes
+        assert room is not None
+        assert room < 192 << 20
+        live.site.stop_postgres()
+        with suppress(psycopg.Error), live.legacy.connect("besa") as session:
+            for number in range(400):
+                session.execute(_MEGABYTE, (number,))
+                acknowledged = number + 1
+        assert 20 < acknowledged < 400, "its disk is not full"
+        subprocess.run(["mount", "-o", "remount,size=2g", disk], check=True)
+        live.legacy.stop_postgres()
+        live.legacy.start_postgres()
+        live.site.start_postgres()
+        wanted = live.rows(live.legacy, "SELECT count(*), max(id) FROM keyed")
+        assert wanted[0][0] >= acknowledged
+        assert live.arrives(live.site, "SELECT count(*), max(id) FROM keyed", wanted, seconds=60)
+        assert becomes(live, "flowing")
+        live.do(live.legacy, "TRUNCATE keyed", "CHECKPOINT")
+    for name in ("max_wal_size", "min_wal_size"):
+        live.legacy.psql("postgres", f"ALTER SYSTEM RESET {name}")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root can mount a small disk")
