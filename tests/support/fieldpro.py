@@ -1,0 +1,41 @@
+"""
+A tenant who begins afresh, for tests: the example's workspace without its application, and a sound workbook.
+
+Promise: nothing here is started.
+"""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from migrate.workbook.values import Value
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fieldpro"
+
+ROWS: dict[str, list[list[Value]]] = {
+    "lists": [
+        ["region", "nord", "Nord"],
+        ["region", "sud", "Sud"],
+        ["reason", "vente", "Vente"],
+    ],
+    "web_users": [["W-01", "Awa Diop", "awa@rivage.example", "manager"]],
+    "mobile_users": [
+        ["M-01", "Jean Mendy", "+221771234567", "W-01", True],
+        ["M-02", "Fatou Sarr", "+221771234568", "W-01", False],
+    ],
+    "customers": [
+        [
+            "C-0001",
+            "Ferme des Palmiers",
+            "nord",
+            "ferme@palmiers.example",
+            "+221331234567",
+            date(2024, 3, 31),
+        ],
+        ["C-0002", "Ferme du Fleuve", "sud", None, None, None],
+    ],
+    "products": [
+        ["P-100", "Semences de riz 25 kg", Decimal("14.5"), 4],
+        ["P-200", "Engrais 10 kg", Decimal("22"), None],
+    ],
+}
