@@ -23,6 +23,8 @@ class SiteArgs:
     environment: Environment
     door: DoorState = "closed"
     door_reason: str = ""
+    configuration: str = ""
+    """SHA-256 of the signed workbook that the site is configured from; empty while it is from none."""
     moving: bool = False
     """Whether a migration is under way: only then the site has a `DatabaseEndpoint.mover`."""
 
@@ -106,3 +108,5 @@ class SiteOutputs(_Output):
     interface_inbox: str
     """Where an sftp interface drops its files, relative to its login folder."""
     door: Door
+    template: str | None = None
+    """Folder on the host, absolute: the environment's template, as it was published."""

@@ -4,11 +4,15 @@ A tenant who begins afresh, for tests: the example's workspace without its appli
 Promise: nothing here is started.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+from migrate.databases import Session
 from migrate.workbook.values import Value
+from tests.support.private_hosts import PrivateHost
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fieldpro"
 
@@ -39,3 +43,15 @@ ROWS: dict[str, list[list[Value]]] = {
         ["P-200", "Engrais 10 kg", Decimal("22"), None],
     ],
 }
+
+
+def schema_sql() -> str:
+    return (EXAMPLE / "templates" / "visits" / "schema.sql").read_text()
+
+
+@contextmanager
+def owner_session(host: PrivateHost, dbname: str) -> Iterator[Session]:
+    """A session as the owner of a site's database has it, pinned as Bascule pins its own."""
+    with host.connect(dbname) as session:
+        session.execute("SELECT pg_catalog.set_config('search_path', '', false)")
+        yield session
