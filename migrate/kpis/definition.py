@@ -23,8 +23,8 @@ from provisioning.manifest_base import Identifier, Model, refuse_twice
 _WORDS = """
     abs and array_agg avg between bool_and bool_or case cast ceil coalesce concat count current_date
     current_timestamp date_trunc dense_rank exists extract filter first_value floor greatest group_concat if
-    ilike in is lag last_value lead least left length like logical_and logical_or lower ltrim max median min mod
-    not nullif or percent_rank percentile_cont percentile_disc rank right round row_number rtrim stddev
+    ilike in is lag last_value lead least left length like logical_and logical_or lower ltrim max median min
+    mod not nullif or percent_rank percentile_cont percentile_disc rank right round row_number rtrim stddev
     stddev_samp string_agg substring sum time_to_str timestamp_trunc to_char trim upper variance
 """
 FUNCTIONS = frozenset(_WORDS.split())
