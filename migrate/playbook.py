@@ -53,15 +53,22 @@ class _Part(BaseModel):
 
 
 class When(_Part):
-    """A condition on the tenant's modules."""
+    """A condition on the tenant's modules, and on how its site is set up."""
 
     module: Name | None = Field(default=None, description="Only for tenants with this module.")
     without_module: Name | None = Field(default=None, description="Only for tenants without it.")
+    deployment: Literal["template", "custom"] | None = Field(
+        default=None, description="Only where the site is set up so."
+    )
+    pilot: bool | None = Field(default=None, description="Only with a pilot phase, or only without one.")
 
     def holds(self, manifest: Manifest) -> bool:
         has = self.module is None or self.module in manifest.modules
         lacks = self.without_module is None or self.without_module not in manifest.modules
-        return has and lacks
+        setup = manifest.deployment
+        is_so = self.deployment is None or (setup is not None and setup.kind == self.deployment)
+        tries = self.pilot is None or bool(setup and setup.pilot) == self.pilot
+        return has and lacks and is_so and tries
 
 
 class Entry(_Part):

@@ -292,6 +292,12 @@ class Manifest(Model):
         return self
 
     @model_validator(mode="after")
+    def _template_fits_the_engine(self) -> Self:
+        if self.deployment is not None and self.site_engine != "postgresql":
+            raise ValueError(f"templates are for PostgreSQL; take site_engine: {self.site_engine} out")
+        return self
+
+    @model_validator(mode="after")
     def _modes_agree(self) -> Self:
         for database in self.legacy.databases:
             asked = database.transfer.mode

@@ -69,6 +69,8 @@ class DatabaseEndpoint(_Output):
     mover: DatabaseRole | None = None
     """Lets changes flow, for which it may do everything: PostgreSQL up to 15 and MariaDB ask for that. There
     only while `SiteArgs.moving`; None on a substrate that gives none, where only bulk moves are possible."""
+    reader: DatabaseRole | None = None
+    """Reads figures and nothing else; on sites that are set up from a template."""
 
 
 class Door(_Output):

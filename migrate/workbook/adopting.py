@@ -23,7 +23,6 @@ from migrate.workbook.book import opened
 from migrate.workbook.checking import Checked, faults_of, parsed
 from migrate.workbook.form import Form
 from migrate.workbook.values import Value
-from migrate.workbook.writing import write
 
 DOCUMENT = "configuration.xlsx"
 TEMPLATE_DOCUMENT = "workbook.xlsx"
@@ -44,6 +43,8 @@ class Configuration(BaseModel):
 
 def write_template(case: Case) -> Path:
     """Write the empty workbook of the tenant's template into its documents; again, it changes nothing."""
+    from migrate.workbook.writing import write  # here, since no other command should have to wait for it
+
     return case.write_document(TEMPLATE_DOCUMENT, write(template_of(case).form))
 
 
@@ -142,6 +143,8 @@ def _as_workbook(path: Path, form: Form) -> Iterator[Path]:
         if book.is_spreadsheet:
             shutil.copyfile(path, made)
         else:
+            from migrate.workbook.writing import write  # as above
+
             rows: dict[str, Iterator[list[Value]]] = {
                 sheet.name: (values for _, values in parsed(book, sheet)) for sheet in form.sheets
             }

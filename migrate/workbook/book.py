@@ -13,15 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Protocol
-
-from openpyxl import load_workbook
-from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.workbook.workbook import Workbook
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from migrate.errors import WorkbookError
 from migrate.workbook.values import Cell
+
+if TYPE_CHECKING:
+    from openpyxl.workbook.workbook import Workbook
 
 LARGEST_BYTES = 512 * 1024 * 1024
 """Unpacked; far beyond any sound file, and far below what would fill a machine."""
@@ -71,7 +69,11 @@ class Book(Protocol):
 
 def address(column: int, row: int) -> str:
     """Return a cell's address, such as ``C7``; columns count from 0."""
-    return f"{get_column_letter(column + 1)}{row}"
+    letters, rest = "", column + 1
+    while rest:
+        rest, letter = divmod(rest - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return f"{letters}{row}"
 
 
 @contextmanager
@@ -99,6 +101,10 @@ def opened(path: Path) -> Iterator[Book]:
         raise WorkbookError(
             f"{path} is no workbook: {error}", next_step="save it as .xlsx, or hand in a folder of .csv files"
         ) from None
+    # Here, since reading workbooks is nothing that every command should have to wait for.
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         book = load_workbook(path, read_only=True, keep_links=False)
     except (InvalidFileException, KeyError, ValueError, OSError) as error:
@@ -134,7 +140,7 @@ def _refuse_dangerous(path: Path, archive: zipfile.ZipFile) -> None:
 class _Xlsx:
     is_spreadsheet = True
 
-    def __init__(self, book: Workbook) -> None:
+    def __init__(self, book: "Workbook") -> None:
         self._book = book
 
     def sheets(self) -> list[str]:

@@ -126,18 +126,20 @@ def _row(row: Row, order: Sequence[Column | None], sheet: Sheet) -> tuple[dict[s
     wrong: list[Fault] = []
     cells = dict(enumerate(row.cells))
     for position, column in enumerate(order):
-        found, where = cells.get(position), address(position, row.number)
         if column is None:
             continue
+        found, says = cells.get(position), ""
         if found and found.is_formula:
-            wrong.append(Fault(sheet.name, where, f"holds the formula {found.cell}; write the value itself"))
+            says = f"holds the formula {found.cell}; write the value itself"
         elif found and found.error:
-            wrong.append(Fault(sheet.name, where, f"holds the error {found.error}"))
+            says = f"holds the error {found.error}"
         else:
             try:
                 values[column.name] = value_of(column, found.cell if found else None)
             except ValueError as error:
-                wrong.append(Fault(sheet.name, where, f"{column.name}: {error}"))
+                says = f"{column.name}: {error}"
+        if says:
+            wrong.append(Fault(sheet.name, address(position, row.number), says))
     for position in range(len(order), len(row.cells)):
         if cells[position].cell not in (None, ""):
             says = "stands outside of the columns"

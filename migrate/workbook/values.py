@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
-import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from migrate.workbook.form import Column
@@ -76,6 +75,8 @@ def _email(column: Column, cell: Cell) -> str:
 
 
 def _phone(column: Column, cell: Cell) -> str:
+    import phonenumbers  # here, since its tables take long to load
+
     if not isinstance(cell, str):
         raise ValueError("holds a number, so its + is lost; write it as text, such as +33 1 99 00 12 34")
     try:

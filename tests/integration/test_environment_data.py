@@ -15,7 +15,8 @@ from migrate import environment_template, pilot
 from migrate.databases import Session
 from migrate.errors import MigrationError, WorkbookError
 from migrate.kpis import dashboards
-from migrate.kpis.definition import Kpis, faults_of
+from migrate.kpis.definition import Kpis
+from migrate.kpis.safety import faults_of
 from migrate.workbook.form import Form
 from migrate.workbook.loading import Rejected, differing, load
 from migrate.workbook.values import Value
