@@ -19,7 +19,7 @@ from migrate.assess.site import measure_target
 from migrate.assess.staleness import fingerprint_of
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.errors import EvidenceError, PlaybookError
+from migrate.errors import EvidenceError, MigrationError, PlaybookError
 from migrate.playbook import load
 from migrate.step import Progress
 from provisioning.manifest import WAYS as MODES
@@ -54,8 +54,15 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
 
     Raises:
         ConnectionFailed: A host or database cannot be reached.
+        MigrationError: The tenant leaves no system.
     """
     manifest, legacy = case.manifest, case.manifest.legacy
+    if case.manifest.begins_afresh:
+        raise MigrationError(
+            f"{case.manifest.tenant} leaves no system: its manifest has no legacy:",
+            state="There is nothing to measure.",
+            next_step="write legacy: into the manifest, or take a playbook for tenants who begin afresh",
+        )
     progress.start("assess", float(len(legacy.hosts) + len(legacy.databases) + len(legacy.files)), "parts")
     done = 0
 
