@@ -89,6 +89,9 @@ class SiteOutputs(_Output):
     ca: str
     """PEM of the authority that signed the site's certificate."""
     site_name: str
+    certificate_proof: str | None = None
+    """The DNS record, ``name type value``, by which the customer proves `site_name` to whoever issues its
+    certificate; None where nothing is the customer's to prove."""
     verification_path: str
     """Path below `url` that reaches the application while the door is closed, when the request
     carries `verification_token` in ``X-Verification-Token``."""
