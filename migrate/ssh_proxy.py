@@ -27,7 +27,10 @@ class ProxiedSocket(socket.socket):
         with theirs:
             self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the socket
             self._process = subprocess.Popen(  # noqa: S603 - of an ssh_config that our own program made
-                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs, stdout=theirs, stderr=self._stderr
+                ["/bin/sh", "-c", f"exec {command}"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=self._stderr,
             )
 
     said = ""

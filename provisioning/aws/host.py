@@ -139,7 +139,7 @@ class ApplicationHosts(Component):
                 to_port=port,
                 tags=args.tags,
                 opts=self.child,
-                **ends,  # type: ignore[arg-type] # which end a rule names is the caller's choice
+                **ends,
             )
 
         mine, theirs = "security_group_id", "referenced_security_group_id"

@@ -39,7 +39,7 @@ class SiteSecret(Component):
         version = aws.secretsmanager.SecretVersion(
             f"{name}-values",
             secret_id=secret.id,
-            secret_string=Output.secret(Output.json_dumps(dict(args.values), sort_keys=True)),
+            secret_string=Output.json_dumps(Output.secret(dict(args.values)), sort_keys=True),
             # Other values are another version; the secret itself stays.
             opts=ResourceOptions(parent=self, protect=False),
         )

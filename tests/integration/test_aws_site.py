@@ -3,11 +3,15 @@
 import base64
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
 
 from provisioning.engine import Stack
+from provisioning.policy.isolation import crossings
+from provisioning.policy.look import look
+from provisioning.policy.resources import Resource, of_state
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn, stand_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -109,23 +113,6 @@ def _application() -> dict[str, Any]:
     return {"name": "echo", "version": "1.0.0", "artifact": "artifact"}
 
 
-def test_the_door_is_a_rule(alpha: Stack, standing: StandIn) -> None:
-    """Closed and suspended answer 503 before any host is asked; open sends on. The way to verify stays."""
-    for state, reason in (("open", ""), ("suspended", "Unpaid <since> May"), ("closed", "")):
-        alpha.set_config("bascule:door", state)
-        alpha.set_config("bascule:doorReason", reason)
-        alpha.up()
-        rule = standing.one("alpha-door-door")[1]["is"]
-        (action,) = rule["actions"]
-        assert action["type"] == ("forward" if state == "open" else "fixed-response")
-        if state == "suspended":
-            assert action["fixedResponse"]["statusCode"] == "503"
-            assert "Unpaid &lt;since&gt; May" in action["fixedResponse"]["messageBody"]
-        verification = standing.one("alpha-door-verification")[1]["is"]
-        assert verification["actions"][0]["type"] == "forward"
-        assert verification["priority"] < rule["priority"]
-
-
 def test_a_new_version_makes_new_hosts(alpha: Stack, standing: StandIn) -> None:
     """Another version is another archive and another launch template; nothing else changes."""
     before = standing.content()["resources"]
@@ -140,76 +127,35 @@ def test_a_new_version_makes_new_hosts(alpha: Stack, standing: StandIn) -> None:
     alpha.up()
 
 
-def test_a_name_can_be_led_back(alpha: Stack, standing: StandIn) -> None:
-    """What a name led to before stands by at weight 0, with a low TTL, and takes over when told to."""
+def test_the_policy_looks_at_what_the_engine_says(standing: StandIn) -> None:
+    """By a real preview and a real state our stacks keep every rule and are apart; a way across is found."""
+    seen = look(standing.workspace, ["platform", "alpha", "beta"], date(2026, 11, 27))
+    assert seen.findings == ()
+    assert seen.resources.keys() == {"platform-prod", "alpha-prod", "beta-prod"}
+    assert min(seen.resources.values()) > 50
+    alpha, beta = (
+        of_state(Stack(standing.workspace, f"{tenant}-prod").run("stack", "export", apart=True).stdout)
+        for tenant in ("alpha", "beta")
+    )
+    group = next(one for one in beta if one.name == "beta-database-group")
+    across = Resource("aws:vpc/x:SecurityGroupIngressRule", "x", {"securityGroupId": min(group.identities)})
+    assert crossings([*alpha, across], beta) == ["x names beta-database-group"]
 
-    def weights() -> list[int]:
-        return [
-            standing.one(f"alpha-names-records-{end}")[1]["is"]["weightedRoutingPolicies"][0]["weight"]
-            for end in ("site", "previous")
-        ]
 
-    alpha.set_config("bascule:previousTarget", "192.0.2.10")
-    alpha.up()
-    assert weights() == [100, 0]
-    assert standing.one("alpha-names-records-previous")[1]["is"]["ttl"] == 60
-    alpha.set_config("bascule:nameLeadsTo", "previous")
-    alpha.up()
-    assert weights() == [0, 100]
-    alpha.run("config", "rm", "bascule:previousTarget")
-    refused = alpha.run("preview", check=False)
+def test_what_a_destroy_leaves_is_never_called_as_before(standing: StandIn) -> None:
+    """AWS refuses to delete a database unless a reason was declared; each deletion leaves a new snapshot."""
+    standing.manifest("gamma")
+    stack = standing.stack("gamma-prod", {**TENANT, "protect": "false"})
+    stack.up()
+    refused = stack.run("destroy", "--yes", "--skip-preview", check=False)
     assert refused.returncode != 0
-    assert "that is not known" in refused.stdout
-    alpha.run("config", "rm", "bascule:nameLeadsTo")
-    alpha.up()
-    assert "alpha-names-records-previous" not in resources_of(standing, "alpha")
-
-
-def test_a_customers_own_name_waits_for_nobody(alpha: Stack, standing: StandIn) -> None:
-    """`up` ends at once, tells what the customer has to enter, and serves the name once that was done."""
-    alpha.set_config("bascule:protect", "false")
-    alpha.set_config("bascule:siteName", "care.alpha-home.example")
-    alpha.up()
-    site = alpha.outputs()
-    assert site.certificate_proof == "_proof.care.alpha-home.example. CNAME _value.acm-validations.aws."
-    assert site.url == "https://alpha-prod.care.example"
-    assert "alpha-names-theirs-served" not in resources_of(standing, "alpha")
-    alpha.set_config("bascule:certificateIssued", "true")
-    alpha.up()
-    assert "alpha-names-theirs-served" in resources_of(standing, "alpha")
-    names = standing.one("alpha-door-door")[1]["is"]["conditions"][0]["hostHeader"]["values"]
-    assert names == ["alpha-prod.care.example", "care.alpha-home.example"]
-    for key in ("siteName", "certificateIssued", "protect"):
-        alpha.run("config", "rm", f"bascule:{key}")
-    alpha.up()
-
-
-def test_nothing_of_one_tenant_reaches_another(standing: StandIn) -> None:
-    """No property of a tenant's resource names anything of another's: group, key, role, bucket, rule."""
-    every = standing.content()["resources"]
-    for tenant, other in (("alpha", "beta"), ("beta", "alpha")):
-        theirs = {
-            word
-            for key, one in every.items()
-            if one["name"].startswith(f"{other}-")
-            for word in (key, one["is"].get("arn"), one["is"].get("keyId"))
-            if word
-        }
-        assert len(theirs) > 60
-        for name, one in resources_of(standing, tenant).items():
-            text = json.dumps(one["is"])
-            assert not [word for word in theirs if word in text], name
-
-
-def test_all_that_is_wrong_is_told_at_once(alpha: Stack, standing: StandIn) -> None:
-    """What AWS cannot give and what is missing in the configuration is told whole, and nothing is touched."""
-    before = standing.content()
-    sftp = {"name": "lab", "kind": "sftp", "host": "old", "control": "lab", "public_key": HOST_KEY}
-    standing.manifest("alpha", interfaces=[sftp])
-    alpha.set_config("bascule:budget", "much")
-    alpha.set_config("bascule:nameLeadsTo", "nowhere")
-    done = alpha.run("preview", check=False)
-    assert done.returncode != 0
-    assert "3 to correct" in done.stdout
-    assert "interfaces/lab: sftp reaches no site on AWS" in done.stdout
-    assert standing.content() == before
+    assert "protected from deletion by AWS" in refused.stdout
+    stack.set_config("bascule:deletable", "a trial that ends this week")
+    for _ in range(2):
+        stack.up()
+        stack.destroy()
+    first, second = standing.content()["snapshots"]
+    assert first != second
+    # Keys and archives outlive the stack: without them the snapshots are noise.
+    left = {one["type"] for one in resources_of(standing, "gamma").values()}
+    assert left == {"aws:kms/key:Key", "aws:s3/bucketObjectv2:BucketObjectv2"}

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from computed import computed
 from pulumi.runtime.proto import provider_pb2
-from wheel import faults, outputs_of
+from wheel import faults
 
 from provisioning.errors import SiteError
 from provisioning.local.plugin.glue import Inputs, Kind, Provider, State, serve
@@ -44,41 +45,6 @@ def cloud() -> Iterator[dict[str, Any]]:
         yield content
         CLOUD.write_text(json.dumps(content, indent=1, sort_keys=True))
 
-
-_COMPUTED: dict[str, Callable[[State, str], State]] = {
-    "aws:acm/certificate:Certificate": lambda inputs, _: {
-        "domainValidationOptions": [
-            {
-                "domainName": inputs["domainName"],
-                "resourceRecordName": f"_proof.{inputs['domainName']}.",
-                "resourceRecordType": "CNAME",
-                "resourceRecordValue": "_value.acm-validations.aws.",
-            }
-        ]
-    },
-    "aws:lb/loadBalancer:LoadBalancer": lambda _, key: {
-        "dnsName": f"alb-{key}.elb.amazonaws.com",
-        "zoneId": "Z0ELB",
-        "arnSuffix": f"app/alb/{key}",
-    },
-    "aws:route53/zone:Zone": lambda _, key: {
-        "zoneId": f"Z{key.upper()}",
-        "nameServers": [f"ns-{number}.awsdns.example" for number in range(4)],
-    },
-    "aws:route53/record:Record": lambda inputs, _: {"fqdn": inputs["name"].rstrip(".")},
-    "aws:ec2/vpcEndpoint:VpcEndpoint": lambda _, key: {"prefixListId": f"pl-{key}"},
-    "aws:kms/key:Key": lambda _, key: {"keyId": key},
-    "aws:ec2/launchTemplate:LaunchTemplate": lambda _, __: {"latestVersion": 1},
-    "aws:lb/targetGroup:TargetGroup": lambda _, key: {"arnSuffix": f"targetgroup/{key}"},
-    "aws:rds/instance:Instance": lambda inputs, key: {
-        "address": f"{inputs['identifier']}.{key}.rds.amazonaws.com",
-        "masterUserSecrets": [{"secretArn": f"arn:aws:secretsmanager:::secret:rds!{key}"}],
-    },
-    "aws:s3/bucketObjectv2:BucketObjectv2": lambda _, key: {"versionId": key},
-    "aws:secretsmanager/secretVersion:SecretVersion": lambda inputs, _: {
-        "versionId": hashlib.sha256(inputs["secretString"].encode()).hexdigest()[:16]
-    },
-}
 
 _MADE_ANEW: dict[str, frozenset[str]] = {
     "aws:efs/fileSystem:FileSystem": frozenset({"encrypted", "kmsKeyId"}),
@@ -116,18 +82,7 @@ class Thing(Kind[Inputs]):
                 self.key = hashlib.sha256(f"{self.urn}{content['keys']}".encode()).hexdigest()[:16]
             if self.type == "aws:autoscaling/group:Group" and "host_key" in content:
                 _report_host_key(content)
-            service = self.type.split(":")[1].split("/")[0]
-            arn = f"arn:aws:{service}:eu-central-2:{content['account']}:{self.name}/{self.key}"
-            named = ("name", "bucket")
-            computed = {"arn": arn, **dict.fromkeys(named, f"{self.name}-{self.key[:7]}")}
-            outputs = {
-                name: value for name, value in computed.items() if name in outputs_of(self.type) - set(inputs)
-            }
-            if self.type in _COMPUTED:
-                outputs |= _COMPUTED[self.type](inputs, self.key)
-            identity = arn if self.type.startswith("aws:lb/") else f"{self.type.split('/')[0][4:]}-{self.key}"
-            if self.type == "aws:ssm/parameter:Parameter":
-                identity = inputs["name"]
+            identity, outputs = computed(self.type, self.name, self.key, inputs, content["account"])
             content["resources"][identity] = {
                 "type": self.type,
                 "name": self.name,
