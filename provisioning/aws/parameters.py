@@ -1,55 +1,16 @@
 """
-What the tenants of a class must know of their platform: one SSM parameter, written whole and read whole.
+SSM parameters: what a program reads of its platform, and where a site's hosts report.
 
-Not a stack reference: that needs the other stack's key, even for what is no secret, and one key would open
-both.
-
-Promise: no secret is in it, and nobody ever reads half of a change; `form` tells a later program what wrote
-it.
+Promise: what is not understood is told by name, before any resource is declared.
 """
-
-from typing import Literal
 
 import pulumi_aws as aws
 from pulumi import InvokeOptions
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from provisioning.errors import SiteError
 from provisioning.manifest import Environment
-
-
-class PlatformFacts(BaseModel):
-    """What ``platform-<class>`` tells its tenants."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    form: Literal[1] = 1
-    vpc_id: str
-    private_subnets: list[str]
-    data_subnets: list[str]
-    endpoint_group: str
-    object_store: str
-    """Prefix list of S3."""
-    balancer_suffix: str
-    balancer_dns: str
-    balancer_zone: str
-    listener_arn: str
-    balancer_group: str
-    domain: str
-    """The class's own zone: names that end with it are ours to prove."""
-    zone_id: str
-    log_bucket: str
-    topic_arn: str
-    backup_plan: str
-    backup_role: str
-    boundary_arn: str
-    image_id: str
-    runbooks: str
-    """Address that an alarm's name is appended to."""
-
-
-def parameter_name(environment: Environment) -> str:
-    return f"/bascule/platform/{environment}"
+from provisioning.platform_facts import PlatformFacts, parameter_name
 
 
 def site_parameter(stack: str, what: str) -> str:

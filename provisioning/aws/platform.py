@@ -25,11 +25,11 @@ from provisioning.aws.identity import CiIdentity, CiIdentityArgs
 from provisioning.aws.ingress import Ingress, IngressArgs
 from provisioning.aws.keys import EncryptionKey, EncryptionKeyArgs
 from provisioning.aws.network import Network, NetworkArgs
-from provisioning.aws.parameters import PlatformFacts, parameter_name
 from provisioning.aws.sizes import HABITS
 from provisioning.aws.tags import tags_of
 from provisioning.errors import WorkspaceError
 from provisioning.manifest import Environment, HostName
+from provisioning.platform_facts import PlatformFacts, parameter_name
 
 NAME = "platform"
 

@@ -112,7 +112,8 @@ def _names_tls(resource: Resource) -> bool:
 
 def _short_ttl(resource: Resource) -> bool:
     moves = at(resource.inputs, "type") in ("A", "AAAA") and is_there("records")(resource)
-    return not moves or (at(resource.inputs, "ttl") or 3600) <= 60
+    ttl_seconds = at(resource.inputs, "ttl")
+    return not moves or (isinstance(ttl_seconds, int | float) and ttl_seconds <= 60)
 
 
 _RDS = "aws:rds/instance:Instance"

@@ -13,15 +13,20 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from migrate import door
 from migrate.connections import connect, write_access
 from migrate.databases import Database
 from migrate.errors import ConnectionFailed
 from migrate.remote import run
 from migrate.tunnels import Tunnel
+from migrate.web import ask
 from provisioning.aws.access import NOTHING_REPORTED, known_hosts, ssh_config
 from provisioning.site import SshAccess
 from provisioning.workspace import Workspace
+from tests.support.aws_balancer import balancer_before
+from tests.support.aws_host import laid_down
 from tests.support.private_hosts import PrivateHost, private_host
+from tests.support.tiny_site import TinySite
 
 STACK, REGION, INSTANCE = "alpha-prod", "eu-central-2", "i-0123456789abcdef0"
 
@@ -162,3 +167,24 @@ def test_without_a_running_instance_the_reason_is_told(instance: Instance) -> No
             connect(config, STACK)
     finally:
         instance.away.unlink()
+
+
+def test_the_door_is_flipped_on_the_host_and_seen_from_outside(instance: Instance, tmp_path: Path) -> None:
+    """What `fab door` does works unchanged: through Session Manager, by the host's right, seen at the balancer."""
+    root = instance.host.folder / "laid"
+    root.mkdir()
+    host = laid_down(root)
+    script = host.home / "bin" / "door"
+    script.write_text(script.read_text().replace('["aws", ', f'["{root / "bin" / "aws"}", '))
+    (instance.host.folder / "bin").symlink_to(host.home / "bin")
+    with (
+        TinySite(tmp_path) as tiny,
+        balancer_before(host, tmp_path) as (url, ca),
+        closing(connect(instance.access(instance.key), STACK)) as connection,
+    ):
+        site = tiny.outputs.model_copy(update={"substrate": "aws", "url": url, "ca": ca})
+        assert door.read(connection, site) == "open"
+        for state, reason in (("closed", ""), ("open", ""), ("suspended", "Unpaid <since> May")):
+            door.flip(connection, site, state, reason)
+            assert (door.read(connection, site), door.seen_open(site)) == (state, state == "open")
+        assert "Unpaid &lt;since&gt; May" in ask(site).body

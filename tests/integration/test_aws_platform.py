@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from provisioning.aws.parameters import PlatformFacts
 from provisioning.engine import Stack
+from provisioning.platform_facts import PlatformFacts
 from tests.support.aws_sites import PLATFORM, StandIn, stand_in
 
 pytestmark = pytest.mark.engine

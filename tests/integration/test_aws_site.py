@@ -2,17 +2,20 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from provisioning.engine import Stack
 from provisioning.policy.isolation import crossings
-from provisioning.policy.look import look
 from provisioning.policy.resources import Resource, of_state
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn, stand_in
+from tests.support.local_sites import CHECKOUT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -129,10 +132,19 @@ def test_a_new_version_makes_new_hosts(alpha: Stack, standing: StandIn) -> None:
 
 def test_the_policy_looks_at_what_the_engine_says(standing: StandIn) -> None:
     """By a real preview and a real state our stacks keep every rule and are apart; a way across is found."""
-    seen = look(standing.workspace, ["platform", "alpha", "beta"], date(2026, 11, 27))
-    assert seen.findings == ()
-    assert seen.resources.keys() == {"platform-prod", "alpha-prod", "beta-prod"}
-    assert min(seen.resources.values()) > 50
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("fab")), "policy", "--json"],
+        cwd=standing.workspace.root,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["findings"] == []
+    assert seen["looked_at"].keys() == {"platform-prod", "alpha-prod", "beta-prod"}
+    assert min(seen["looked_at"].values()) > 50
     alpha, beta = (
         of_state(Stack(standing.workspace, f"{tenant}-prod").run("stack", "export", apart=True).stdout)
         for tenant in ("alpha", "beta")

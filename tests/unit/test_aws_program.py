@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from provisioning.aws.parameters import PlatformFacts
 from provisioning.aws.targets import target_group_name
 from provisioning.errors import BasculeError, SiteError, WorkspaceError
+from provisioning.platform_facts import PlatformFacts
 from provisioning.site import SiteOutputs
 from tests.support.aws_program import PASSWORD, Declared, declared_stack
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn
