@@ -100,6 +100,10 @@ class SiteOutputs(_Output):
     database: DatabaseEndpoint
     files: str
     """Folder on the host, absolute."""
+    staging: str | None = None
+    """Where an archive of this move may wait, as the manifest's ``archive: {to: ...}`` takes it: there while
+    the
+    move lasts, on a substrate that gives one."""
     backups: str
     """Folder on the host, absolute, where final and scheduled backups lie."""
     application_name: str

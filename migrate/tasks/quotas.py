@@ -5,9 +5,9 @@ Promise: reads only; the exit status alone tells a script that there is none.
 """
 
 from json import dumps
-from typing import get_args
 
 from fabric import Connection, task
+from pydantic import TypeAdapter, ValidationError
 
 from migrate.errors import Refused
 from migrate.tasks.edge import for_a_person
@@ -17,6 +17,7 @@ from provisioning.program import PLATFORM
 from provisioning.quotas import room_for_a_site, session_in
 from provisioning.workspace import Workspace
 
+_ENVIRONMENT: TypeAdapter[Environment] = TypeAdapter(Environment)
 FULL = 5
 """The exit status that says there is no room, apart from any failure."""
 
@@ -31,14 +32,16 @@ FULL = 5
 def quotas(_c: Connection, environment: str = "prod", json: bool = False) -> None:
     """Say what one more site on AWS would cross, such as certificates; exit status 5 if it does not fit."""
     with for_a_person(as_json=json):
-        if environment not in get_args(Environment):
-            raise Refused(f"no environment {environment!r}", next_step="--environment test or prod")
-        stack = Stack(Workspace.find(), f"{PLATFORM}-{environment}")
+        try:
+            chosen: Environment = _ENVIRONMENT.validate_python(environment)
+        except ValidationError:
+            raise Refused(f"no environment {environment!r}", next_step="--environment test or prod") from None
+        stack = Stack(Workspace.find(), f"{PLATFORM}-{chosen}")
         pinned = {
             key: stack.run("config", "get", f"bascule:{key}", apart=True).stdout.strip()
             for key in ("account", "region")
         }
-        found = room_for_a_site(session_in(pinned["region"]), stack.name.split("-")[1], pinned["account"])
+        found = room_for_a_site(session_in(pinned["region"]), chosen, pinned["account"])
     if json:
         print(dumps([{**vars(one), "is_enough": one.is_enough} for one in found]))
     else:

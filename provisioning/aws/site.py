@@ -39,6 +39,7 @@ from provisioning.aws.secrets import SiteSecret, SiteSecretArgs
 from provisioning.aws.site_config import database_authority, public_authorities, site_config
 from provisioning.aws.site_names import SiteNames, SiteNamesArgs
 from provisioning.aws.sizes import HABITS, database_class, host_class
+from provisioning.aws.staging import Staging, StagingArgs
 from provisioning.aws.tags import tags_of
 from provisioning.aws.targets import SiteTargets, SiteTargetsArgs
 from provisioning.aws.watched import watched_of_site
@@ -210,6 +211,7 @@ class Site(Component):
             ),
             "database": self._endpoint(database, database_ca),
             "files": FILES,
+            "staging": self._staging() if args.moving else None,
             "backups": BACKUPS,
             "application_name": application.name,
             "application_version": application.version,
@@ -230,6 +232,13 @@ class Site(Component):
             ),
             self.child,
         )
+
+    def _staging(self) -> Output[str]:
+        return Staging(
+            f"{self._name}-staging",
+            StagingArgs(key_arn=self._key.arn, log_bucket=self._platform.log_bucket, tags=self._tags),
+            self.child,
+        ).place
 
     def _artifact(self, what: str, bucket: PrivateBucket, packed: Any) -> Artifact:
         return Artifact(

@@ -343,8 +343,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "bucket-not-emptied",
         "s3/bucket:Bucket",
-        lambda one: not at(one.inputs, "forceDestroy"),
-        "a destroy does not empty it",
+        lambda one: not at(one.inputs, "forceDestroy") or one.tags.get("data-class") == "copies",
+        "a destroy does not empty it, unless what it holds are copies",
         "as database-kept",
     ),
     # The way in

@@ -21,6 +21,7 @@ from migrate.remote import run
 from migrate.tunnels import Tunnel
 from migrate.web import ask
 from provisioning.aws.access import NOTHING_REPORTED, known_hosts, ssh_config
+from provisioning.door_state import DoorState
 from provisioning.site import SshAccess
 from provisioning.workspace import Workspace
 from tests.support.aws_balancer import balancer_before
@@ -170,7 +171,7 @@ def test_without_a_running_instance_the_reason_is_told(instance: Instance) -> No
 
 
 def test_the_door_is_flipped_on_the_host_and_seen_from_outside(instance: Instance, tmp_path: Path) -> None:
-    """What `fab door` does works unchanged: through Session Manager, by the host's right, seen at the balancer."""
+    """What `fab door` does works unchanged: through Session Manager, seen at the load balancer."""
     root = instance.host.folder / "laid"
     root.mkdir()
     host = laid_down(root)
@@ -184,7 +185,12 @@ def test_the_door_is_flipped_on_the_host_and_seen_from_outside(instance: Instanc
     ):
         site = tiny.outputs.model_copy(update={"substrate": "aws", "url": url, "ca": ca})
         assert door.read(connection, site) == "open"
-        for state, reason in (("closed", ""), ("open", ""), ("suspended", "Unpaid <since> May")):
+        flips: list[tuple[DoorState, str]] = [
+            ("closed", ""),
+            ("open", ""),
+            ("suspended", "Unpaid <since> May"),
+        ]
+        for state, reason in flips:
             door.flip(connection, site, state, reason)
             assert (door.read(connection, site), door.seen_open(site)) == (state, state == "open")
         assert "Unpaid &lt;since&gt; May" in ask(site).body

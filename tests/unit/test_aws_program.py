@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import yaml
 from provisioning.aws.targets import target_group_name
 from provisioning.errors import BasculeError, SiteError, WorkspaceError
 from provisioning.platform_facts import PlatformFacts
+from provisioning.policy.check import violations
 from provisioning.site import SiteOutputs
-from tests.support.aws_program import PASSWORD, Declared, declared_stack
+from tests.support.aws_program import PASSWORD, Declared, declared_stack, policed
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn
 
 
@@ -228,3 +230,27 @@ def test_outputs_are_the_contracts(vendor: Vendor) -> None:
     assert set(outputs) <= set(fields)
     assert {name for name, one in fields.items() if one.is_required()} <= set(outputs)
     assert yaml.safe_load((vendor.files.workspace.stacks / "alpha.yaml").read_text())["substrate"] == "aws"
+
+
+def test_a_staging_bucket_is_there_while_a_move_lasts(vendor: Vendor) -> None:
+    """Copies wait in a bucket that is as private as any other, empties itself, and goes with the move."""
+    made = vendor.site(moving="true")
+    before = vendor.site()
+    added = made.resources.keys() - before.resources.keys()
+    assert {name.removeprefix("alpha-staging-copies-") for name in added} == {
+        *(
+            "bucket",
+            "versioning",
+            "encryption",
+            "public-access",
+            "ownership",
+            "policy",
+            "lifecycle",
+            "logging",
+        )
+    }
+    rules = made.inputs("alpha-staging-copies-lifecycle")["rules"]
+    assert [one["expiration"] for one in rules if "expiration" in one] == [{"days": 30}]
+    assert rules[0]["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
+    assert before.outputs["staging"] is None
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
