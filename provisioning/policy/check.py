@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from provisioning.policy.exceptions import PolicyException
+from provisioning.policy.exceptions import UNMANAGED, PolicyException
 from provisioning.policy.resources import Resource
 from provisioning.policy.rules import RULES
 
@@ -30,7 +30,7 @@ def violations(
     stack: str, resources: Sequence[Resource], exceptions: Sequence[PolicyException], today: date
 ) -> list[Violation]:
     """Return what does not keep the rules, in the order of the rules; exceptions that hold are left out."""
-    here = [one for one in exceptions if one.stack == stack]
+    here = [one for one in exceptions if one.stack == stack and one.rule != UNMANAGED]
     excused = {(one.rule, one.resource) for one in here if one.expires >= today}
     broken = [
         Violation(rule.id, resource.name, rule.reason, rule.remedy)

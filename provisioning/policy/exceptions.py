@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, EmailStr, Field, TypeAdapter, Valida
 from provisioning.errors import WorkspaceError
 
 FILE = "policy-exceptions.yaml"
+UNMANAGED = "unmanaged"
+"""What stands for the rule that nothing stands beside the program; the resource is an ARN then."""
 
 
 class PolicyException(BaseModel):

@@ -103,7 +103,7 @@ def _children_tagged(resource: Resource) -> bool:
 
 
 def _sends_on(resource: Resource) -> bool:
-    return at(resource.inputs, "port") != 80 or at(resource.inputs, "defaultActions.0.type") == "redirect"
+    return at(resource.inputs, "port") != 80 or equals("defaultActions.0.type", "redirect")(resource)
 
 
 def _names_tls(resource: Resource) -> bool:

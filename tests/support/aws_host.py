@@ -6,6 +6,7 @@ outside the folder.
 """
 
 import json
+import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -13,7 +14,7 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
-from provisioning.aws.artifacts import HOST_FILES
+from provisioning.aws.artifacts import HOST_FILES, pack
 from provisioning.aws.host_settings import SECRETS, TOLD, host_settings
 from provisioning.manifest import Manifest
 from provisioning.site import SiteArgs
@@ -98,8 +99,11 @@ def laid_down(root: Path, **changed: str) -> LaidDown:
     (root / "settings.json").write_text(json.dumps(given))
     (root / "backups").mkdir()
     program = settle()
+    # By the way that they come to a host: packed, and unpacked by a command that keeps no modes.
+    packed = pack(HOST_FILES, "host-files", root / "packed")
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", packed.path, root / "packed" / "host"], check=True)
     for tree, mode in (("public", 0o644), ("private", 0o600)):
-        for path in program.lay_down(HOST_FILES / tree, root, {**given, **SECRET_VALUES}, mode):
+        for path in program.lay_down(root / "packed" / "host" / tree, root, {**given, **SECRET_VALUES}, mode):
             text = path.read_text()
             for absolute in ("/srv/site", "/etc/nginx/", "/run/site/", "/run/nginx", "/var/log/nginx"):
                 text = text.replace(absolute, f"{root}{absolute}")

@@ -73,7 +73,7 @@ def hosts(**changed: Any) -> Component:
     )
     given = {name: f"the-{name}" for name in words}
     more = {"account": ACCOUNT, "subnets": ["s-1"], "settings": {"a": "b"}, "tags": TAGS}
-    return ApplicationHosts("hosts", ApplicationHostsArgs(**{**given, **more, **changed}))  # type: ignore[arg-type] # by name
+    return ApplicationHosts("hosts", ApplicationHostsArgs(**{**given, **more, **changed}))
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
