@@ -7,6 +7,7 @@ to where it is changes nothing. `declare` makes the program say what is real, so
 """
 
 from contextlib import suppress
+from datetime import datetime
 from shlex import quote
 
 import paramiko
@@ -16,11 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.errors import ConnectionFailed, Refused, VerificationError
+from migrate.errors import ConnectionFailed, EvidenceError, Refused, VerificationError
 from migrate.lock import held
+from migrate.position import DOOR_STEP
 from migrate.waiting import wait_until
-from migrate.web import ask
-from provisioning.door_state import DoorState
+from migrate.web import Answer, ask
+from provisioning.door_state import CLOSED_MARK, DoorState
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
 from provisioning.manifest import Environment
@@ -70,14 +72,19 @@ def seen_open(site: SiteOutputs) -> bool:
         VerificationError: It answers, yet neither as an open nor as a closed door does.
     """
     answer = ask(site)
-    if answer.status == 503 and "retry-after" in answer.headers:
+    if says_closed(answer):
         return False
     if answer.status < 400 or answer.status == 401:  # 401: an application that asks who is there
         return True
     raise VerificationError(
-        f"{site.url} answers {answer.status}: neither an open door nor a closed one (503 with Retry-After)",
+        f"{site.url} answers {answer.status}: neither an open door nor a closed one (503 that says so)",
         next_step=f"fab verify --tenant {site.tenant} --environment {site.environment}",
     )
+
+
+def says_closed(answer: Answer) -> bool:
+    """Tell whether an answer is a closed door's: by its header, or its page where no header can be had."""
+    return answer.status == 503 and ("retry-after" in answer.headers or CLOSED_MARK in answer.body)
 
 
 def flip(connection: Connection, site: SiteOutputs, state: DoorState, reason: str = "") -> None:
@@ -115,6 +122,22 @@ def flip(connection: Connection, site: SiteOutputs, state: DoorState, reason: st
             f"the door of {_stack(site)} is {state} on its host, yet {site.url} does not show it",
             next_step=f"see the web server's log on {site.ssh.alias}",
         )
+
+
+def went_live_at(case: Case) -> datetime:
+    """
+    Return when the door was opened for good, by the move or the deployment that went live last.
+
+    Raises:
+        EvidenceError: It never was.
+    """
+    opened = [r for r in case.journal if r.kind == "point-of-no-return" and r.about == DOOR_STEP]
+    if not opened:
+        raise EvidenceError(
+            f"{case.manifest.stack('prod')} has not gone live",
+            next_step=f"fab run --tenant {case.manifest.tenant}",
+        )
+    return opened[-1].at
 
 
 def set_by_hand(case: Case, hosts: Hosts, environment: Environment, state: DoorState, reason: str) -> None:

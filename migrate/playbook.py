@@ -54,17 +54,24 @@ class _Part(BaseModel):
 
 
 class When(_Part):
-    """A condition on the tenant's modules, or on what steps of earlier phases found out."""
+    """A condition on the tenant's modules, on how its site is set up, or on what earlier phases found out."""
 
     module: Name | None = Field(default=None, description="Only for tenants with this module.")
     without_module: Name | None = Field(default=None, description="Only for tenants without it.")
     fact: Name | None = Field(default=None, description="Only where a step of an earlier phase found this.")
+    deployment: Literal["template", "custom"] | None = Field(
+        default=None, description="Only where the site is set up so."
+    )
+    pilot: bool | None = Field(default=None, description="Only with a pilot phase, or only without one.")
 
     def holds(self, manifest: Manifest, facts: Collection[str]) -> bool:
         """`facts`: those that hold, as `migrate.facts.holding` reads them from the journal."""
         has = self.module is None or self.module in manifest.modules
         lacks = self.without_module is None or self.without_module not in manifest.modules
-        return has and lacks and (self.fact is None or self.fact in facts)
+        setup = manifest.deployment
+        is_so = self.deployment is None or (setup is not None and setup.kind == self.deployment)
+        tries = self.pilot is None or bool(setup and setup.pilot) == self.pilot
+        return has and lacks and is_so and tries and (self.fact is None or self.fact in facts)
 
     @property
     def is_never(self) -> bool:

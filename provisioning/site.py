@@ -23,6 +23,8 @@ class SiteArgs:
     environment: Environment
     door: DoorState = "closed"
     door_reason: str = ""
+    configuration: str = ""
+    """SHA-256 of the signed workbook that the site is configured from; empty while it is from none."""
     moving: bool = False
     """Whether a migration is under way: only then the site has a `DatabaseEndpoint.mover`."""
 
@@ -67,6 +69,8 @@ class DatabaseEndpoint(_Output):
     mover: DatabaseRole | None = None
     """Lets changes flow, for which it may do everything: PostgreSQL up to 15 and MariaDB ask for that. There
     only while `SiteArgs.moving`; None on a substrate that gives none, where only bulk moves are possible."""
+    reader: DatabaseRole | None = None
+    """Reads figures and nothing else; on sites that are set up from a template."""
 
 
 class Door(_Output):
@@ -89,6 +93,9 @@ class SiteOutputs(_Output):
     ca: str
     """PEM of the authority that signed the site's certificate."""
     site_name: str
+    certificate_proof: str | None = None
+    """The DNS record, ``name type value``, by which the customer proves `site_name` to whoever issues its
+    certificate; None where nothing is the customer's to prove."""
     verification_path: str
     """Path below `url` that reaches the application while the door is closed, when the request
     carries `verification_token` in ``X-Verification-Token``."""
@@ -97,6 +104,10 @@ class SiteOutputs(_Output):
     database: DatabaseEndpoint
     files: str
     """Folder on the host, absolute."""
+    staging: str | None = None
+    """Where an archive of this move may wait, as the manifest's ``archive: {to: ...}`` takes it: there while
+    the
+    move lasts, on a substrate that gives one."""
     backups: str
     """Folder on the host, absolute, where final and scheduled backups lie."""
     application_name: str
@@ -106,3 +117,5 @@ class SiteOutputs(_Output):
     interface_inbox: str
     """Where an sftp interface drops its files, relative to its login folder."""
     door: Door
+    template: str | None = None
+    """Folder on the host, absolute: the environment's template, as it was published."""
