@@ -4,7 +4,10 @@ The dossier's section on an upgrade: prerequisites, pre-production, customisatio
 Promise: None for a tenant whose product was not looked at; what is not measured yet is left out.
 """
 
+from dataclasses import replace
+
 from migrate.case import Case
+from migrate.documents import Voice
 from migrate.dossier.before import shown_range
 from migrate.dossier.parts import Cell, Section, Table, Tone, columns, evidence
 from migrate.product.assertions import ProductionDate
@@ -59,7 +62,8 @@ def _facts(case: Case) -> list[tuple[str, Cell]]:
 
 def _asserted(case: Case) -> Table:
     date = evidence(case, "production-date", ProductionDate)
-    rows = [(Cell(one.what), Cell(one.evidence)) for one in date.assertions] if date else []
+    english = replace(Voice.of(case.manifest), language="en")
+    rows = [(Cell(one.what), Cell(one.evidence(english))) for one in date.assertions] if date else []
     refused = [r for r in case.journal if r.kind == "date-refused"]
     rows += [
         (Cell(f"refused {r.data['opens_at'][:10]}"), Cell("; ".join(r.data["lacks"]), "warn"))

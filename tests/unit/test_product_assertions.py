@@ -8,6 +8,7 @@ import pytest
 from migrate import facts
 from migrate.assess.facts import Fingerprint
 from migrate.case import Case, digest_of
+from migrate.documents import Voice
 from migrate.product import assertions
 from migrate.product.assertions import Assertion
 from migrate.product.chain import Upgraded
@@ -115,8 +116,9 @@ def test_all_three_are_shown_by_evidence(case: Case) -> None:
     """Nothing lacks; a workshop licence is tested on the server and needs no workstation."""
     assert look(case) == {"version": (), "customisations": (), "workstations": ()}
     version, _, workstations = assertions.look(case, INSTALLED, FINGERPRINT, "5")
-    assert "preproduction.pdf signed by rosa@birke.example" in version.evidence
-    assert workstations.evidence == "1 met, 0 failed, 0 not tried of 1 openings"
+    voice = Voice.of(case.manifest)
+    assert "preproduction.pdf signed by rosa@birke.example" in version.evidence(voice)
+    assert workstations.evidence(voice) == "1 openings, all met"
 
 
 def test_what_was_tested_goes_stale(case: Case) -> None:
