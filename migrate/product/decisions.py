@@ -22,6 +22,7 @@ from pydantic import EmailStr, Field, model_validator
 from migrate.case import Case, write_whole
 from migrate.errors import Waiting
 from migrate.product import merging
+from migrate.product.baseline import Baseline
 from migrate.product.customisations import Customisation, Customisations
 from migrate.product.merging import Merged, Merges
 from provisioning.manifest import Model, RelativePath
@@ -77,10 +78,13 @@ def write_form(case: Case, found: Customisations) -> Path:
 
 
 def decided(
-    case: Case, found: Customisations, merges: Merges
+    case: Case, found: Customisations, merges: Merges, new: Baseline
 ) -> list[tuple[Customisation, Decision, bytes | None]]:
     """
-    Return each customisation with its decision and the text to put back.
+    Return each customisation with its decision and the text to put back; None where it is taken out or left.
+
+    Args:
+        new: The baseline of the new version, which what is dropped goes back to.
 
     Raises:
         Waiting: Something is not decided, not resolved or not tested; names all of it.
@@ -95,7 +99,7 @@ def decided(
             f"{len(lacking)} to decide on customisations of {case.manifest.tenant}:\n{listed}",
             next_step=f"fill in {form_file(case)}; then fab run --tenant {case.manifest.tenant}",
         )
-    return [(one, form[one.id], _text(case, form[one.id], merges.of(one.id))) for one in found.found]
+    return [(one, form[one.id], _text(case, form[one.id], merges.of(one.id), new)) for one in found.found]
 
 
 def _lacking(
@@ -119,9 +123,9 @@ def _lacking(
         yield f"{one.id}: test: shows that it works"
 
 
-def _text(case: Case, decision: Decision, merged: Merged | None) -> bytes | None:
+def _text(case: Case, decision: Decision, merged: Merged | None, new: Baseline) -> bytes | None:
     if decision.decision == "drop":
-        return None
+        return new.text(decision.id)
     if decision.text is not None:
         return (case.workspace.root / decision.text).read_bytes()
     return merging.result(case, merged) if merged is not None and merged.file else None

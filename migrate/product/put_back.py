@@ -21,7 +21,7 @@ from migrate.product.customisations import text as text_of
 from migrate.product.decisions import Decision
 from migrate.product.description import Product, ProductError
 from migrate.product.installation import owner_of, site_of
-from migrate.product.objects import REPLACEABLE, in_database, path_on_site
+from migrate.product.objects import IN_DATABASE, in_database, path_on_site
 from provisioning.manifest import Environment, Model
 
 Decided = tuple[Customisation, Decision, bytes | None]
@@ -98,36 +98,57 @@ def put_back(
     done = []
     opened = site_of(hosts, environment).opened(role=owner_of(hosts, environment))
     with opened as session, session.transaction():
-        present = {one.id for one in in_database(session, product)}
-        # By kind: functions ahead of the views that use them, views ahead of their triggers.
-        for one, decision, text in sorted(decided, key=lambda each: _ORDER.get(each[0].kind, 9)):
-            if one.kind in REPLACEABLE:
-                done.append(_define(session, one, decision, text, is_there=one.id in present))
-            elif one.kind == "table":
-                done.append(_table(session, one, decision, is_there=one.id in present))
+        done += _in_database(session, product, [each for each in decided if each[0].kind in IN_DATABASE])
     for one, decision, text in decided:
-        if one.kind not in (*REPLACEABLE, "table"):
+        if one.kind not in IN_DATABASE:
             done.append(_file(hosts, environment, one, decision, text))
     return sorted(done, key=lambda put: put.id)
 
 
-_ORDER = {"table": 0, "function": 1, "view": 2, "trigger": 3}
+def _in_database(session: Session, product: Product, decided: Sequence[Decided]) -> list[Put]:
+    """
+    Define and drop, in as many rounds as it takes: some of them rest on others, which no name tells.
+
+    Raises:
+        ProductError: A round brought nothing on; says why the last of them could not be done.
+    """
+    done, pending = list[Put](), list(decided)
+    while pending:
+        present, left = {one.id for one in in_database(session, product)}, list[Decided]()
+        for each in pending:
+            one, decision, text = each
+            act = _table if one.kind == "table" else _define
+            try:
+                with session.transaction():
+                    done.append(act(session, one, decision, text, is_there=one.id in present))
+            except ProductError as error:
+                left.append(each)
+                last = error
+        if len(left) == len(pending):
+            raise last
+        pending = left
+    return done
 
 
 def _define(
     session: Session, one: Customisation, decision: Decision, text: bytes | None, *, is_there: bool
 ) -> Put:
     takes_out = one.change == "removed" if decision.decision == "keep" else decision.decision == "drop"
+    if text is not None:
+        if one.kind == "trigger" and is_there:
+            _execute(session, one, _drop(one))
+        _execute(session, one, text)
+        return _said(one, decision, _what(decision), text)
+    if takes_out:
+        if is_there:
+            _execute(session, one, _drop(one))
+        return _said(one, decision, "taken out")
+    return _said(one, decision, "as delivered")
+
+
+def _execute(session: Session, one: Customisation, statement: bytes) -> None:
     try:
-        if text is not None:
-            if one.kind == "trigger" and is_there:
-                session.execute(_drop(one))
-            session.execute(text)
-            return _said(one, decision, "put back", text)
-        if takes_out and (one.change == "added" or decision.decision == "keep"):
-            if is_there:
-                session.execute(_drop(one))
-            return _said(one, decision, "taken out")
+        session.execute(statement)
     except psycopg.Error as error:
         said = (error.diag.message_primary or str(error)).splitlines()[0]
         raise ProductError(
@@ -135,14 +156,15 @@ def _define(
             state="Nothing of the customisations in that database was changed.",
             next_step="correct its text, and name it under text: in the form; then fab run",
         ) from error
-    return _said(one, decision, "as delivered")
 
 
-def _table(session: Session, one: Customisation, decision: Decision, *, is_there: bool) -> Put:
+def _table(
+    session: Session, one: Customisation, decision: Decision, _: bytes | None, *, is_there: bool
+) -> Put:
     """A table came with its rows; one that is to go is dropped with nothing that still rests on it."""
     if decision.decision == "drop" and one.change == "added":
         if is_there:
-            session.execute(_drop(one))
+            _execute(session, one, _drop(one))
         return _said(one, decision, "taken out")
     if not is_there and one.change != "removed":
         raise ProductError(f"{one.id} did not survive the upgrade, yet it is to be kept")
@@ -159,11 +181,15 @@ def _file(
     connection, path = hosts.target(environment), path_on_site(hosts, environment, one.name)
     if text is not None:
         remote.write_file(connection, path, text, mode="640")
-        return _said(one, decision, "put back", text)
+        return _said(one, decision, _what(decision), text)
     if decision.decision == "drop" or one.change == "removed":
         remote.run(connection, f"rm -f {quote(path)}", raising=ProductError, doing=f"removing {path}")
         return _said(one, decision, "taken out")
     return _said(one, decision, "as delivered")
+
+
+def _what(decision: Decision) -> str:
+    return "as delivered" if decision.decision == "drop" else "put back"
 
 
 def _said(one: Customisation, decision: Decision, what: str, text: bytes | None = None) -> Put:
@@ -180,7 +206,7 @@ def undo_files(hosts: Hosts, environment: Environment, case: Case, found: Custom
     """Bring the files of a site back to what the customer had."""
     connection = hosts.target(environment)
     for one in found.found:
-        if one.kind in (*REPLACEABLE, "table"):
+        if one.kind in IN_DATABASE:
             continue
         path, mine = path_on_site(hosts, environment, one.name), text_of(case, one)
         if mine is not None:

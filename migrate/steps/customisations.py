@@ -36,7 +36,7 @@ def upgrade_customisations(ctx: StepContext) -> Result:
     for one in merged.merges:
         ctx.progress.say(f"{one.outcome:21} {one.id}" + (f": {one.says}" if one.says else ""))
     decisions.write_form(case, found)
-    every = decisions.decided(case, found, merged)
+    every = decisions.decided(case, found, merged, new)
     return {"customisations": len(every), "conflicts": [one.id for one in merged.conflicts]}
 
 
@@ -62,8 +62,9 @@ def put_back_customisations(ctx: StepContext) -> Result:
 
 
 def _decided(ctx: StepContext) -> list[Decided]:
-    case = ctx.case
-    return decisions.decided(case, customisations.kept(case), case.read_evidence("merges", Merges))
+    case, order = ctx.case, ordered(ctx.case)
+    new = load_baseline(order.product, order.folder, kept(case).to)
+    return decisions.decided(case, customisations.kept(case), case.read_evidence("merges", Merges), new)
 
 
 @step("test-customisations")

@@ -98,7 +98,7 @@ def test_nothing_is_decided_for_anybody(tmp_path: Path, case: Case) -> None:
     def lacking(**said: object) -> str:
         form.write_text(yaml.safe_dump({"customisations": [{"id": one.id, **said}]}))
         with pytest.raises(Waiting) as waiting:
-            decisions.decided(case, found, merges)
+            decisions.decided(case, found, merges, after)
         return str(waiting.value)
 
     assert "function f(): keep, replace or drop, and by whom" in lacking()
@@ -113,8 +113,12 @@ def test_nothing_is_decided_for_anybody(tmp_path: Path, case: Case) -> None:
     resolved.write_bytes(b"a\nBX\nc\nd\ne\n")
     whole = {"id": one.id, **kept, "text": "f.sql", "test": {"sql": "SELECT true"}}
     form.write_text(yaml.safe_dump({"customisations": [whole]}))
-    ((_, decision, content),) = decisions.decided(case, found, merges)
+    ((_, decision, content),) = decisions.decided(case, found, merges, after)
     assert (decision.decision, content) == ("keep", b"a\nBX\nc\nd\ne\n")
+    # What is dropped goes back to what the new version delivers.
+    form.write_text(yaml.safe_dump({"customisations": [{**whole, "decision": "drop", "text": None}]}))
+    ((_, _, content),) = decisions.decided(case, found, merges, after)
+    assert content == b"a\nX\nc\nd\ne\n"
     # Written again, the form keeps what was decided.
     before_it = form.read_text()
     decisions.write_form(case, found)
