@@ -17,9 +17,11 @@ from migrate.product.put_back import Decided
 from tests.support.moves import Move, a_move
 from tests.support.product import INSTALL, product_folder
 
-MARGIN = (
-    b"CREATE OR REPLACE FUNCTION erp.margin(price numeric) RETURNS numeric LANGUAGE sql AS 'SELECT price * 2'"
-)
+MARGIN = b"""
+CREATE OR REPLACE FUNCTION erp.margin(price numeric) RETURNS numeric LANGUAGE sql AS 'SELECT price * 2'
+"""
+A_FIRST = b"CREATE OR REPLACE VIEW erp.a_first AS SELECT * FROM erp.b"
+B = b"CREATE OR REPLACE VIEW erp.b AS SELECT erp.margin(1) AS m"
 REPORT = "documents/reports/note.txt"
 
 
