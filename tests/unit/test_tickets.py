@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from migrate.tickets import Message, TicketError
+from migrate.case import Case
+from migrate.errors import MigrationError
+from migrate.product.order import FileTicket, HttpTicket
+from migrate.tickets import Message, TicketError, open_ticket
 from migrate.tickets.file import KeptInFile
 from migrate.tickets.http import KeptByTracker
+from tests.support.local_sites import local_workspace
 
 STATES = ("OPEN", "MIGRATION TEST", "CLOSED")
 """Each goes to the next one only."""
@@ -135,3 +139,19 @@ def test_a_token_is_neither_shown_nor_sent_in_the_clear() -> None:
     assert "s3cret" not in repr(KeptByTracker(url, "MIG-12", "s3cret"))
     with pytest.raises(TicketError, match="is not https, so no token is sent there"):
         KeptByTracker("http://tracker.example", "MIG-12", "s3cret").state()
+
+
+def test_the_upgrade_file_chooses_the_adapter(tmp_path: Path) -> None:
+    """A tracker's token comes from a file that others may not read; a file lies in the workspace."""
+    case = Case.of(local_workspace(tmp_path, "birke"), "birke")
+    kept = FileTicket(kind="file", path="portal/ticket.json")
+    assert open_ticket(case, kept) == KeptInFile(tmp_path / "portal/ticket.json")
+    token = tmp_path / "token"
+    token.write_text("s3cret\n")
+    tracked = {"kind": "http", "url": "https://tracker.example/", "issue": "MIG-12", "token_file": "token"}
+    token.chmod(0o644)
+    with pytest.raises(MigrationError, match="others may read"):
+        open_ticket(case, HttpTicket.model_validate(tracked))
+    token.chmod(0o600)
+    found = open_ticket(case, HttpTicket.model_validate(tracked))
+    assert found == KeptByTracker("https://tracker.example", "MIG-12", "s3cret")
