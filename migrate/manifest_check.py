@@ -1,10 +1,12 @@
 """
-Checking every tenant of a workspace: manifest, stack files, playbook.
+Checking every tenant of a workspace: manifest, stack files, playbook, and the upgrade that it ordered.
 
 Promise: reads only, and tells every fault of every tenant in one go.
 """
 
 from migrate import playbook
+from migrate.case import Case
+from migrate.product.order import has_order, order_file, ordered
 from provisioning.errors import BasculeError
 from provisioning.manifest_file import read_manifest, tenants
 from provisioning.model_file import Fault
@@ -35,4 +37,10 @@ def check(workspace: Workspace, tenant: str) -> list[Fault]:
         playbook.load(workspace, manifest.playbook)
     except BasculeError as error:
         faults.append(Fault("playbook", None, error.what))
+    case = Case(workspace, manifest)
+    if has_order(case):
+        try:
+            ordered(case)
+        except BasculeError as error:
+            faults.append(Fault(order_file(case).name, None, error.what))
     return faults

@@ -14,7 +14,7 @@ from migrate.case import Case, write_whole
 from migrate.product.baseline import Baseline
 from migrate.product.customisations import Customisation, text
 from migrate.product.description import ProductError
-from migrate.product.objects import REPLACEABLE, identity
+from migrate.product.objects import identity
 from provisioning.manifest import Model
 
 Outcome = Literal["carried with the data", "as it is", "delivered now", "merged", "conflict"]
@@ -97,11 +97,6 @@ def is_resolved(content: bytes) -> bool:
 def result(case: Case, merged: Merged) -> bytes:
     """Return the text that a merge came to."""
     return (case.folder / merged.file).read_bytes()
-
-
-def is_text_put_back(one: Customisation) -> bool:
-    """Whether it is put back as a definition in the database."""
-    return one.kind in REPLACEABLE
 
 
 def _written(case: Case, ident: str, outcome: Outcome, content: bytes, says: str) -> Merged:

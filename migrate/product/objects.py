@@ -21,8 +21,7 @@ from provisioning.manifest import Environment, LegacyFiles, Manifest
 
 Kind = Literal["table", "view", "function", "trigger", "report", "script", "file"]
 IN_DATABASE = ("table", "view", "function", "trigger")
-REPLACEABLE = ("view", "function", "trigger")
-"""Those of them whose definition can be put back as text; a table is carried with its rows."""
+"""Of these a table is carried with its rows; the others' definitions are put back as text."""
 
 
 @dataclass(frozen=True)
