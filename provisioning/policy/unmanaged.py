@@ -67,7 +67,7 @@ def _tagged(session: Any, stack: str) -> Iterator[str]:
 
 
 def _kind(arn: str) -> str:
-    """Such as ``instance`` of ``arn:aws:ec2:…:instance/i-1``, ``snapshot`` of ``arn:aws:rds:…:snapshot:s``."""
+    """Such as ``instance`` of ``arn:aws:ec2:…:instance/i-1``; RDS has a colon in the slash's place."""
     return arn.split(":", 5)[-1].replace("/", ":").split(":")[0]
 
 
