@@ -22,7 +22,7 @@ from migrate.connections import Hosts
 from migrate.errors import EvidenceError, MigrationError, PlaybookError
 from migrate.playbook import load
 from migrate.step import Progress
-from migrate.transfer import WAYS
+from provisioning.manifest import WAYS as MODES
 from provisioning.manifest import LegacyDatabase
 
 __all__ = ["Assessment", "assess", "is_kept", "measure"]
@@ -95,7 +95,7 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
 
     forced = asked_mode(case)
     databases = [
-        decide(one, target, forced=forced, has_live_way=(given.engine, "live", manifest.site_engine) in WAYS)
+        decide(one, target, forced=forced, ways=MODES[given.engine, manifest.site_engine])
         for one, given in zip(databases, legacy.databases, strict=True)
     ]
     mode, because = overall(databases)

@@ -47,7 +47,7 @@ def write_acceptance(ctx: StepContext) -> Result:
     }
 
 
-@step("hand-over-support")
+@step("hand-over-support", rests_on="acceptance.pdf")
 def hand_over_support(ctx: StepContext) -> Result:
     """Hand the support address over."""
     case, support, offer = ctx.case, ctx.manifest.support, last_offer(ctx.case)
@@ -67,7 +67,7 @@ def hand_over_support(ctx: StepContext) -> Result:
     return {"document": path.name, "support": support.email}
 
 
-@step("write-settlement")
+@step("write-settlement", rests_on="acceptance.pdf")
 def write_the_settlement(ctx: StepContext) -> Result:
     """Settle the offer against the hours and extras that were recorded."""
     offer = ctx.case.read_evidence("offer", Offer)
@@ -81,7 +81,7 @@ def write_the_settlement(ctx: StepContext) -> Result:
     }
 
 
-@step("write-licence-upgrade")
+@step("write-licence-upgrade", rests_on="acceptance.pdf")
 def write_licence_upgrade(ctx: StepContext) -> Result:
     """Write the upgrade to the new licence model."""
     case = ctx.case

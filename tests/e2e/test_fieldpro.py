@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import openpyxl
 import pytest
 
+from examples.fieldpro.billing_system import BillingSystem
 from migrate import door, environment, status
 from migrate.billing import subscription
 from migrate.connections import Hosts
@@ -21,7 +22,6 @@ from migrate.environment import Configured, SetUp
 from migrate.web import ask
 from migrate.workbook.adopting import DOCUMENT
 from provisioning.configuration_mark import CONFIGURATION_MARK
-from tests.support.billing_system import BillingSystem
 from tests.support.e2e import FAILED, WAITING
 from tests.support.e2e_fieldpro import FieldPro, fieldpro
 
