@@ -6,6 +6,7 @@ does not pay and pays. Whatever stands there of an earlier demo is taken away fi
 looking at, until `make clean`.
 """
 
+import html
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,7 +116,7 @@ def _let_a_month_pass(case: Case) -> str:
         words = ["--invoice", line.id, "--paid-on", today, "--by", OFFICER]
         fab_or_stop(case.workspace, "payment", "--tenant", TENANT, *words)
     fab_or_stop(case.workspace, "billing", "--tenant", TENANT)
-    return page_shown.body.partition("<p>")[2].partition("</p>")[0]
+    return html.unescape(page_shown.body.partition("<p>")[2].partition("</p>")[0])
 
 
 def _show(case: Case, system: BillingSystem, visits: int, seen: str, seconds: float) -> None:
