@@ -13,6 +13,7 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from examples.workspaces import link, remove, signing_key, write_allowed_signers
 from migrate.case import write_whole
 from provisioning.workspace import Workspace
 
@@ -36,8 +37,7 @@ def prepare(folder: Path, *, endpoint: str, ca: str, secret: str, begins_on: dat
     workspace.root.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(REPOSITORY / "Pulumi.yaml", workspace.root / "Pulumi.yaml")
     for name in ("provisioning", "fabfile.py"):
-        if not (workspace.root / name).is_symlink():
-            (workspace.root / name).symlink_to(REPOSITORY / name)
+        link(workspace.root / name, REPOSITORY / name)
     workspace.prepare()
     for source, target in (
         (HERE / "stacks", workspace.stacks),
@@ -52,7 +52,15 @@ def prepare(folder: Path, *, endpoint: str, ca: str, secret: str, begins_on: dat
     (secrets / "billing").chmod(0o600)
     write_whole(secrets / "billing-ca.pem", ca.encode())
     _adapt(workspace, endpoint, begins_on or _monday())
+    keys = {email: signing_key(workspace, email) for email in (RESPONSIBLE, OFFICER)}
+    write_allowed_signers(workspace, keys, vendor=OFFICER)
     return workspace
+
+
+def take_away(folder: Path) -> None:
+    """End the site and remove the workspace; nothing to do where there is none."""
+    workspace = Workspace(folder.resolve())
+    remove(workspace, [(workspace, f"{TENANT}-prod")])
 
 
 def _monday() -> date:

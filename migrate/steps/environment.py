@@ -6,7 +6,9 @@ Promise: each may be repeated; the second time changes nothing that is right.
 
 from migrate import environment, going_live
 from migrate.kpis import building
+from migrate.kpis.adopting import DOCUMENT as KPIS
 from migrate.step import Result, StepContext, step
+from migrate.workbook.adopting import DOCUMENT as WORKBOOK
 
 
 @step("install-template", changes=True)
@@ -16,13 +18,13 @@ def install_template(ctx: StepContext) -> Result:
     return {"template": f"{made.template} {made.version}", "sha256": made.sha256}
 
 
-@step("configure-site", changes=True)
+@step("configure-site", changes=True, rests_on=WORKBOOK)
 def configure_site(ctx: StepContext) -> Result:
     """Load who works there from the signed workbook; its digest goes into the stack's configuration."""
     return _said(environment.configure(ctx.case, ctx.hosts, "configuration"), ctx)
 
 
-@step("import-history", changes=True)
+@step("import-history", changes=True, rests_on=WORKBOOK)
 def import_history(ctx: StepContext) -> Result:
     """Import customers, products and lists from the signed workbook; refused rows are reported."""
     return _said(environment.configure(ctx.case, ctx.hosts, "history"), ctx)
@@ -35,7 +37,7 @@ def prove_environment(ctx: StepContext) -> Result:
     return {"template": proof.template_sha256, "workbook": proof.workbook_sha256, "rows": proof.rows}
 
 
-@step("build-dashboards", changes=True)
+@step("build-dashboards", changes=True, rests_on=KPIS)
 def build_dashboards(ctx: StepContext) -> Result:
     """Build the signed KPIs as views, and read each as the role that may only read."""
     return {"rows": building.build(ctx.case, ctx.hosts)}

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import psycopg
 
+from examples.fieldpro.billing_system import SECRET, BillingSystem, billing_system
 from examples.fieldpro.prepare import HERE, OFFICER, RESPONSIBLE, TENANT, prepare
+from examples.workspaces import key_file
 from migrate.connections import Hosts
 from provisioning.engine import Stack
 from provisioning.local import postgres
 from provisioning.local.place import Place
-from tests.support.billing_system import SECRET, BillingSystem, billing_system
-from tests.support.e2e import Operator, Said, signing_keys
+from tests.support.e2e import Operator, Said
 from tests.support.local_sites import place_of, temporary
 
 
@@ -73,6 +74,6 @@ def fieldpro(folder: Path, begins_on: date | None = None) -> Iterator[tuple[Fiel
         workspace = prepare(
             folder / "workspace", endpoint=system.url, ca=system.ca, secret=SECRET, begins_on=begins_on
         )
-        keys = signing_keys(workspace, RESPONSIBLE, OFFICER)
+        keys = {email: key_file(workspace, email) for email in (RESPONSIBLE, OFFICER)}
         with temporary(Stack(workspace, f"{TENANT}-prod")):
             yield FieldPro(workspace, TENANT, keys, OFFICER), system

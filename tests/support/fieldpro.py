@@ -14,12 +14,12 @@ from typing import Any
 
 import yaml
 
+from examples.fieldpro.billing_system import SECRET, BillingSystem
 from migrate.case import Case
 from migrate.databases import Session
 from migrate.workbook.values import Value
 from provisioning.manifest import Manifest
 from provisioning.workspace import Workspace
-from tests.support.billing_system import SECRET, BillingSystem
 from tests.support.private_hosts import PrivateHost
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fieldpro"

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
+from examples.fieldpro.billing_system import SECRET, BillingSystem, billing_system
 from migrate import door
 from migrate.billing import events, payments, subscription
 from migrate.billing.delivery import PAUSES_SECONDS, Endpoint, deliver_waiting
 from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import BillingError, MigrationError, Refused
-from tests.support.billing_system import SECRET, BillingSystem, billing_system
 from tests.support.fieldpro import a_case, manifest
 
 WENT_LIVE_AT = datetime(2027, 1, 31, 23, 30, tzinfo=UTC)

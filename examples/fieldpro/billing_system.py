@@ -1,5 +1,5 @@
 """
-A billing system: a real HTTPS server that reads events by the official libraries, and takes each id once.
+A vendor's billing system: a real HTTPS server that reads events by the official libraries, each id once.
 
 Promise: own port on 127.0.0.1, its own authority; an event or a signature that is not sound gets a 400.
 """
@@ -9,17 +9,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from cloudevents.core.bindings.http import HTTPMessage, from_structured
 from cloudevents.core.formats.json import JSONFormat
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from tests.support.tiny_site import self_signed
-
-SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - of a billing system that nobody bills by
 
 
 @dataclass
@@ -57,9 +61,8 @@ class BillingSystem:
 @contextmanager
 def billing_system(folder: Path) -> Iterator[BillingSystem]:
     """Run a billing system until the end of the block."""
-    certificate, key = self_signed()
     pem = folder / "billing.pem"
-    pem.write_bytes(certificate + key)
+    certificate = _own_certificate(pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
 
@@ -75,12 +78,12 @@ def billing_system(folder: Path) -> Iterator[BillingSystem]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            return  # a test's output is its own
+            return  # what is printed is its user's own
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.handle_error = lambda *_: None  # type: ignore[method-assign] # of connections that it broke off itself
-    system = BillingSystem(f"https://127.0.0.1:{server.server_address[1]}/events", certificate.decode())
+    system = BillingSystem(f"https://127.0.0.1:{server.server_address[1]}/events", certificate)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
@@ -89,3 +92,27 @@ def billing_system(folder: Path) -> Iterator[BillingSystem]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _own_certificate(pem: Path) -> str:
+    """Write key and certificate of a server that is its own authority; return the certificate (PEM)."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a vendor's billing system")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=90))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    pem.write_bytes(certificate + private)
+    pem.chmod(0o600)
+    return certificate.decode()
