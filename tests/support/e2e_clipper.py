@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from examples.mecavallon import installing
-from examples.mecavallon.prepare import SERVER, TENANT, VENDOR_PERSON, Prepared, prepare, remove
+from examples.mecavallon.prepare import SERVER, TENANT, VENDOR_PERSON, WORKSTATIONS, Prepared, prepare
 from migrate.connections import Hosts
 from migrate.databases import site_database
 from provisioning.engine import Stack
+from provisioning.local.supervisor import Supervisor
 from provisioning.manifest import Environment
+from provisioning.workspace import Workspace
 from tests.support.e2e import Operator
-from tests.support.local_sites import final_backups, place_of
+from tests.support.local_sites import place_of
 
 EXAMPLE = Path(installing.__file__).parent
 GATES = ("confirm-offer", "accept-customisations", "accept-version", "accept-date")
@@ -85,15 +87,15 @@ class Workshop(Operator):
 @contextmanager
 def workshop(folder: Path, *, scale: float) -> Iterator[tuple[Workshop, Prepared]]:
     """Stand the workshop's machines up; take them and both sites away at the end."""
-    prepared = prepare(folder, scale=scale)
-    workspace = prepared.workspace
-    prod = Stack(workspace, f"{TENANT}-prod")
-    kept = set(final_backups(prod))
+    workspace, legacy = Workspace(folder.resolve()), Workspace(folder.resolve() / "legacy")
+    hosts = [place_of(workspace, f"{TENANT}-{environment}") for environment in ("prod", "test")]
+    hosts += [place_of(legacy, name) for name in (SERVER, *WORKSTATIONS)]
     try:
-        outputs = Stack(prepared.legacy, SERVER).raw_outputs()
+        prepared = prepare(folder, scale=scale)
+        outputs = Stack(legacy, SERVER).raw_outputs()
         yield Workshop(workspace, TENANT, prepared.keys, VENDOR_PERSON, outputs), prepared
     finally:
-        place = place_of(workspace, prod.name)
-        remove(folder)
-        if left := set(final_backups(prod)) - kept:
-            place.run("rm", "-f", "--", *left)
+        # Not by the engine, which takes a minute: that a destroy leaves nothing is for its own tests.
+        for place in hosts:
+            Supervisor(place).stop()
+            place.remove_all()
