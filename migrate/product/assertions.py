@@ -16,6 +16,7 @@ from migrate.documents import Voice
 from migrate.errors import EvidenceError
 from migrate.product import customisations
 from migrate.product.chain import Upgraded
+from migrate.product.customisations import Customisations
 from migrate.product.evidence import Licences, Preproduction, ProductionCopy
 from migrate.product.installation import Installation
 from migrate.product.put_back import CustomisationTests, PutBack
@@ -59,17 +60,20 @@ class ProductionDate(Model):
     assertions: tuple[Assertion, ...]
 
 
-def look(case: Case, installed: Installation, now: Fingerprint, version_now: str) -> tuple[Assertion, ...]:
+def look(
+    case: Case, installed: Installation, now: Fingerprint, version_now: str, found_now: Customisations
+) -> tuple[Assertion, ...]:
     """
     Hold the three assertions against the case's evidence.
 
     Args:
         now: The fingerprint of legacy now: what was tested goes stale when schema or volume change.
         version_now: The version that legacy tells now; likewise.
+        found_now: The customisations that legacy has now; likewise.
     """
     return (
         _assertion("version", _version(case, installed, now, version_now)),
-        _assertion("customisations", _customisations(case)),
+        _assertion("customisations", _customisations(case, found_now)),
         _assertion("workstations", _workstations(case, installed)),
     )
 
@@ -103,12 +107,15 @@ def _version(case: Case, installed: Installation, now: Fingerprint, version_now:
     yield _signed(case, VERSION_DOCUMENT)
 
 
-def _customisations(case: Case) -> Iterator[Said]:
+def _customisations(case: Case, found_now: Customisations) -> Iterator[Said]:
     try:
         found = customisations.kept(case).found
     except EvidenceError:
         yield "nobody looked for customisations"
         return
+    before, after = ({one.id: one.sha256 for one in every} for every in (found, found_now.found))
+    if changed := sorted(i for i in before.keys() | after.keys() if before.get(i) != after.get(i)):
+        yield f"stale: since they were looked for, {', '.join(changed)} changed"
     if not found and customisations.FACT not in facts.holding(case.journal):
         yield Shown(phrase="none")
         return

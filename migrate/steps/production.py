@@ -11,7 +11,7 @@ from migrate import documents, tickets, waivers
 from migrate.assess.staleness import fingerprint_now
 from migrate.errors import Waiting
 from migrate.moving import live_moves
-from migrate.product import assertions, preproduction, rolling_out
+from migrate.product import assertions, discovery, preproduction, rolling_out
 from migrate.product.assertions import Assertion, ProductionDate
 from migrate.product.evidence import Preproduction, ProductionCopy
 from migrate.product.installation import kept, legacy_of, version_in
@@ -154,9 +154,12 @@ def require_tested(ctx: StepContext) -> Result:
 
 
 def _look(ctx: StepContext) -> tuple[Assertion, ...]:
+    order, installed = ordered(ctx.case), kept(ctx.case)
     with legacy_of(ctx.hosts).opened() as session:
-        version_now = version_in(session, ordered(ctx.case).product)
-    return assertions.look(ctx.case, kept(ctx.case), fingerprint_now(ctx.case, ctx.hosts), version_now)
+        version_now = version_in(session, order.product)
+    found_now, _ = discovery.find(ctx.hosts, order, installed.version)
+    fingerprint = fingerprint_now(ctx.case, ctx.hosts)
+    return assertions.look(ctx.case, installed, fingerprint, version_now, found_now)
 
 
 def _refuse_unless_shown(

@@ -26,6 +26,9 @@ INSTALLED = Installation(
     product="atelier", version="5", to="7", editions={}, data_paths={}, hops=("6", "7"), newer=("6", "7")
 )
 QUIET = Latency(probes=40, median_ms=1, p95_ms=2, longest_ms=3, longest_transaction_ms=0, waiting_for_us=0)
+ONE = Customisation(kind="view", name="erp.z", change="added", sha256="0", lines=1)
+FOUND = Customisations(product="atelier", version="5", compared=1, found=(ONE,))
+NONE = FOUND.model_copy(update={"found": ()})
 PUT = PutBack(
     attempt="customisation-1",
     environment="test",
@@ -44,14 +47,12 @@ def matrix(
 def case(tmp_path: Path) -> Case:
     """All is tested: each test takes one thing away."""
     here = Case.of(local_workspace(tmp_path, "birke"), "birke")
-    one = Customisation(kind="view", name="erp.z", change="added", sha256="0", lines=1)
-    found = Customisations(product="atelier", version="5", compared=1, found=(one,))
     tests = CustomisationTests(
         attempt="customisation-1",
         environment="test",
         of=PUT.digest,
         tested_at=NOW,
-        tests=(Trial(id=one.id, passed=True, says="True"),),
+        tests=(Trial(id="view erp.z", passed=True, says="True"),),
     )
     facts.record(here.journal, FACT, holds=True)
     for name, evidence in {
@@ -85,7 +86,7 @@ def case(tmp_path: Path) -> Case:
             during=QUIET,
             ended_at=NOW,
         ),
-        "customisations": found,
+        "customisations": FOUND,
         "put-back-test": PUT,
         "customisation-tests-test": tests,
         "licences": Licences(
@@ -108,14 +109,14 @@ def case(tmp_path: Path) -> Case:
 
 
 def look(case: Case, now: Fingerprint = FINGERPRINT, version: str = "5") -> dict[str, tuple[str, ...]]:
-    found: tuple[Assertion, ...] = assertions.look(case, INSTALLED, now, version)
+    found: tuple[Assertion, ...] = assertions.look(case, INSTALLED, now, version, FOUND)
     return {one.what: one.lacks for one in found}
 
 
 def test_all_three_are_shown_by_evidence(case: Case) -> None:
     """Nothing lacks; a workshop licence is tested on the server and needs no workstation."""
     assert look(case) == {"version": (), "customisations": (), "workstations": ()}
-    version, _, workstations = assertions.look(case, INSTALLED, FINGERPRINT, "5")
+    version, _, workstations = assertions.look(case, INSTALLED, FINGERPRINT, "5", FOUND)
     voice = Voice.of(case.manifest)
     assert "preproduction.pdf signed by rosa@birke.example" in version.evidence(voice)
     assert workstations.evidence(voice) == "1 openings, all met"
@@ -154,10 +155,18 @@ def test_customisations_have_to_pass_as_they_were_put_back(case: Case) -> None:
 def test_a_tenant_without_customisations_has_none_to_test(case: Case) -> None:
     """Then nothing lacks, whatever is not there."""
     facts.record(case.journal, FACT, holds=False)
-    case.write_evidence(
-        "customisations", Customisations(product="atelier", version="5", compared=1, found=())
-    )
-    assert look(case)["customisations"] == ()
+    case.write_evidence("customisations", NONE)
+    _, customisations, _ = assertions.look(case, INSTALLED, FINGERPRINT, "5", NONE)
+    assert customisations.lacks == ()
+
+
+def test_what_was_made_to_measure_since_was_not_tested(case: Case) -> None:
+    """A customisation that changed, or is new since they were looked for, is named."""
+    other = ONE.model_copy(update={"sha256": "1"})
+    new = ONE.model_copy(update={"name": "erp.new"})
+    now = FOUND.model_copy(update={"found": (other, new)})
+    _, customisations, _ = assertions.look(case, INSTALLED, FINGERPRINT, "5", now)
+    assert customisations.lacks == ("stale: since they were looked for, view erp.new, view erp.z changed",)
 
 
 def test_every_full_licence_opens_on_a_workstation(case: Case) -> None:
