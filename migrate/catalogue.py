@@ -107,6 +107,10 @@ def _condition(when: When) -> str:
         said.append(f"no module {when.without_module}")
     if when.fact:
         said.append(f"the fact {when.fact}")
+    if when.deployment:
+        said.append(f"a {when.deployment} environment")
+    if when.pilot is not None:
+        said.append("a pilot" if when.pilot else "no pilot")
     return f"only with {' and '.join(said)}"
 
 

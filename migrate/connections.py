@@ -18,6 +18,7 @@ from fabric import Config, Connection
 from migrate.case import write_whole
 from migrate.errors import ConnectionFailed
 from migrate.sessions import Sessions
+from migrate.ssh_proxy import ProxiedConnection
 from migrate.ssh_transport import Transport
 from provisioning.engine import Stack
 from provisioning.manifest import Environment, LegacyHost, Manifest
@@ -50,7 +51,7 @@ def connect(ssh_config: Path, alias: str) -> Connection:
     """
     parsed = _read(ssh_config, alias)
     # Lazy: only what this file says counts, never the operator's own ~/.ssh/config.
-    connection = Connection(
+    connection = ProxiedConnection(
         alias,
         config=Config(ssh_config=parsed, overrides={"load_ssh_configs": False}),
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -64,8 +65,13 @@ def connect(ssh_config: Path, alias: str) -> Connection:
         connection.open()
         _without_delay(connection)
     except (OSError, paramiko.SSHException, EOFError) as error:
+        said = ""
+        connection.client.close()
+        if connection.proxy:
+            connection.proxy.close()
+            said = connection.proxy.said
         raise ConnectionFailed(
-            f"no SSH connection to {alias} ({parsed.lookup(alias).get('hostname')}): {error}",
+            f"no SSH connection to {alias} ({parsed.lookup(alias).get('hostname')}): {said or error}",
             next_step=f"ssh -F {ssh_config} {alias}, to see it by hand",
         ) from error
     return connection
@@ -79,7 +85,8 @@ def _without_delay(connection: Connection) -> None:
     """
     transport = connection.transport
     assert transport is not None  # noqa: S101 - it was opened just now
-    transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if transport.sock.family != socket.AF_UNIX:  # a proxy's: what it waits for is its own affair
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with transport.open_session(timeout=CONNECT_TIMEOUT_SECONDS) as channel:
         channel.exec_command("true")
         channel.status_event.wait(CONNECT_TIMEOUT_SECONDS)

@@ -21,8 +21,8 @@ from migrate.errors import ConnectionFailed, EvidenceError, Refused, Verificatio
 from migrate.lock import held
 from migrate.position import DOOR_STEP
 from migrate.waiting import wait_until
-from migrate.web import ask
-from provisioning.door_state import DoorState
+from migrate.web import Answer, ask
+from provisioning.door_state import CLOSED_MARK, DoorState
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
 from provisioning.manifest import Environment
@@ -72,14 +72,19 @@ def seen_open(site: SiteOutputs) -> bool:
         VerificationError: It answers, yet neither as an open nor as a closed door does.
     """
     answer = ask(site)
-    if answer.status == 503 and "retry-after" in answer.headers:
+    if says_closed(answer):
         return False
     if answer.status < 400 or answer.status == 401:  # 401: an application that asks who is there
         return True
     raise VerificationError(
-        f"{site.url} answers {answer.status}: neither an open door nor a closed one (503 with Retry-After)",
+        f"{site.url} answers {answer.status}: neither an open door nor a closed one (503 that says so)",
         next_step=f"fab verify --tenant {site.tenant} --environment {site.environment}",
     )
+
+
+def says_closed(answer: Answer) -> bool:
+    """Tell whether an answer is a closed door's: by its header, or its page where no header can be had."""
+    return answer.status == 503 and ("retry-after" in answer.headers or CLOSED_MARK in answer.body)
 
 
 def flip(connection: Connection, site: SiteOutputs, state: DoorState, reason: str = "") -> None:

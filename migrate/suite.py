@@ -8,6 +8,7 @@ here, in one place.
 
 import inspect
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.connector import Connector
 from migrate.databases import Session, site_database
+from migrate.ssh_proxy import ProxiedSocket
 from migrate.tunnels import Tunnel
 from provisioning.errors import BasculeError
 from provisioning.manifest import Engine, Environment, Interface, Manifest
@@ -42,22 +44,47 @@ class Substrate:
     programs: tuple[str, ...]
     """Kept up by the host's supervisor."""
     servers: dict[Engine, str]
-    """Likewise, the database's by its engine."""
-    supervisor_configuration: str
-    """Relative to the login folder."""
+    """Likewise, the database's by its engine; none where the database is on no host of the site's."""
+    status: str
+    """Command that prints name and state of each program, a line each."""
+    up: str
+    """What state a program is in that runs."""
+    starting: str
+    """What state a program is in that has just begun."""
     superusers: tuple[str, ...]
     """Database roles that the substrate itself needs."""
     shares_the_machine: bool
     """Whether other hosts' sockets are visible: then only those on the host's own address are its own."""
+    https_port: int | None = None
+    """Where the host's web server listens; None where users come to it without a load balancer."""
+    of_the_machine: frozenset[tuple[str, int]] = frozenset()
+    """Sockets that the machine itself may hold, such as for its own address."""
 
 
+_AWS_PROGRAMS = (
+    *("sshd", "nginx", "application", "backup.timer"),
+    *("amazon-ssm-agent", "amazon-cloudwatch-agent"),
+)
 SUBSTRATES = {
     "local": Substrate(
         programs=("sshd", "nginx", "application", "backups"),
         servers={"postgresql": "postgresql", "mariadb": "mariadb"},
-        supervisor_configuration="etc/supervisord.conf",
+        status="supervisorctl -c etc/supervisord.conf status",
+        up="RUNNING",
+        starting="STARTING",
         superusers=("postgres",),
         shares_the_machine=True,
+    ),
+    "aws": Substrate(
+        programs=_AWS_PROGRAMS,
+        servers={},
+        status=f'for unit in {" ".join(_AWS_PROGRAMS)}; do echo "$unit $(systemctl is-active $unit)"; done',
+        up="active",
+        starting="activating",
+        superusers=("rdsadmin",),
+        shares_the_machine=False,
+        https_port=8443,
+        of_the_machine=frozenset({("udp", 68), ("udp", 546)}),  # DHCP
     ),
 }
 
@@ -68,6 +95,14 @@ class Address:
 
     host: str
     port: int
+    proxy: str | None = None
+    """Command that leads there, where no network does."""
+
+    def connected(self) -> socket.socket:
+        """Return a socket that leads there."""
+        way = ProxiedSocket(self.proxy) if self.proxy else socket.create_connection((self.host, self.port))
+        way.settimeout(10)
+        return way
 
 
 class Database:
@@ -241,7 +276,7 @@ def substrate(site: SiteOutputs) -> Substrate:
 @pytest.fixture(scope="session")
 def ssh_address(site: SiteOutputs) -> Address:
     host = paramiko.SSHConfig.from_text(site.ssh.config).lookup(site.ssh.alias)
-    return Address(host["hostname"], int(host.get("port", 22)))
+    return Address(host["hostname"], int(host.get("port", 22)), host.get("proxycommand"))
 
 
 @pytest.fixture(scope="session")

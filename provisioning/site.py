@@ -93,6 +93,9 @@ class SiteOutputs(_Output):
     ca: str
     """PEM of the authority that signed the site's certificate."""
     site_name: str
+    certificate_proof: str | None = None
+    """The DNS record, ``name type value``, by which the customer proves `site_name` to whoever issues its
+    certificate; None where nothing is the customer's to prove."""
     verification_path: str
     """Path below `url` that reaches the application while the door is closed, when the request
     carries `verification_token` in ``X-Verification-Token``."""
@@ -101,6 +104,10 @@ class SiteOutputs(_Output):
     database: DatabaseEndpoint
     files: str
     """Folder on the host, absolute."""
+    staging: str | None = None
+    """Where an archive of this move may wait, as the manifest's ``archive: {to: ...}`` takes it: there while
+    the
+    move lasts, on a substrate that gives one."""
     backups: str
     """Folder on the host, absolute, where final and scheduled backups lie."""
     application_name: str

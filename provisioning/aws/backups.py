@@ -1,10 +1,11 @@
 """
-Backups: the vault and plan of one class.
+Backups: the vault and plan of one class, and what of each site goes there.
 
 Promise: nobody deletes a backup before its time, not even the account's administrators without a trace
 (vault lock, governance mode); a restore is tried every month, not only hoped for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi_aws as aws
@@ -104,3 +105,28 @@ class BackupVault(Component):
                 validation_window_hours=4,
                 opts=self.child,
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupSelectionArgs:
+    selection: str
+    """Its name: at most 50 letters, digits, hyphens."""
+    plan_id: Input[str]
+    role_arn: Input[str]
+    resources: Sequence[Input[str]]
+    """ARNs. By name, not by tag: a tag that got lost would take the backup with it."""
+
+
+class BackupSelection(Component):
+    def __init__(self, name: str, args: BackupSelectionArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        refuse_unless(bool(args.resources), f"{name}: nothing is backed up", "resources= what holds data")
+        aws.backup.Selection(
+            f"{name}-selection",
+            name=args.selection,
+            plan_id=args.plan_id,
+            iam_role_arn=args.role_arn,
+            resources=args.resources,
+            opts=self.child,
+        )
+        self.register_outputs({})

@@ -24,6 +24,8 @@ class PrivateBucketArgs(TaggedArgs):
     """Further statements of its policy, each about everything in it."""
     expires_days: int | None = None
     """When objects go; by default never."""
+    replaced_days: int = 90
+    """When what was overwritten or deleted goes."""
     deleted_with_contents: Unsafe | None = None
 
 
@@ -107,7 +109,7 @@ class PrivateBucket(Component):
                     days_after_initiation=7
                 ),
                 noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
-                    noncurrent_days=90
+                    noncurrent_days=args.replaced_days
                 ),
             )
         ]

@@ -97,3 +97,9 @@ def trust(service: str, account: str) -> str:
         "Condition": {"StringEquals": {"aws:SourceAccount": account}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
+
+
+def trust_of_instances() -> str:
+    """Return the trust policy of an EC2 instance's role; instances send no source account along."""
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)

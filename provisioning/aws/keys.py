@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi_aws as aws
-from pulumi import Output, ResourceOptions
+from pulumi import Input, Output, ResourceOptions
 
 from provisioning.aws.account import Account
 from provisioning.aws.component import Component, Statement, TaggedArgs, allow, policy
@@ -23,6 +23,8 @@ class EncryptionKeyArgs(TaggedArgs):
     description: str
     services: Sequence[str] = ()
     """AWS services that use it in this account's name, such as ``cloudwatch.amazonaws.com``."""
+    disks_of: Input[str] | None = None
+    """ARN of the role by which hosts are started: it uses the key for their disks."""
 
 
 class EncryptionKey(Component):
@@ -53,6 +55,13 @@ class EncryptionKey(Component):
                     Principal={"Service": sorted(args.services)},
                 )
             )
+        if args.disks_of is not None:
+            principal = {"AWS": args.disks_of}
+            grants = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+            statements += [
+                allow(_USE, "*", Sid="Disks", Principal=principal),
+                allow("kms:CreateGrant", "*", grants, Sid="DisksInUse", Principal=principal),
+            ]
         key = aws.kms.Key(
             f"{name}-key",
             description=args.description,

@@ -19,7 +19,7 @@ _KEPT_DAYS = (30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2
 class LogGroupArgs(TaggedArgs):
     key_arn: Input[str]
     retention_days: int = 365
-    log_name: str | None = None
+    log_name: Input[str] | None = None
     """Where AWS itself prescribes the name; else one made of the component's."""
     deletable: bool = False
 

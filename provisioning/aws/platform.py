@@ -25,14 +25,13 @@ from provisioning.aws.identity import CiIdentity, CiIdentityArgs
 from provisioning.aws.ingress import Ingress, IngressArgs
 from provisioning.aws.keys import EncryptionKey, EncryptionKeyArgs
 from provisioning.aws.network import Network, NetworkArgs
-from provisioning.aws.parameters import PlatformFacts, parameter_name
+from provisioning.aws.sizes import HABITS
 from provisioning.aws.tags import tags_of
 from provisioning.errors import WorkspaceError
 from provisioning.manifest import Environment, HostName
+from provisioning.platform_facts import PlatformFacts, parameter_name
 
 NAME = "platform"
-BACKUP_DAYS: dict[Environment, int] = {"test": 7, "prod": 35}
-LOG_DAYS: dict[Environment, int] = {"test": 30, "prod": 365}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +104,7 @@ class Platform(Component):
     def __init__(self, name: str, args: PlatformArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         account, environment = args.account, args.environment
+        habits = HABITS[environment]
         tags = tags_of(NAME, environment, data_class="none")
         AccountBaseline(f"{name}-account", AccountBaselineArgs(tags=tags), self.child)
         key = EncryptionKey(
@@ -121,7 +121,7 @@ class Platform(Component):
             f"{name}-logs",
             PrivateBucketArgs(
                 key_arn=None,
-                expires_days=LOG_DAYS[environment],
+                expires_days=habits.log_days,
                 statements=[
                     allow(
                         "s3:PutObject",
@@ -144,7 +144,7 @@ class Platform(Component):
         )
         network = Network(
             f"{name}-network",
-            NetworkArgs(account=account, key_arn=key.arn, log_days=LOG_DAYS[environment], tags=tags),
+            NetworkArgs(account=account, key_arn=key.arn, log_days=habits.log_days, tags=tags),
             self.child,
         )
         zone = Zone(f"{name}-names", ZoneArgs(domain=args.domain, tags=tags), self.child)
@@ -175,7 +175,7 @@ class Platform(Component):
         )
         vault = BackupVault(
             f"{name}-backups",
-            BackupVaultArgs(account=account, key_arn=key.arn, kept_days=BACKUP_DAYS[environment], tags=tags),
+            BackupVaultArgs(account=account, key_arn=key.arn, kept_days=habits.backup_days, tags=tags),
             self.child,
         )
         Alarms(
@@ -217,6 +217,7 @@ class Platform(Component):
             backup_role=vault.role_arn,
             boundary_arn=identity.boundary_arn,
             image_id=args.image_id,
+            runbooks=args.runbooks,
         )
         aws.ssm.Parameter(
             f"{name}-facts",

@@ -8,7 +8,8 @@ from invoke.runners import Result
 
 from migrate import door
 from migrate.errors import ConnectionFailed, Refused, VerificationError
-from migrate.web import ask
+from migrate.web import Answer, ask
+from provisioning.aws.door import page as aws_page
 from provisioning.errors import SiteError
 from tests.support.tiny_site import TinySite
 
@@ -39,6 +40,14 @@ def test_a_closed_door_is_seen_closed_and_an_open_one_open(tmp_path: Path) -> No
         assert door.seen_open(tiny.outputs) is False
         tiny.door = "open"
         assert door.seen_open(tiny.outputs) is True
+
+
+def test_a_load_balancers_door_is_known_by_its_page() -> None:
+    """A fixed answer carries no header of ours: its page says what it is; any other 503 is a fault."""
+    page = aws_page("suspended", "Unpaid since May")
+    assert door.says_closed(Answer(503, {"content-type": "text/html"}, page))
+    assert not door.says_closed(Answer(503, {}, "<h1>503 Service Temporarily Unavailable</h1>"))
+    assert not door.says_closed(Answer(200, {}, page))
 
 
 def test_flip_is_over_when_it_is_seen(tmp_path: Path) -> None:

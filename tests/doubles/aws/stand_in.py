@@ -3,8 +3,9 @@ A stand-in for the provider `aws`: its cloud is a JSON file, named by ``BASCULE_
 can change.
 
 Promise: inputs are held against the installed pulumi-aws wheel; ids, ARNs and the few outputs that programs
-use are computed, always the same for the same resource; functions that it does not know are refused. It
-proves our program and its state; it proves nothing about AWS.
+use are computed, always the same for the same resource but for keys, of which each is a new one; what AWS
+makes anew instead of changing it is made anew, and what it keeps from deletion is kept; functions that it
+does not know are refused. It proves our program and its state; it proves nothing about AWS.
 """
 
 import fcntl
@@ -12,15 +13,18 @@ import hashlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
+from computed import computed
 from pulumi.runtime.proto import provider_pb2
-from wheel import faults, outputs_of
+from wheel import faults
 
+from provisioning.errors import SiteError
 from provisioning.local.plugin.glue import Inputs, Kind, Provider, State, serve
 from provisioning.local.plugin.wire import decode, encode, secret_names
 
@@ -29,7 +33,12 @@ CLOUD = Path(os.environ["BASCULE_TEST_CLOUD"])
 
 @contextmanager
 def cloud() -> Iterator[dict[str, Any]]:
-    """``{"account": 12 digits, "resources": {id: properties}}``, held and written back."""
+    """
+    ``{"account": 12 digits, "resources": {id: properties}}``, held and written back.
+
+    ``host_key``, where a test put one, is what hosts report once an auto scaling group has started them;
+    ``snapshots`` lists the final snapshots of deleted databases.
+    """
     with CLOUD.with_suffix(".lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         content = json.loads(CLOUD.read_text())
@@ -37,55 +46,43 @@ def cloud() -> Iterator[dict[str, Any]]:
         CLOUD.write_text(json.dumps(content, indent=1, sort_keys=True))
 
 
-_COMPUTED: dict[str, Callable[[State, str], State]] = {
-    "aws:acm/certificate:Certificate": lambda inputs, _: {
-        "domainValidationOptions": [
-            {
-                "domainName": inputs["domainName"],
-                "resourceRecordName": f"_proof.{inputs['domainName']}.",
-                "resourceRecordType": "CNAME",
-                "resourceRecordValue": "_value.acm-validations.aws.",
-            }
-        ]
-    },
-    "aws:lb/loadBalancer:LoadBalancer": lambda _, key: {
-        "dnsName": f"alb-{key}.elb.amazonaws.com",
-        "zoneId": "Z0ELB",
-        "arnSuffix": f"app/alb/{key}",
-    },
-    "aws:route53/zone:Zone": lambda _, key: {
-        "zoneId": f"Z{key.upper()}",
-        "nameServers": [f"ns-{number}.awsdns.example" for number in range(4)],
-    },
-    "aws:route53/record:Record": lambda inputs, _: {"fqdn": inputs["name"].rstrip(".")},
-    "aws:ec2/vpcEndpoint:VpcEndpoint": lambda _, key: {"prefixListId": f"pl-{key}"},
-    "aws:kms/key:Key": lambda _, key: {"keyId": key},
+_MADE_ANEW: dict[str, frozenset[str]] = {
+    "aws:efs/fileSystem:FileSystem": frozenset({"encrypted", "kmsKeyId"}),
+    "aws:rds/instance:Instance": frozenset({"dbName", "kmsKeyId", "storageEncrypted", "username"}),
+    "aws:s3/bucketObjectv2:BucketObjectv2": frozenset({"bucket", "key"}),
+    "aws:secretsmanager/secretVersion:SecretVersion": frozenset({"secretString"}),
+}
+_RENEWED: dict[str, frozenset[str]] = {
+    "aws:ec2/launchTemplate:LaunchTemplate": frozenset({"latestVersion"}),
 }
 
 
+_ASKED = threading.local()
+"""``id`` of the resource that the call at hand is about."""
+
+
 class Thing(Kind[Inputs]):
-    """One resource of any type; made anew for each call, since its id comes from its URN."""
+    """One resource of any type; made anew for each call, since what it is comes from its URN."""
 
     def __init__(self, urn: str) -> None:
         self.type = urn.split("::")[2].rsplit("$", 1)[-1]
         self.urn, self.name = urn, urn.split("::")[3]
         self.key = hashlib.sha256(urn.encode()).hexdigest()[:16]
+        # Of this very thing: each call has one of its own.
+        self.replaced_by = _MADE_ANEW.get(self.type, frozenset())  # type: ignore[misc] # see above
+        self.renewed = _RENEWED.get(self.type, frozenset())  # type: ignore[misc] # see above
 
     def declared(self, properties: Any) -> Any:
         return dict(properties)
 
     def create(self, inputs: Any) -> tuple[str, State]:
         with cloud() as content:
-            service = self.type.split(":")[1].split("/")[0]
-            arn = f"arn:aws:{service}:eu-central-2:{content['account']}:{self.name}/{self.key}"
-            named = ("name", "bucket")
-            computed = {"arn": arn, **dict.fromkeys(named, f"{self.name}-{self.key[:7]}")}
-            outputs = {
-                name: value for name, value in computed.items() if name in outputs_of(self.type) - set(inputs)
-            }
-            if self.type in _COMPUTED:
-                outputs |= _COMPUTED[self.type](inputs, self.key)
-            identity = arn if self.type.startswith("aws:lb/") else f"{self.type.split('/')[0][4:]}-{self.key}"
+            if self.type == "aws:kms/key:Key":
+                content["keys"] = content.get("keys", 0) + 1
+                self.key = hashlib.sha256(f"{self.urn}{content['keys']}".encode()).hexdigest()[:16]
+            if self.type == "aws:autoscaling/group:Group" and "host_key" in content:
+                _report_host_key(content)
+            identity, outputs = computed(self.type, self.name, self.key, inputs, content["account"])
             content["resources"][identity] = {
                 "type": self.type,
                 "name": self.name,
@@ -95,24 +92,30 @@ class Thing(Kind[Inputs]):
 
     def read(self, inputs: Any, state: State) -> State | None:
         with cloud() as content:
-            found = [one for one in content["resources"].values() if self._is(one, state)]
-        seen: State | None = found[0]["is"] if found else None
+            found = content["resources"].get(_ASKED.id)
+        seen: State | None = found["is"] if found else None
         return seen
 
     def update(self, inputs: Any, state: State) -> State:
+        renewed = {name: state[name] + 1 for name in self.renewed}
         with cloud() as content:
-            for one in content["resources"].values():
-                if self._is(one, state):
-                    one["is"] |= inputs
-        return {}
+            if _ASKED.id in content["resources"]:
+                content["resources"][_ASKED.id]["is"] |= {**inputs, **renewed}
+        return renewed
 
     def delete(self, inputs: Any, state: State) -> None:
         with cloud() as content:
-            kept = {key: one for key, one in content["resources"].items() if not self._is(one, state)}
-            content["resources"] = kept
+            if inputs.get("deletionProtection"):
+                raise SiteError(f"{self.name} is protected from deletion by AWS")
+            if snapshot := inputs.get("finalSnapshotIdentifier"):
+                content.setdefault("snapshots", []).append(snapshot)
+            content["resources"].pop(_ASKED.id, None)
 
-    def _is(self, one: State, state: State) -> bool:
-        return bool(one["type"] == self.type and one["name"] == self.name)
+
+def _report_host_key(content: dict[str, Any]) -> None:
+    for one in content["resources"].values():
+        if one["type"] == "aws:ssm/parameter:Parameter" and one["is"]["name"].endswith("/host-keys"):
+            one["is"]["insecureValue"] = content["host_key"]
 
 
 class Cloud(Provider):
@@ -129,6 +132,18 @@ class Cloud(Provider):
                 )
         return super().Configure(request, context)
 
+    def Read(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        _ASKED.id = request.id
+        return super().Read(request, context)
+
+    def Update(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        _ASKED.id = request.id
+        return super().Update(request, context)
+
+    def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        _ASKED.id = request.id
+        return super().Delete(request, context)
+
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         news = {key: value for key, value in decode(request.news).items() if not key.startswith("__")}
         kind = self._kind(request.urn, context)
@@ -140,19 +155,38 @@ class Cloud(Provider):
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         with cloud() as content:
-            account = content["account"]
-        if request.tok == "aws:index/getCallerIdentity:getCallerIdentity":
-            answer = {
-                "accountId": account,
-                "arn": f"arn:aws:iam::{account}:user/test",
-                "id": account,
-                "userId": "T",
-            }
-            response = provider_pb2.InvokeResponse()
-            getattr(response, "return").CopyFrom(encode(answer))  # a word of Python's own
-            return response
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the stand-in knows no function {request.tok}")
-        raise AssertionError("abort raises")
+            if request.tok not in _FUNCTIONS:
+                context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the stand-in knows no function {request.tok}")
+            try:
+                answer = _FUNCTIONS[request.tok](content, decode(request.args))
+            except LookupError as error:
+                context.abort(grpc.StatusCode.NOT_FOUND, str(error))
+        response = provider_pb2.InvokeResponse()
+        getattr(response, "return").CopyFrom(encode(answer))  # a word of Python's own
+        return response
+
+
+def _caller(content: dict[str, Any], _: State) -> State:
+    account = content["account"]
+    return {
+        "accountId": account,
+        "arn": f"arn:aws:iam::{account}:user/test",
+        "id": account,
+        "userId": "T",
+    }
+
+
+def _parameter(content: dict[str, Any], asked: State) -> State:
+    found = content["resources"].get(asked["name"])
+    if found is None:
+        raise LookupError(f"ParameterNotFound: {asked['name']}")
+    return {**found["is"], "id": asked["name"], "value": found["is"]["insecureValue"], "version": 1}
+
+
+_FUNCTIONS: dict[str, Callable[[dict[str, Any], State], State]] = {
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller,
+    "aws:ssm/getParameter:getParameter": _parameter,
+}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+-- The roles of a site's database, made and kept by its master. Read by psql when a host starts; a repeat changes
+-- nothing that is right. What comes as a password, from the environment, is only what the server keeps of it.
+\set ON_ERROR_STOP on
+\getenv dbname DBNAME
+\getenv owner OWNER
+\getenv owner_password OWNER_PASSWORD
+\getenv application APPLICATION
+\getenv application_password APPLICATION_PASSWORD
+\getenv migration MIGRATION
+\getenv migration_password MIGRATION_PASSWORD
+
+SELECT format('CREATE ROLE %I LOGIN', name)
+FROM unnest(ARRAY[:'owner', :'application', :'migration']) AS name
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
+ALTER ROLE :"owner" LOGIN PASSWORD :'owner_password';
+ALTER ROLE :"application" LOGIN PASSWORD :'application_password';
+ALTER ROLE :"migration" LOGIN PASSWORD :'migration_password';
+
+GRANT :"owner" TO CURRENT_USER;
+GRANT :"owner", pg_read_all_data, pg_signal_backend TO :"migration";
+
+ALTER DATABASE :"dbname" OWNER TO :"owner";
+REVOKE ALL ON DATABASE :"dbname" FROM PUBLIC;
+GRANT CONNECT ON DATABASE :"dbname" TO :"application", :"migration";
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+
+-- What the owner makes, the application may use.
+SET ROLE :"owner";
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO :"application";
+ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO :"application";
+ALTER DEFAULT PRIVILEGES GRANT SELECT, UPDATE, USAGE ON SEQUENCES TO :"application";
+RESET ROLE;
+
+-- Rows are loaded in any order, and triggers fired on the legacy system already. A master that may not hand this
+-- on is no reason for a site not to stand: a move that needs it says so before it begins.
+SELECT set_config('bascule.migration', :'migration', false) \g /dev/null
+DO $$
+BEGIN
+    EXECUTE format('GRANT SET ON PARAMETER session_replication_role TO %I', current_setting('bascule.migration'));
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'the migration role cannot switch triggers off: %', SQLERRM;
+END $$;

@@ -1,0 +1,87 @@
+"""
+What a rule is, and the small words that rules are made of.
+
+Promise: a rule reads the inputs of one resource and nothing else; what it cannot read it refuses.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioning.policy.resources import Resource
+
+Holds = Callable[[Resource], bool]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold of every resource of one type."""
+
+    id: str
+    type: str
+    """Ending of the type's token, such as ``:Instance``; empty for every type."""
+    holds: Holds
+    reason: str
+    remedy: str
+
+    def concerns(self, resource: Resource) -> bool:
+        return resource.type.endswith(self.type)
+
+
+def at(inputs: Any, path: str) -> Any:
+    """Return the value at a path such as ``metadataOptions.httpTokens`` or ``rules.0.id``, if any."""
+    for step in path.split("."):
+        if isinstance(inputs, list):
+            inputs = inputs[int(step)] if step.isdigit() and int(step) < len(inputs) else None
+        else:
+            inputs = inputs.get(step) if isinstance(inputs, Mapping) else None
+    return inputs
+
+
+def is_on(*paths: str) -> Holds:
+    """Each of these is true."""
+    return lambda resource: all(at(resource.inputs, path) in (True, "true") for path in paths)
+
+
+def is_off(*paths: str) -> Holds:
+    """Each of these is declared false: what is not declared may be anything."""
+    return lambda resource: all(at(resource.inputs, path) in (False, "false") for path in paths)
+
+
+def is_there(*paths: str) -> Holds:
+    """Each of these has a value that is not empty."""
+    return lambda resource: all(at(resource.inputs, path) not in (None, "", [], {}) for path in paths)
+
+
+def is_absent(*paths: str) -> Holds:
+    """None of these is declared, or only as empty."""
+    return lambda resource: all(at(resource.inputs, path) in (None, "", [], {}) for path in paths)
+
+
+def equals(path: str, *allowed: Any) -> Holds:
+    """This is one of the allowed values."""
+    return lambda resource: at(resource.inputs, path) in allowed
+
+
+def at_least(path: str, least: int) -> Holds:
+    """This is a number, and no smaller."""
+
+    def holds(resource: Resource) -> bool:
+        value = at(resource.inputs, path)
+        return isinstance(value, int | float) and value >= least
+
+    return holds
+
+
+def both(*every: Holds) -> Holds:
+    return lambda resource: all(one(resource) for one in every)
+
+
+def statements(resource: Resource, path: str = "policy") -> list[Mapping[str, Any]] | None:
+    """Return the statements of a policy document; None where it is no text that can be read."""
+    try:
+        found = json.loads(resource.inputs.get(path) or "")["Statement"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, list) else [found]

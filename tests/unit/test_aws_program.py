@@ -1,0 +1,256 @@
+"""Sites and platforms on AWS as their programs declare them, against Pulumi's own mocks."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from provisioning.aws.targets import target_group_name
+from provisioning.errors import BasculeError, SiteError, WorkspaceError
+from provisioning.platform_facts import PlatformFacts
+from provisioning.policy.check import violations
+from provisioning.site import SiteOutputs
+from tests.support.aws_program import PASSWORD, Declared, declared_stack, policed
+from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn
+
+
+class Vendor:
+    """A workspace with two tenants; platforms are declared once."""
+
+    def __init__(self, root: Path) -> None:
+        self.files = StandIn(root, "alpha", "beta")
+        self.platforms = {
+            name: declared_stack(self.files.workspace, f"platform-{name}", PLATFORM)
+            for name in ("test", "prod")
+        }
+        facts = [one.inputs("platform-facts") for one in self.platforms.values()]
+        self.parameters = {one["name"]: one["insecureValue"] for one in facts}
+
+    def site(self, stack: str = "alpha-prod", **configuration: str) -> Declared:
+        return declared_stack(
+            self.files.workspace, stack, {**TENANT, **configuration}, parameters=self.parameters
+        )
+
+
+@pytest.fixture(scope="module")
+def vendor(tmp_path_factory: pytest.TempPathFactory) -> Vendor:
+    return Vendor(tmp_path_factory.mktemp("vendor"))
+
+
+@pytest.fixture
+def alpha(vendor: Vendor) -> Iterator[StandIn]:
+    """The files of the workspace; alpha's manifest is put back."""
+    yield vendor.files
+    vendor.files.manifest("alpha")
+
+
+def test_a_platform_tells_what_its_tenants_read(vendor: Vendor) -> None:
+    """What one program writes, the other understands, and there is no secret in it."""
+    told = vendor.platforms["prod"].inputs("platform-facts")["insecureValue"]
+    assert PlatformFacts.model_validate_json(told).domain == "care.example"
+    assert PASSWORD not in told
+
+
+def test_the_door_follows_its_declaration(vendor: Vendor) -> None:
+    """Closed and suspended answer 503 before any host is asked; open sends on. The way to verify stays."""
+    for state, reason in (("closed", ""), ("open", ""), ("suspended", "Unpaid <since> May")):
+        made = vendor.site(door=state, doorReason=reason)
+        (action,) = made.inputs("alpha-door-door")["actions"]
+        assert action["type"] == ("forward" if state == "open" else "fixed-response")
+        if state == "suspended":
+            assert action["fixedResponse"]["statusCode"] == "503"
+            assert "Unpaid &lt;since&gt; May" in action["fixedResponse"]["messageBody"]
+        verification = made.inputs("alpha-door-verification")
+        assert verification["actions"][0]["type"] == "forward"
+        assert verification["priority"] < made.inputs("alpha-door-door")["priority"]
+        assert made.outputs["door"]["state"] == state
+
+
+def test_a_name_can_be_led_back(vendor: Vendor) -> None:
+    """What a name led to before stands by at weight 0 with a low TTL, and takes over when told to."""
+
+    def weights(**configuration: str) -> list[int]:
+        made = vendor.site(previousTarget="192.0.2.10", **configuration)
+        records = [made.inputs(f"alpha-names-records-{end}") for end in ("site", "previous")]
+        assert records[1]["ttl"] == 60
+        return [one["weightedRoutingPolicies"][0]["weight"] for one in records]
+
+    assert weights() == [100, 0]
+    assert weights(nameLeadsTo="previous") == [0, 100]
+    assert "alpha-names-records-previous" not in vendor.site().resources
+    with pytest.raises(SiteError, match="that is not known"):
+        vendor.site(nameLeadsTo="previous")
+    with pytest.raises(SiteError, match="no IPv4 address"):
+        vendor.site(previousTarget="old.example")
+
+
+def test_a_customers_own_name_waits_for_nobody(vendor: Vendor) -> None:
+    """The site stands at a name of ours; theirs is served once what the customer enters was entered."""
+    asked = vendor.site(siteName="care.alpha-home.example")
+    assert asked.outputs["url"] == "https://alpha-prod.care.example"
+    assert "alpha-names-theirs-certificate" in asked.resources
+    assert "alpha-names-theirs-served" not in asked.resources
+    done = vendor.site(siteName="care.alpha-home.example", certificateIssued="true")
+    assert "alpha-names-theirs-served" in done.resources
+    assert [one.name for one in done.of_type(":CertificateValidation")] == ["alpha-names-ours-validation"]
+    names = done.inputs("alpha-door-door")["conditions"][0]["hostHeader"]["values"]
+    assert names == ["alpha-prod.care.example", "care.alpha-home.example"]
+    with pytest.raises(SiteError, match="records are the customer's to change"):
+        vendor.site(siteName="care.alpha-home.example", previousTarget="192.0.2.10")
+
+
+def test_what_a_host_starts_with_is_its_content(vendor: Vendor, alpha: StandIn) -> None:
+    """Unchanged, hosts start with the same words; another artifact makes other words, and new hosts."""
+
+    def started() -> bytes:
+        return base64.b64decode(vendor.site().inputs("alpha-hosts-template")["userData"])
+
+    before = started()
+    assert started() == before
+    assert len(before) < 16_384
+    program = alpha.workspace.root / "artifact" / "run"
+    text = program.read_text()
+    program.write_text(text + "# changed\n")
+    assert started() != before
+    program.write_text(text)
+    assert started() == before
+
+
+def test_no_secret_is_in_what_a_host_starts_with(vendor: Vendor) -> None:
+    """Secrets are in the one place that keeps them, and in no other resource."""
+    made = vendor.site()
+    holders = [one.name for one in made.resources.values() if PASSWORD in json.dumps(one.inputs)]
+    # The mocks give keys and passwords the same value; the public key is one of them.
+    assert sorted(holders) == ["alpha-secrets-values"]
+    template = base64.b64decode(made.inputs("alpha-hosts-template")["userData"]).decode()
+    assert template.count(PASSWORD) == 1
+    assert json.loads(template.split("SETTINGS'\n")[1].split("\nSETTINGS")[0])["login_key"] == PASSWORD
+
+
+def test_sizes_are_the_smallest_that_hold_what_was_asked(vendor: Vendor, alpha: StandIn) -> None:
+    """Memory and workers choose classes; what no class holds is refused."""
+
+    def classes(memory: int, workers: int) -> tuple[str, str]:
+        sizing = {"database_memory_mb": memory, "application_workers": workers}
+        alpha.manifest("alpha", sizing={"prod": sizing})
+        made = vendor.site()
+        return (
+            made.inputs("alpha-database-instance")["instanceClass"],
+            made.inputs("alpha-hosts-template")["instanceType"],
+        )
+
+    assert classes(64, 4) == ("db.t4g.small", "t4g.medium")
+    assert classes(4096, 5) == ("db.m7g.large", "m7g.large")
+    assert classes(65536, 64) == ("db.r7g.4xlarge", "m7g.4xlarge")
+
+
+def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
+    """Each alarm has an action, also when it ends, a runbook of its own, and a word for silence."""
+    alarms = [one.inputs for one in vendor.site().of_type(":MetricAlarm")]
+    assert len(alarms) == 11
+    assert all(one["alarmActions"] == one["okActions"] != [] for one in alarms)
+    links = {one["alarmDescription"].split("What to do: ")[1] for one in alarms}
+    assert len(links) == len(alarms)
+    assert all(link.startswith("https://runbooks.vendor.example/") for link in links)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "configuration", "told"),
+    [
+        ({}, {"budget": "much"}, "bascule:budget is 'much'"),
+        ({}, {"nameLeadsTo": "nowhere"}, "must be site or previous"),
+        ({}, {"doorPlace": "first"}, "bascule:doorPlace is 'first'"),
+        ({}, {"doorPlace": "24001"}, "a door's place is 1 to 24000"),
+        ({}, {"account": "999"}, "must be its 12 digits"),
+        ({}, {"account": "999999999999"}, "of account 111122223333"),
+        ({}, {"region": "Zurich"}, "bascule:region is 'Zurich'"),
+        ({}, {"deletable": "because"}, "explains nothing"),
+        ({}, {"door": "ajar"}, "bascule:door is 'ajar'"),
+        ({"mode": "live"}, {}, "mode live needs a superuser"),
+        (
+            {
+                "interfaces": [
+                    {"name": "lab", "kind": "sftp", "host": "old", "control": "l", "public_key": HOST_KEY}
+                ]
+            },
+            {},
+            "interfaces/lab: sftp reaches no site on AWS",
+        ),
+        (
+            {"application": {"name": "echo", "version": "1.0.0", "artifact": "gone"}},
+            {},
+            "no folder with files",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    vendor: Vendor, alpha: StandIn, manifest: dict[str, Any], configuration: dict[str, str], told: str
+) -> None:
+    """A wrong configuration, and what AWS cannot give, end the program with their text."""
+    alpha.manifest("alpha", **manifest)
+    with pytest.raises(BasculeError, match=told):
+        vendor.site(**configuration)
+
+
+def test_the_authorities_of_databases_are_pinned(vendor: Vendor, alpha: StandIn) -> None:
+    """Without the region's certificates in the workspace no site is declared; where they are is told."""
+    kept = alpha.workspace.stacks / "rds-eu-central-2.pem"
+    text = kept.read_text()
+    kept.unlink()
+    try:
+        with pytest.raises(WorkspaceError, match=r"(?s)stacks/rds-eu-central-2\.pem.*truststore\.pki\.rds"):
+            vendor.site()
+    finally:
+        kept.write_text(text)
+
+
+def test_an_older_platform_is_told(vendor: Vendor) -> None:
+    """What this program does not understand of its platform is named, with the command that mends it."""
+    told = {"/bascule/platform/prod": json.dumps({"form": 1, "vpc_id": "vpc-1"})}
+    with pytest.raises(SiteError, match=r"(?s)private_subnets.*pulumi up -s platform-prod"):
+        declared_stack(vendor.files.workspace, "alpha-prod", TENANT, parameters=told)
+
+
+def test_names_of_target_groups_fit() -> None:
+    """AWS takes 32 characters; two tenants whose names begin alike have groups apart."""
+    long = [f"pflegeheim-am-see-{place}-prod" for place in ("nord", "ost")]
+    assert all(len(target_group_name(one)) <= 32 for one in long)
+    assert target_group_name(long[0]) != target_group_name(long[1])
+
+
+def test_outputs_are_the_contracts(vendor: Vendor) -> None:
+    """Every output is one that the site contract knows, and none of it is missing."""
+    fields = SiteOutputs.model_fields
+    outputs = vendor.site().outputs
+    assert set(outputs) <= set(fields)
+    assert {name for name, one in fields.items() if one.is_required()} <= set(outputs)
+    assert yaml.safe_load((vendor.files.workspace.stacks / "alpha.yaml").read_text())["substrate"] == "aws"
+
+
+def test_a_staging_bucket_is_there_while_a_move_lasts(vendor: Vendor) -> None:
+    """Copies wait in a bucket that is as private as any other, empties itself, and goes with the move."""
+    made = vendor.site(moving="true")
+    before = vendor.site()
+    added = made.resources.keys() - before.resources.keys()
+    assert {name.removeprefix("alpha-staging-copies-") for name in added} == {
+        *(
+            "bucket",
+            "versioning",
+            "encryption",
+            "public-access",
+            "ownership",
+            "policy",
+            "lifecycle",
+            "logging",
+        )
+    }
+    rules = made.inputs("alpha-staging-copies-lifecycle")["rules"]
+    assert [one["expiration"] for one in rules if "expiration" in one] == [{"days": 30}]
+    assert rules[0]["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
+    assert before.outputs["staging"] is None
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
