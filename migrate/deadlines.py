@@ -11,11 +11,10 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from migrate import gates
+from migrate import facts, gates
 from migrate.case import Case, digest_of
 from migrate.environment_template import deployment_of
 from migrate.errors import Refused, Waiting
-from migrate.facts import holding
 from migrate.playbook import load
 from provisioning.errors import BasculeError
 
@@ -83,11 +82,10 @@ def due_on(case: Case, milestone: str, week: int) -> date:
 def milestones(case: Case, now: datetime) -> Iterator[Milestone]:
     """Yield the milestones of the tenant's playbook, in order."""
     since: datetime | None = None
-    facts = holding(case.journal)
+    found = facts.holding(case.journal)
     for phase in load(case.workspace, case.manifest.playbook).phases:
         for entry in phase.steps:
-            applies = entry.when is None or entry.when.holds(case.manifest, facts)
-            if entry.step != DEADLINE_STEP or not applies:
+            if entry.step != DEADLINE_STEP or (entry.when and not entry.when.holds(case.manifest, found)):
                 continue
             name, week = str(entry.params["milestone"]), int(entry.params["week"])
             done = case.journal.last("done", entry.id)

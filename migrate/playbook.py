@@ -58,11 +58,11 @@ class When(_Part):
 
     module: Name | None = Field(default=None, description="Only for tenants with this module.")
     without_module: Name | None = Field(default=None, description="Only for tenants without it.")
-    fact: Name | None = Field(default=None, description="Only where a step of an earlier phase found this.")
     deployment: Literal["template", "custom"] | None = Field(
         default=None, description="Only where the site is set up so."
     )
     pilot: bool | None = Field(default=None, description="Only with a pilot phase, or only without one.")
+    fact: Name | None = Field(default=None, description="Only where a step of an earlier phase found this.")
 
     def holds(self, manifest: Manifest, facts: Collection[str]) -> bool:
         """`facts`: those that hold, as `migrate.facts.holding` reads them from the journal."""

@@ -56,6 +56,11 @@ class Stack:
             )
         return done
 
+    @property
+    def config_file(self) -> Path:
+        """Where its configuration stands."""
+        return self.workspace.stacks / f"Pulumi.{self.name}.yaml"
+
     def ensure(self) -> None:
         """Select the stack, making it where it does not exist yet."""
         self.run("stack", "select", "--create")

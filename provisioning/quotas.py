@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from provisioning.errors import SiteError
 from provisioning.manifest import Environment
+from provisioning.pinned import Pinned
 from provisioning.platform_facts import PlatformFacts, parameter_name
 
 ONE_SITE = {"certificates": 2, "target groups": 1, "rules": 2, "databases": 1}
@@ -46,32 +46,26 @@ class Room:
         return f"{self.what}: {self.used} of {self.limit} used{end}"
 
 
-def room_for_a_site(session: Any, environment: Environment, account: str) -> list[Room]:
+def room_for_a_site(session: Any, environment: Environment, pinned: Pinned) -> list[Room]:
     """
     Return what is used of each limit that a site of this class meets.
 
     Args:
         session: A boto3 session, in the class's region.
-        account: The account that the platform's stack pins.
+        pinned: The platform's stack, and its account.
 
     Raises:
         SiteError: The credentials are another account's, there is no platform, or AWS refuses to tell.
     """
     try:
-        caller = session.client("sts").get_caller_identity()["Account"]
-        if caller != account:
-            raise SiteError(
-                f"platform-{environment} belongs to AWS account {account}, the credentials to {caller}",
-                state="Nothing was asked further.",
-                next_step="take the right account's credentials",
-            )
+        pinned.refuse_others(session)
         name = parameter_name(environment)
         told = session.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
         used = dict(_used(session, PlatformFacts.model_validate_json(told).listener_arn))
         return [Room(what, used[what], _limit(session, what), needed) for what, needed in ONE_SITE.items()]
     except (ClientError, BotoCoreError) as error:
         raise SiteError(
-            f"AWS did not say what is used in account {account}: {error}",
+            f"AWS did not say what is used in account {pinned.account}: {error}",
             state="Whether there is room is not known.",
             next_step=f"pulumi up -s platform-{environment}, if it does not stand yet",
         ) from error
@@ -111,8 +105,3 @@ def _limit(session: Any, what: str) -> int:
     except client.exceptions.NoSuchResourceException:
         return default
     return int(found["Quota"]["Value"])
-
-
-def session_in(region: str) -> Any:
-    """Return a session with the environment's credentials."""
-    return boto3.Session(region_name=region)

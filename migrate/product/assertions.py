@@ -5,13 +5,14 @@ Promise: each is held against its evidence; what lacks is told, all at once. An 
 never counts as given.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from migrate import facts
 from migrate.assess.fingerprint import Fingerprint
 from migrate.case import Case, digest_of
+from migrate.documents import Voice
 from migrate.errors import EvidenceError
 from migrate.product import customisations
 from migrate.product.chain import Upgraded
@@ -25,13 +26,26 @@ VERSION_DOCUMENT = "preproduction.pdf"
 CUSTOMISATIONS_DOCUMENT = "customisations.pdf"
 
 
+class Shown(Model):
+    """What shows something: a phrase ``statement.shown.<phrase>`` of the documents, and what fills it in."""
+
+    phrase: str
+    values: dict[str, str] = Field(default_factory=dict)
+
+    def in_(self, voice: Voice) -> str:
+        return voice.say(f"statement.shown.{self.phrase}", **self.values)
+
+
 class Assertion(Model):
-    """One of the three. `evidence` says what shows it; `lacks` what does not yet."""
+    """One of the three: what shows it, and what does not yet."""
 
     what: str
     """``version``, ``customisations`` or ``workstations``."""
-    evidence: str
+    shown: tuple[Shown, ...]
     lacks: tuple[str, ...] = ()
+
+    def evidence(self, voice: Voice) -> str:
+        return "; ".join(one.in_(voice) for one in self.shown)
 
 
 class ProductionDate(Model):
@@ -60,14 +74,14 @@ def look(case: Case, installed: Installation, now: Fingerprint, version_now: str
     )
 
 
-Said = tuple[bool, str]
-"""Whether it is shown, and by what; or that it is not, and what lacks."""
+Said = Shown | str
+"""What shows it; or, as text, what lacks."""
 
 
 def _assertion(what: str, said: Iterator[Said]) -> Assertion:
     every = list(said)
-    shown = "; ".join(text for holds, text in every if holds)
-    return Assertion(what=what, evidence=shown, lacks=tuple(text for holds, text in every if not holds))
+    shown = tuple(one for one in every if isinstance(one, Shown))
+    return Assertion(what=what, shown=shown, lacks=tuple(one for one in every if isinstance(one, str)))
 
 
 def _version(case: Case, installed: Installation, now: Fingerprint, version_now: str) -> Iterator[Said]:
@@ -77,12 +91,15 @@ def _version(case: Case, installed: Installation, now: Fingerprint, version_now:
             case.read_evidence("upgrade-test", Upgraded),
         )
     except EvidenceError:
-        yield False, "nothing was measured in pre-production"
+        yield "nothing was measured in pre-production"
         return
-    yield upgraded.to_version == installed.to, f"pre-production is of version {upgraded.to_version}"
-    yield from ((False, f"stale: {change}") for change in tested.fingerprint.changes(now))
+    if upgraded.to_version == installed.to:
+        yield Shown(phrase="version", values={"version": upgraded.to_version})
+    else:
+        yield f"pre-production is of version {upgraded.to_version}"
+    yield from (f"stale: {change}" for change in tested.fingerprint.changes(now))
     if tested.from_version != version_now:
-        yield False, f"stale: production is of version {version_now}, {tested.from_version} was tested"
+        yield f"stale: production is of version {version_now}, {tested.from_version} was tested"
     yield _signed(case, VERSION_DOCUMENT)
 
 
@@ -90,21 +107,21 @@ def _customisations(case: Case) -> Iterator[Said]:
     try:
         found = customisations.kept(case).found
     except EvidenceError:
-        yield False, "nobody looked for customisations"
+        yield "nobody looked for customisations"
         return
     if not found and customisations.FACT not in facts.holding(case.journal):
-        yield True, "there are none"
+        yield Shown(phrase="none")
         return
     try:
         tests = case.read_evidence("customisation-tests-test", CustomisationTests)
         put = case.read_evidence("put-back-test", PutBack)
     except EvidenceError:
-        yield False, f"none of {len(found)} customisations was tested in pre-production"
+        yield f"none of {len(found)} customisations was tested in pre-production"
         return
     failed = [one.id for one in tests.tests if not one.passed]
-    yield not failed, f"{len(tests.tests)} tests passed" if not failed else f"failed: {', '.join(failed)}"
+    yield f"failed: {', '.join(failed)}" if failed else _counted("tests", tests.tests)
     if tests.of != put.digest:
-        yield False, "what was put back since was not tested"
+        yield "what was put back since was not tested"
     yield _signed(case, CUSTOMISATIONS_DOCUMENT)
 
 
@@ -115,19 +132,22 @@ def _workstations(case: Case, installed: Installation) -> Iterator[Said]:
             case.read_evidence("licences", Licences),
         )
     except EvidenceError:
-        yield False, "no workstation was rolled out"
+        yield "no workstation was rolled out"
         return
     copied = case.read_evidence("test-copy", ProductionCopy)
     if matrix.rolled_out_at < copied.ended_at:
-        yield False, "stale: production was copied anew since the workstations opened it"
+        yield "stale: production was copied anew since the workstations opened it"
     counted = matrix.counted
-    said = ", ".join(f"{number} {which}" for which, number in counted.items())
-    yield matrix.passed, f"{said} of {len(matrix.cells)} openings"
+    if matrix.passed:
+        yield _counted("openings", matrix.cells)
+    else:
+        said = ", ".join(f"{number} {which}" for which, number in counted.items())
+        yield f"{said} of {len(matrix.cells)} openings"
     if matrix.version != installed.to:
-        yield False, f"the client on the workstations is of version {matrix.version}"
+        yield f"the client on the workstations is of version {matrix.version}"
     opened = {cell.user for cell in matrix.cells if cell.outcome == "met"}
     if never := [one.code for one in licences.users if one.kind == "full" and one.code not in opened]:
-        yield False, f"never opened by {', '.join(never)}"
+        yield f"never opened by {', '.join(never)}"
 
 
 def _signed(case: Case, document: str) -> Said:
@@ -135,5 +155,10 @@ def _signed(case: Case, document: str) -> Said:
     signed = [r for r in case.journal if r.kind == "signed" and r.data.get("document") == document]
     path = case.document(document)
     if not signed or not path.is_file() or signed[-1].data["sha256"] != digest_of(path):
-        return False, f"{document} is not signed as it is now"
-    return True, f"{document} signed by {signed[-1].data['signer']} on {signed[-1].at:%F}"
+        return f"{document} is not signed as it is now"
+    who = {"document": document, "signer": signed[-1].data["signer"], "day": f"{signed[-1].at:%F}"}
+    return Shown(phrase="signed", values=who)
+
+
+def _counted(phrase: str, things: Sized) -> Shown:
+    return Shown(phrase=phrase, values={"count": str(len(things))})

@@ -16,6 +16,7 @@ from migrate.product.baseline import load_baseline, write_baseline
 from migrate.product.customisations import Customisations
 from migrate.product.description import Product
 from migrate.product.installation import Installation, legacy_of, rows, version_in
+from migrate.product.objects import Object
 from migrate.product.order import Ordered
 from migrate.product.recommendation import Prerequisites, Profile, answers
 from provisioning.model_file import load_model
@@ -64,12 +65,17 @@ def prerequisites(hosts: Hosts, ordered: Ordered, assessment: Assessment, versio
     )
 
 
-def discover(case: Case, hosts: Hosts, ordered: Ordered, version: str) -> Customisations:
-    """Find what differs from the vendor's baseline of that version, and keep it with its texts."""
+def find(hosts: Hosts, ordered: Ordered, version: str) -> tuple[Customisations, list[Object]]:
+    """Return what differs from the vendor's baseline of that version, and every object that was looked at."""
     baseline = load_baseline(ordered.product, ordered.folder, version)
     with legacy_of(hosts).opened() as session:
         every = objects.of_legacy(hosts, session, ordered.product)
-    found = customisations.compare(baseline, every)
+    return customisations.compare(baseline, every), every
+
+
+def discover(case: Case, hosts: Hosts, ordered: Ordered, version: str) -> Customisations:
+    """Find what differs from the vendor's baseline of that version, and keep it with its texts."""
+    found, every = find(hosts, ordered, version)
     customisations.keep(case, found, every)
     facts.record(case.journal, customisations.FACT, holds=bool(found.found))
     return found

@@ -50,7 +50,7 @@ class PutBack(Model):
         return hashlib.sha256(said.encode()).hexdigest()
 
 
-class Tested(Model):
+class Trial(Model):
     """One acceptance test."""
 
     id: str
@@ -64,7 +64,7 @@ class CustomisationTests(Model):
     of: str
     """`PutBack.digest` of what was tested."""
     tested_at: AwareDatetime
-    tests: tuple[Tested, ...]
+    tests: tuple[Trial, ...]
 
     @property
     def passed(self) -> bool:
@@ -187,7 +187,7 @@ def undo_files(hosts: Hosts, environment: Environment, case: Case, found: Custom
             remote.write_file(connection, path, mine, mode="640")
 
 
-def run_tests(hosts: Hosts, environment: Environment, decisions: Iterable[Decision]) -> list[Tested]:
+def run_tests(hosts: Hosts, environment: Environment, decisions: Iterable[Decision]) -> list[Trial]:
     """Run every acceptance test on a site; a query runs as the schemas' owner, and nothing of it stays."""
     done = []
     with site_of(hosts, environment).opened(role=owner_of(hosts, environment)) as session:
@@ -199,15 +199,15 @@ def run_tests(hosts: Hosts, environment: Environment, decisions: Iterable[Decisi
             else:
                 ran = remote.attempt(hosts.target(environment), str(decision.test.command))
                 said = ran.errors or ran.text or f"ended with {ran.status}"
-                done.append(Tested(id=decision.id, passed=ran.status == 0, says=said[:300]))
+                done.append(Trial(id=decision.id, passed=ran.status == 0, says=said[:300]))
     return done
 
 
-def _asked(session: Session, ident: str, statement: str) -> Tested:
+def _asked(session: Session, ident: str, statement: str) -> Trial:
     try:
         with session.transaction(force_rollback=True):
             found = session.execute(statement.encode()).fetchall()
     except psycopg.Error as error:
-        return Tested(id=ident, passed=False, says=(error.diag.message_primary or str(error)).splitlines()[0])
+        return Trial(id=ident, passed=False, says=(error.diag.message_primary or str(error)).splitlines()[0])
     says = ", ".join(str(value) for row in found[:3] for value in row)
-    return Tested(id=ident, passed=found == [(True,)], says=says[:300] or "no row")
+    return Trial(id=ident, passed=found == [(True,)], says=says[:300] or "no row")

@@ -7,6 +7,7 @@ Promise: legacy is only read by all of them; only the test site's door is opened
 import csv
 import io
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import cast
 
 from migrate import documents, door, waivers
@@ -17,6 +18,7 @@ from migrate.product import discovery, preproduction
 from migrate.product.assertions import VERSION_DOCUMENT
 from migrate.product.evidence import Licences, ProductionCopy
 from migrate.product.installation import kept
+from migrate.product.latency import Latency
 from migrate.product.order import ordered
 from migrate.product.upgrading import upgrade
 from migrate.rates import load_rates
@@ -140,7 +142,7 @@ def write_preproduction(ctx: StepContext) -> Result:
     )
     seats = [(seat.workstation, seat.user) for seat in found.seats]
     case.write_document("workstations.csv", _csv(("workstation", "user"), seats))
-    copied = case.read_evidence("test-copy", ProductionCopy)
+    copied, voice = case.read_evidence("test-copy", ProductionCopy), documents.Voice.of(ctx.manifest)
     path = documents.write(
         case,
         VERSION_DOCUMENT,
@@ -152,14 +154,19 @@ def write_preproduction(ctx: StepContext) -> Result:
             ("present", installed.version),
             ("new", installed.to),
             ("site", ctx.hosts.site("test").url),
-            ("before", copied.before.shown),
-            ("during", copied.during.shown),
+            ("before", _response(voice, copied.before)),
+            ("during", _response(voice, copied.during)),
             *_licences(found),
         ],
         columns=("seat", "user"),
         rows=seats,
     )
     return {"document": path.name, "users": len(found.users), "workstations": len({s for s, _ in seats})}
+
+
+def _response(voice: documents.Voice, latency: Latency) -> str:
+    figures = {name: Decimal(str(getattr(latency, f"{name}_ms"))) for name in ("median", "p95", "longest")}
+    return voice.say("statement.latency", **{name: voice.number(value) for name, value in figures.items()})
 
 
 def _licences(found: Licences) -> list[tuple[str, str]]:

@@ -130,7 +130,7 @@ def propose_date(ctx: StepContext) -> Result:
             ("stop", stop),
         ],
         columns=("assertion", "evidence"),
-        rows=[(voice.say(f"statement.assertion.{one.what}"), one.evidence) for one in looked],
+        rows=[(voice.say(f"statement.assertion.{one.what}"), one.evidence(voice)) for one in looked],
     )
     return {"document": path.name, "opens_at": schedule.opens_at.isoformat()}
 
@@ -149,7 +149,8 @@ def require_tested(ctx: StepContext) -> Result:
         )
     looked = _look(ctx)
     _refuse_unless_shown(ctx, looked, schedule.opens_at, schedule.agreed_at)
-    return {one.what: one.evidence for one in looked}
+    voice = documents.Voice.of(ctx.manifest)
+    return {one.what: one.evidence(voice) for one in looked}
 
 
 def _look(ctx: StepContext) -> tuple[Assertion, ...]:

@@ -5,13 +5,16 @@ Promise: nothing is changed; the exit status alone tells a script that a site di
 """
 
 from json import dumps
+from typing import get_args
 
 from fabric import Connection, task
 
 from migrate.drift import Drift, is_stood_up, look
 from migrate.tasks.edge import for_a_person, open_case
 from provisioning.engine import Stack
+from provisioning.manifest import Environment
 from provisioning.manifest_file import tenants
+from provisioning.program import PLATFORM
 from provisioning.workspace import Workspace
 
 DRIFTED = 5
@@ -41,12 +44,22 @@ def drift(_c: Connection, tenant: str = "", json: bool = False) -> None:
                 looked.append(look(stack))
                 if not json:
                     _show(looked[-1])
+        for stack in [] if tenant else _platforms(workspace):
+            looked.append(look(stack))
+            if not json:
+                _show(looked[-1])
     if json:
         print(dumps({one.stack: [vars(change) for change in one.changes] for one in looked}))
     elif not looked:
         print("no site is stood up, so there is nothing to compare")
     if any(one.changes for one in looked):
         raise SystemExit(DRIFTED)
+
+
+def _platforms(workspace: Workspace) -> list[Stack]:
+    """What sites on AWS share, where it is stood up."""
+    every = (Stack(workspace, f"{PLATFORM}-{environment}") for environment in get_args(Environment))
+    return [one for one in every if one.config_file.is_file() and is_stood_up(one)]
 
 
 def _show(one: Drift) -> None:

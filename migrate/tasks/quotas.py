@@ -13,8 +13,9 @@ from migrate.errors import Refused
 from migrate.tasks.edge import for_a_person
 from provisioning.engine import Stack
 from provisioning.manifest import Environment
+from provisioning.pinned import pinned_by, session_in
 from provisioning.program import PLATFORM
-from provisioning.quotas import room_for_a_site, session_in
+from provisioning.quotas import room_for_a_site
 from provisioning.workspace import Workspace
 
 _ENVIRONMENT: TypeAdapter[Environment] = TypeAdapter(Environment)
@@ -37,11 +38,8 @@ def quotas(_c: Connection, environment: str = "prod", json: bool = False) -> Non
         except ValidationError:
             raise Refused(f"no environment {environment!r}", next_step="--environment test or prod") from None
         stack = Stack(Workspace.find(), f"{PLATFORM}-{chosen}")
-        pinned = {
-            key: stack.run("config", "get", f"bascule:{key}", apart=True).stdout.strip()
-            for key in ("account", "region")
-        }
-        found = room_for_a_site(session_in(pinned["region"]), chosen, pinned["account"])
+        pinned = pinned_by(stack)
+        found = room_for_a_site(session_in(pinned.region), chosen, pinned)
     if json:
         print(dumps([{**vars(one), "is_enough": one.is_enough} for one in found]))
     else:

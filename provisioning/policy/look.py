@@ -76,4 +76,4 @@ def look(workspace: Workspace, tenants: Sequence[str], today: date) -> Look:
 
 def _configured(workspace: Workspace, tenants: Sequence[str]) -> list[str]:
     every = (f"{tenant}-{environment}" for tenant in tenants for environment in ("test", "prod"))
-    return [name for name in every if (workspace.stacks / f"Pulumi.{name}.yaml").is_file()]
+    return [name for name in every if Stack(workspace, name).config_file.is_file()]

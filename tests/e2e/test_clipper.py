@@ -142,7 +142,7 @@ def test_a_date_is_refused_until_what_it_asserts_is_shown(operator: Workshop) ->
 
     operator.on_legacy("ALTER TABLE erp.client ADD COLUMN note text")
     _killed(operator, "propose-date")
-    said = operator.carry_on(until="propose-date")
+    said = operator.carry_on(until="propose-date:REPLANIFICATION")
     assert said.code == WAITING
     assert "stale: the schema of clipper is another" in said.text
     assert operator.ticket()["state"] == "REPLANIFICATION"

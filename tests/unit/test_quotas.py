@@ -9,11 +9,13 @@ from moto import mock_aws
 
 from provisioning import quotas
 from provisioning.errors import SiteError
+from provisioning.pinned import Pinned
 from provisioning.platform_facts import PlatformFacts, parameter_name
 from provisioning.quotas import Room, room_for_a_platform, room_for_a_site
 
 ACCOUNT = "123456789012"  # moto's
 REGION = "eu-central-1"
+PINNED = Pinned("platform-prod", ACCOUNT, REGION)
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def test_what_is_used_is_counted(session: Any) -> None:
     session.client("rds").create_db_instance(
         DBInstanceIdentifier="alpha", DBInstanceClass="db.t4g.small", Engine="postgres"
     )
-    found = room_for_a_site(session, "prod", ACCOUNT)
+    found = room_for_a_site(session, "prod", PINNED)
     assert [str(one) for one in found] == [
         "certificates: 1 of 25 used",
         "target groups: 1 of 100 used",
@@ -81,7 +83,7 @@ def test_what_is_used_is_counted(session: Any) -> None:
 def test_what_would_be_crossed_is_named(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one more site does not fit, the limit is named with how many are missing."""
     monkeypatch.setitem(quotas._LIMITS, "certificates", ("elasticloadbalancing", "L-9365A611", 2))
-    found = room_for_a_site(session, "prod", ACCOUNT)
+    found = room_for_a_site(session, "prod", PINNED)
     assert [str(one) for one in found if not one.is_enough] == [
         "certificates: 1 of 2 used: no room for 2 more"
     ]
@@ -100,10 +102,10 @@ def test_another_accounts_credentials_are_refused(session: Any) -> None:
     with pytest.raises(
         SiteError, match="belongs to AWS account 999999999999, the credentials to 123456789012"
     ):
-        room_for_a_site(session, "prod", "999999999999")
+        room_for_a_site(session, "prod", Pinned("platform-prod", "999999999999", REGION))
 
 
 def test_no_platform_is_told(session: Any) -> None:
     """Before the platform stands nothing is known, and the next command is named."""
     with pytest.raises(SiteError, match=r"(?s)ParameterNotFound.*pulumi up -s platform-test"):
-        room_for_a_site(session, "test", ACCOUNT)
+        room_for_a_site(session, "test", PINNED)

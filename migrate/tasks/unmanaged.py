@@ -1,0 +1,47 @@
+"""
+The command that says what stands on AWS beside the programs: tagged as a tenant's, and in no state.
+
+Promise: nothing is changed; the exit status alone tells a script that there is something.
+"""
+
+from datetime import UTC, datetime
+from json import dumps
+
+from fabric import Connection, task
+
+from migrate.tasks.edge import for_a_person, open_case
+from provisioning.engine import Stack
+from provisioning.pinned import pinned_by, session_in
+from provisioning.policy.exceptions import load_exceptions
+from provisioning.policy.resources import of_state
+from provisioning.policy.unmanaged import unmanaged as looked_for
+from provisioning.workspace import Workspace
+
+FOUND = 5
+"""The exit status that says something stands there, apart from any failure."""
+
+
+@task(
+    name="unmanaged",
+    help={
+        "tenant": "Whose site.",
+        "environment": "Which of its sites, test or prod.",
+        "json": "One JSON object instead of lines.",
+    },
+)
+def unmanaged(_c: Connection, tenant: str, environment: str = "prod", json: bool = False) -> None:
+    """List what carries a site's tags on AWS and is in no state of it; exit status 5 if anything does."""
+    with for_a_person(as_json=json):
+        workspace = Workspace.find()
+        stack = Stack(workspace, f"{open_case(tenant).manifest.tenant}-{environment}")
+        pinned = pinned_by(stack)
+        state = of_state(stack.run("stack", "export", apart=True).stdout)
+        exceptions, today = load_exceptions(workspace.stacks), datetime.now(UTC).date()
+        session = session_in(pinned.region)
+        found = looked_for(session, pinned, state, exceptions, today)
+    if json:
+        print(dumps({stack.name: found}))
+    else:
+        print("\n".join(found) or f"{stack.name}: nothing stands beside its program")
+    if found:
+        raise SystemExit(FOUND)
