@@ -20,7 +20,7 @@ What a run writes into the journal (`about` in brackets):
     paused (tenant)       by, reason             by hand: fab pause
     resumed (tenant)      by                     by hand: fab resume, or the move was abandoned
     door (prod stack)     state, reason          by hand: fab door
-    legacy (tenant)       state, until           by hand: fab freeze, fab unfreeze
+    legacy (tenant)       state, until           by hand: fab freeze, fab unfreeze; none: begins afresh
     ended (phase)         attempt, workflow, outcome, at, again_from, what, state, next, undo_failed,
                           past_return, seconds, reopens
 """
@@ -34,7 +34,7 @@ from migrate.journal import Journal, Record
 
 Outcome = Literal["finished", "waiting", "failed", "fallen-back", "fallback-incomplete", "reopened"]
 
-Legacy = Literal["writable", "read-only", "uncertain"]
+Legacy = Literal["writable", "read-only", "uncertain", "none"]
 Door = Literal["closed", "open", "suspended", "uncertain"]
 
 WayBack = Literal["none", "armed", "given up"]
@@ -120,7 +120,8 @@ class Standing:
     door_since: datetime | None
 
     def __str__(self) -> str:
-        return f"Legacy {_SAID[self.legacy]}; the site {_SAID[self.door]}."
+        site = f"the site {_SAID[self.door]}."
+        return site.capitalize() if self.legacy == "none" else f"Legacy {_SAID[self.legacy]}; {site}"
 
 
 _SAID = {

@@ -40,6 +40,8 @@ def run(case: Case, screen: Screen, *, only: str | None = None, accepted_by: str
     with lock.held(case.folder, case.manifest.tenant):
         phases = _wanted(case, playbook, only)
         _same_playbook(case, playbook, accepted_by)
+        if case.manifest.begins_afresh and case.journal.last("legacy") is None:
+            case.journal.append("legacy", case.manifest.tenant, state="none")
         with Hosts(case.workspace, case.manifest) as hosts:
             work = _Run(case, playbook, Desk(case, hosts, screen, steps), accepted_by is not None)
             with engine_room.launched(work.desk):
@@ -249,9 +251,13 @@ def _require(case: Case, phase: Phase) -> None:
             state=f"Nothing was changed by this command. {where}",
             next_step=f"fab status --tenant {tenant}",
         )
-    if phase.needs == "before-going-live" and (where.legacy, where.door) != ("writable", "closed"):
+    before = where.legacy in ("writable", "none") and where.door == "closed"
+    if phase.needs == "before-going-live" and not before:
+        lacks = (
+            "the site is not closed" if where.legacy == "none" else f"{tenant} does not work on legacy alone"
+        )
         raise Refused(
-            f"{phase.name} cannot begin: {tenant} does not work on legacy alone",
+            f"{phase.name} cannot begin: {lacks}",
             state=f"Nothing was changed by this command. {where}",
             next_step=f"fab rollback --tenant {tenant}, or fab status --tenant {tenant}",
         )

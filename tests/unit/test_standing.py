@@ -41,6 +41,15 @@ def test_what_was_done_by_hand_counts_as_well(tmp_path: Path) -> None:
         assert standing(journal).legacy == told
 
 
+def test_who_begins_afresh_has_no_legacy(tmp_path: Path) -> None:
+    """Of a tenant who leaves no system only the site is told."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("legacy", "rivage", state="none")
+    assert str(standing(journal)) == "The site is closed."
+    journal.append("done", "open-door")
+    assert (standing(journal).legacy, str(standing(journal))) == ("none", "The site is open.")
+
+
 def test_a_waived_way_back_is_none(tmp_path: Path) -> None:
     """What opened under a waiver of its way back cannot go back; what was armed can, until it is given up."""
     journal = Journal(tmp_path / "journal.jsonl")
