@@ -18,6 +18,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.support.left_behind import end_hosts_below
 from tools.pulumi.acquire import is_usable, last_refusal
 from tools.pulumi.setting import VERSION, Setting
 
@@ -90,6 +91,13 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[NOT_RUN][marker] = (why, [])
     if "engine" in config.stash[NOT_RUN]:
         os.environ["BASCULE_PULUMI"] = str(DOUBLE)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After Ctrl-C workers are gone before their fixtures have ended what they began."""
+    if not hasattr(config, "workerinput"):
+        for host in end_hosts_below(Path(config.option.basetemp)):
+            sys.stderr.write(f"ended {host}, which the interrupted run had left running\n")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

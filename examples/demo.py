@@ -1,235 +1,92 @@
 """
-The demo: one tenant, from the offer to an open, verified site, on this machine.
+The demos: one tenant for each playbook, from first contact to the end, on this machine.
 
     make demo                    python -m examples.demo --playbook besa --scale 1
+    make demo PLAYBOOK=clipper
 
 Promise: does by `fab` what people do by `fab`, and shows each command; what the customer and the
-vendor's staff would decide is decided here and said. The tenant goes live with people writing throughout,
-writes on its new site, goes back with all of it, goes live again, and gives the way back up. Killed at
-any point and started again, it goes on. After a finished demo it begins anew. The site stays open for
-looking at, until `make clean`.
+vendor's staff would decide is decided here and said. A folder below `examples/` with a module ``demo`` is
+one: it says in ``PLAYBOOK`` which playbook it shows, and carries it out with ``run(folder, scale)``.
 """
 
 import argparse
-import json
+import importlib
 import os
 import shlex
 import subprocess
 import sys
-import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn, Protocol
 
-from examples.alpenblick.prepare import RESPONSIBLE, TENANT, VENDOR_PERSON, Prepared, prepare, remove
-from examples.alpenblick.site_work import Notes, held_by_legacy, held_by_site, write_notes
-from migrate import status
-from migrate.case import Case, write_whole
-from migrate.compare.verdict import Comparison
-from migrate.dossier import page
-from migrate.interfaces import Interfaces
-from migrate.journal import Record
-from migrate.rehearsal.evidence import Rehearsal
-from migrate.schedule import Schedule
-from migrate.stop import Return, Stop
-from provisioning.engine import Stack
 from provisioning.errors import BasculeError
+from provisioning.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-TENANTS = {"besa": TENANT}
-"""Which demo tenant shows which playbook."""
 WAITING = 3
-ROUNDS = 14
-"""A person is asked seven times; more rounds than these mean that nothing moves."""
-NOTES = 25
-"""Written on the new site before the way back is taken."""
+"""Exit status of `fab` when a person must act."""
+
+
+class Shown(Protocol):
+    """A module that shows one playbook."""
+
+    PLAYBOOK: str
+
+    def run(self, folder: Path, scale: float) -> None: ...
+
+
+def demos() -> dict[str, str]:
+    """Return the module of each demo, by the playbook that it shows."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("*/demo.py")):
+        module = f"examples.{path.parent.name}.demo"
+        found[importlib.import_module(module).PLAYBOOK] = module
+    return found
 
 
 def main() -> None:
-    """Carry the demo tenant through its playbook and print what came of it."""
+    """Carry a demo tenant through its playbook and print what came of it."""
+    known = demos()
     parser = argparse.ArgumentParser(description="One whole migration on this machine.")
-    parser.add_argument("--playbook", default="besa", choices=sorted(TENANTS))
+    parser.add_argument("--playbook", default="besa", choices=sorted(known))
     parser.add_argument("--scale", type=float, default=float(os.environ.get("SCALE", "1")))
-    parser.add_argument("--folder", type=Path, default=REPOSITORY / "demo")
+    parser.add_argument("--folder", type=Path)
     words = parser.parse_args()
+    # Each has a folder of its own, so that one that is finished stays open beside the next.
+    folder = words.folder or REPOSITORY / ("demo" if words.playbook == "besa" else f"demo-{words.playbook}")
+    shown: Shown = importlib.import_module(known[words.playbook])
     try:
-        Demo(words.folder, words.scale).run()
+        shown.run(folder, words.scale)
     except BasculeError as error:
-        sys.exit(f"demo: {error}")
+        give_up(str(error))
 
 
-class Demo:
-    """One run of the demo in one folder."""
-
-    def __init__(self, folder: Path, scale: float) -> None:
-        self.folder, self.scale = folder, scale
-        self.began_at = time.monotonic()
-
-    def run(self) -> None:
-        """Prepare, carry on until nothing is left to do, and print the figures."""
-        finished = self.folder / ".state" / "demo-finished.json"
-        if finished.exists():
-            say("A finished demo stands here; it is taken away, and a new one begins.")
-            remove(self.folder)
-        say(f"Legacy: PostgreSQL, an application, two interfaces and a workload, scale {self.scale:g}")
-        prepared = prepare(self.folder, self.scale)
-        say(f"Legacy answers at {prepared.url}")
-        case = Case.of(prepared.workspace, TENANT)
-        for _ in range(ROUNDS):
-            code = fab(prepared, "run", "--tenant", TENANT)
-            if code == WAITING:
-                self._do_what_a_person_would(prepared, case, code)
-            elif code != 0:
-                sys.exit(f"demo: fab run ended with {code}; its last words above say what to do")
-            elif not status.of(case).next_step:
-                break
-        else:
-            sys.exit(f"demo: still not finished after {ROUNDS} rounds; fab status --tenant {TENANT} says why")
-        if status.of(case).way_back == "armed":
-            say("Everybody is content with the new site: the way back is given up")
-            fab_or_stop(prepared, "finalize", "--tenant", TENANT)
-        self._show(prepared, case)
-        write_whole(finished, b"{}\n")
-
-    def _do_what_a_person_would(self, prepared: Prepared, case: Case, code: int) -> None:
-        """Act on what the run waits for, as the responsible person or the vendor's staff would."""
-        waiting = case.journal.last("waiting")
-        about = waiting.about if waiting else f"exit status {code}"
-        if about == "accept-site" and case.journal.last("done", "reopen-legacy") is None:
-            self._go_back_once(prepared, case)
-            return
-        match about:
-            case "confirm-offer" | "accept-site":
-                say(f"The responsible person reads the document and signs: {about}")
-                key = str(prepared.keys[RESPONSIBLE])
-                fab_or_stop(
-                    prepared, "sign", "--tenant", TENANT, "--gate", about, "--as", RESPONSIBLE, "--key", key
-                )
-            case "agree-schedule":
-                say("Customer and vendor agree on the wished window")
-                fab_or_stop(prepared, "schedule", "--tenant", TENANT)
-            case "check-window":
-                say("The window is months away; the vendor waives it, signed, for the next hour")
-                expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
-                reason = "Demonstration: the move is shown now, outside the agreed window."
-                key = str(prepared.keys[VENDOR_PERSON])
-                words = ["--what", "window", "--by", VENDOR_PERSON, "--reason", reason]
-                fab_or_stop(prepared, "waive", "--tenant", TENANT, *words, "--expires", expires, "--key", key)
-            case "write-settlement":
-                say("The vendor's staff record the hours they worked")
-                for position, hours, note in _hours(waiting):
-                    words = ["--position", position, "--hours", hours, "--note", note]
-                    fab_or_stop(prepared, "hours", "--tenant", TENANT, *words)
-            case _:
-                sys.exit(f"demo: the run waits for {about}, which this demo does not know")
-
-    def _go_back_once(self, prepared: Prepared, case: Case) -> None:
-        """Write on the open site, go back with what was written, and see that legacy has it."""
-        kept = self.folder / ".state" / "demo-notes.json"
-        if not kept.exists():
-            say("People work on the new site")
-            notes = write_notes(prepared, TENANT, NOTES)
-            write_whole(kept, json.dumps(notes).encode())
-        fab_or_stop(prepared, "status", "--tenant", TENANT)
-        say("They want to go back for now, and keep what they wrote")
-        fab_or_stop(prepared, "rollback", "--tenant", TENANT)
-        held = held_by_legacy(prepared, TENANT, _notes(kept))
-        say(f"Legacy has {held} of the {NOTES} notes; then, once more:")
-
-    def _show(self, prepared: Prepared, case: Case) -> None:
-        """Print the figures that the demo is about, and where to look."""
-        stop = case.read_evidence("stop", Stop)
-        comparison = case.read_evidence("comparison", Comparison)
-        interfaces = case.read_evidence("interfaces", Interfaces)
-        stood_up = [r for r in case.journal if r.kind == "done" and r.about.startswith("deploy-site")]
-        began_at = time.monotonic()
-        matches, _ = Stack(prepared.workspace, f"{TENANT}-prod").matches_its_program()
-        preview_seconds = time.monotonic() - began_at
-        workload = json.loads((prepared.folder / "run" / "workload.json").read_text())
-        agreed = case.read_evidence("schedule", Schedule)
-        waited = sum(one.at_release.waiting for one in interfaces.interfaces if one.at_release)
-        rehearsal = case.read_evidence("rehearsal", Rehearsal)
-        back = case.read_evidence("return", Return)
-        stops = [r.data["result"]["stop_seconds"] for r in case.journal if _is_done(r, "open-door")]
-        read = sum(one.compared_in_freeze or 0 for one in comparison.databases)
-        notes = _notes(self.folder / ".state" / "demo-notes.json")
-        kept = held_by_site(prepared, TENANT, notes)
-        found = sum(fault.found for fault in rehearsal.faults)
-        lines = {
-            "site": f"{prepared_url(prepared)} (open; agreed name {agreed.site_name})",
-            "faults planted": f"{len(rehearsal.faults)} in the rehearsal, {found} found",
-            "stop": " and ".join(f"{seconds:.1f} s" for seconds in stops)
-            + f", predicted {stop.predicted_low_seconds or 0:.0f}"
-            f" to {stop.predicted_high_seconds or 0:.0f} s",
-            "rollback": f"{back.seconds:.1f} s; {kept} of {len(notes)} notes from the site kept",
-            "messages lost": f"{interfaces.lost} ({interfaces.duplicates} duplicated, {waited} waited)",
-            "rows differing": f"{comparison.differing_rows} of {comparison.rows} compared by content,"
-            f" {read} of them in the freeze",
-            "legacy since": f"read-only; {workload['writes_acknowledged']} writes until then, "
-            f"{workload['reads']} reads and counting",
-            "sites stood up": " and ".join(f"{r.data['seconds']:.1f} s ({r.about})" for r in stood_up),
-            "no-change preview": f"{preview_seconds:.1f} s" + ("" if matches else " (and it found drift)"),
-            "dossier": str(page.paths(case).page),
-            "whole demo": f"{time.monotonic() - self.began_at:.0f} s in this run",
-        }
-        print()
-        for name, value in lines.items():
-            print(f"  {name:18} {value}")
-        # As it can be typed in any shell: fab need not be on PATH.
-        fab_here = Path(sys.prefix) / "bin" / "fab"
-        print(
-            f"\nLook further: cd {prepared.workspace.root} && {fab_here} status --tenant {TENANT}", flush=True
-        )
-        lost = interfaces.lost or interfaces.duplicates or kept < len(notes)
-        if lost or found < len(rehearsal.faults) or not comparison.agrees or not matches:
-            sys.exit("demo: the figures above are not what they must be")
-
-
-def _is_done(record: Record, step: str) -> bool:
-    return record.kind == "done" and record.about == step
-
-
-def _notes(path: Path) -> Notes:
-    return {int(number): text for number, text in json.loads(path.read_text()).items()}
-
-
-def prepared_url(prepared: Prepared) -> str:
-    """Where the new site answers."""
-    return Stack(prepared.workspace, f"{TENANT}-prod").outputs().url
-
-
-def _hours(waiting: Record | None) -> list[tuple[str, str, str]]:
-    """Return hours for every position that the settlement asks for."""
-    asked = str(waiting.data["what"]) if waiting else ""
-    known = {
-        "conversion": ("7.5", "Preparation, the evening of the move, and the pharmacy's interface"),
-        "training-online": ("2", "One session with the night shift"),
-    }
-    return [(position, *worked) for position, worked in known.items() if position in asked]
-
-
-def fab(prepared: Prepared, *words: str) -> int:
-    """Run one fab command in the workspace, shown as a person would type it; return its exit status."""
-    shown = [
-        str(Path(word).relative_to(prepared.workspace.root)) if _inside(word, prepared) else word
-        for word in words
-    ]
+def fab(workspace: Workspace, *words: str) -> int:
+    """Run one fab command in a workspace, shown as a person would type it; return its exit status."""
+    root = str(workspace.root)
+    shown = [str(Path(word).relative_to(root)) if word.startswith(root) else word for word in words]
     print(f"\n$ fab {shlex.join(shown)}", flush=True)
     command = [str(Path(sys.prefix) / "bin" / "fab"), *words]
-    return subprocess.run(command, cwd=prepared.workspace.root, check=False).returncode  # noqa: S603 - our own commands
+    return subprocess.run(command, cwd=root, check=False).returncode  # noqa: S603 - our own commands
 
 
-def fab_or_stop(prepared: Prepared, *words: str) -> None:
-    code = fab(prepared, *words)
+def fab_or_stop(workspace: Workspace, *words: str) -> None:
+    code = fab(workspace, *words)
     if code != 0:
-        sys.exit(f"demo: fab {words[0]} ended with {code}; its last words above say what to do")
-
-
-def _inside(word: str, prepared: Prepared) -> bool:
-    return word.startswith(str(prepared.workspace.root))
+        give_up(f"fab {words[0]} ended with {code}; its last words above say what to do")
 
 
 def say(line: str) -> None:
     print(f"\n== {line}", flush=True)
+
+
+def show(figures: dict[str, str]) -> None:
+    print()
+    for name, value in figures.items():
+        print(f"  {name:18} {value}")
+
+
+def give_up(why: str) -> NoReturn:
+    sys.exit(f"demo: {why}")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def deploy(case: Case, environment: Environment, site_name: str, progress: Progr
     progress.start(f"deploy {stack.name}", None, "steps")
     stack.ensure()
     _name(stack, site_name, case.manifest.site_name)
-    stack.set_config("bascule:moving", "true")
+    # Who begins afresh has nothing to be moved, so no mover.
+    stack.set_config("bascule:moving", "false" if case.manifest.begins_afresh else "true")
     started = monotonic()
     stack.up()
     up_seconds = monotonic() - started

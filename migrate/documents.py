@@ -48,8 +48,11 @@ class _Words(Words):
 @cache
 def phrases() -> dict[str, _Words]:
     """Return every phrase of the templates; one that lacks a language is refused here."""
-    text = (files("migrate") / "templates" / "documents" / "phrases.yaml").read_text(encoding="utf-8")
-    return TypeAdapter(dict[str, _Words]).validate_python(yaml.safe_load(text))
+    folder = files("migrate") / "templates" / "documents"
+    found: dict[str, Any] = {}
+    for name in ("phrases.yaml", "phrases_deployment.yaml"):
+        found |= yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+    return TypeAdapter(dict[str, _Words]).validate_python(found)
 
 
 @dataclass(frozen=True)

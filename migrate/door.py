@@ -7,6 +7,7 @@ to where it is changes nothing. `declare` makes the program say what is real, so
 """
 
 from contextlib import suppress
+from datetime import datetime
 from shlex import quote
 
 import paramiko
@@ -16,8 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.errors import ConnectionFailed, Refused, VerificationError
+from migrate.errors import ConnectionFailed, EvidenceError, Refused, VerificationError
 from migrate.lock import held
+from migrate.position import DOOR_STEP
 from migrate.waiting import wait_until
 from migrate.web import Answer, ask
 from provisioning.door_state import CLOSED_MARK, DoorState
@@ -120,6 +122,22 @@ def flip(connection: Connection, site: SiteOutputs, state: DoorState, reason: st
             f"the door of {_stack(site)} is {state} on its host, yet {site.url} does not show it",
             next_step=f"see the web server's log on {site.ssh.alias}",
         )
+
+
+def went_live_at(case: Case) -> datetime:
+    """
+    Return when the door was opened for good, by the move or the deployment that went live last.
+
+    Raises:
+        EvidenceError: It never was.
+    """
+    opened = [r for r in case.journal if r.kind == "point-of-no-return" and r.about == DOOR_STEP]
+    if not opened:
+        raise EvidenceError(
+            f"{case.manifest.stack('prod')} has not gone live",
+            next_step=f"fab run --tenant {case.manifest.tenant}",
+        )
+    return opened[-1].at
 
 
 def set_by_hand(case: Case, hosts: Hosts, environment: Environment, state: DoorState, reason: str) -> None:

@@ -14,6 +14,8 @@ The migration's branch of the error tree (`provisioning.errors` draws the root).
     ├── DifferenceError      it was made, and source and target differ
     ├── InterfaceError       an interface could not be held, repointed or released
     ├── VerificationError    the go-live suite did not pass, so the door stays closed
+    ├── WorkbookError        a configuration workbook or a file of figures has faults, or was not loaded
+    ├── BillingError         the billing system did not take what it was told
     └── EvidenceError        evidence or the dossier was changed, or is missing or stale
 
     Waiting is no failure: the run has come to a point where a person must act.
@@ -69,6 +71,12 @@ class InterfaceError(MigrationError): ...
 
 
 class VerificationError(MigrationError): ...
+
+
+class WorkbookError(MigrationError): ...
+
+
+class BillingError(MigrationError): ...
 
 
 class EvidenceError(MigrationError): ...

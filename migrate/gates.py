@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from migrate import signatures, waivers
 from migrate.case import Case, digest_of
 from migrate.errors import GateError, Waiting
-from migrate.playbook import Entry, Role
+from migrate.playbook import Entry, Role, load
 from migrate.signatures import VENDOR, Signature
 from migrate.step import Result
 
@@ -140,6 +140,18 @@ def check_again(case: Case, gates: Iterable[Gate]) -> Result:
             )
         checked.append(f"{gate.document} by {found.signer}")
     return {"checked": checked}
+
+
+def check_document(case: Case, document: str) -> Result:
+    """
+    Return who signed a document, by whichever gate of the tenant's playbook it is for; raises as `check`.
+
+    For what must hold at the moment of acting on a document, whatever phase that is.
+    """
+    for entry in load(case.workspace, case.manifest.playbook).gates().values():
+        if entry.document == document:
+            return check(case, Gate.of(entry))
+    raise GateError(f"no gate of playbook {case.manifest.playbook} is about {document}")
 
 
 def _verified(case: Case, gate: Gate, at: datetime | None = None) -> Signature:

@@ -15,7 +15,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from migrate.assess.facts import Assessment, Fingerprint, Mode
 from migrate.case import Case
 from migrate.errors import EvidenceError, MigrationError
-from migrate.rates import CENT, Demand, Position, RateCard, Vendor, Words, money
+from migrate.product.demand import demanded
+from migrate.rates import CENT, Customised, Demand, PerCustomisation, Position, RateCard, Vendor, Words, money
 from migrate.request import Request
 from migrate.window_rules import touches_weekend
 from provisioning.manifest import Manifest
@@ -95,23 +96,34 @@ class Offer(_Kept):
 
 
 def make_offer(
-    manifest: Manifest, assessment: Assessment, request: Request, rates: RateCard, issued_on: date
+    manifest: Manifest,
+    assessment: Assessment,
+    request: Request,
+    rates: RateCard,
+    issued_on: date,
+    *,
+    customisations: tuple[Customised, ...] = (),
+    newer_versions: tuple[str, ...] = (),
 ) -> Offer:
     """
-    Work out an offer.
+    Work out an offer; each customisation is a line of its own.
 
     Raises:
-        MigrationError: The rate card is in another currency, or lacks a training that was asked for.
+        MigrationError: The rate card is in another currency, or lacks a training that was asked for or
+            a price for a customisation.
     """
     _check(manifest, request, rates)
+    _require_prices(rates, customisations)
     demand = Demand(
         bytes=assessment.bytes,
         interfaces=len(manifest.interfaces),
         modules=manifest.modules,
         on_weekend=touches_weekend(manifest.window.opens_at, manifest.window.closes_at, manifest.window.zone),
         training_hours=request.training,
+        customisations=customisations,
+        newer_versions=newer_versions,
     )
-    every = [(position, line_of(position, position.quantity_for(demand))) for position in rates.positions]
+    every = [(position, line) for position in rates.positions for line in _lines_of(position, demand)]
     lines = tuple(line for _, line in every if line.quantity)
     options = tuple(
         line.model_copy(update={"quantity": Decimal(1)})
@@ -153,6 +165,38 @@ def line_of(position: Position, quantity: Decimal) -> Line:
     )
 
 
+def _lines_of(position: Position, demand: Demand) -> list[Line]:
+    rule = position.quantity
+    if not isinstance(rule, PerCustomisation):
+        return [line_of(position, position.quantity_for(demand))]
+    mine = [one for one in demand.customisations if rule.takes(one)]
+    return [
+        line_of(position, Decimal(1)).model_copy(
+            update={"position": f"{position.id}-{number}", "title": _named(position.title, one)}
+        )
+        for number, one in enumerate(mine, 1)
+    ]
+
+
+def _named(title: Words, one: Customised) -> Words:
+    """The position's title with the customisation's name, cut where a line has no more room."""
+    said = {code: f"{text} : {one.name}" for code, text in title.model_dump().items()}
+    return Words.model_validate({code: s if len(s) <= 100 else s[:99] + "…" for code, s in said.items()})
+
+
+def _require_prices(rates: RateCard, customisations: Sequence[Customised]) -> None:
+    rules = [p.quantity for p in rates.positions if isinstance(p.quantity, PerCustomisation)]
+    without = [
+        f"{c.kind} {c.name}, {c.lines} lines" for c in customisations if not any(r.takes(c) for r in rules)
+    ]
+    if without:
+        raise MigrationError(
+            "the rate card has no price for " + "; ".join(without),
+            state="No offer was written.",
+            next_step="add a position with rule: per_customisation to stacks/rates.yaml",
+        )
+
+
 def _check(manifest: Manifest, request: Request, rates: RateCard) -> None:
     if rates.currency != manifest.currency:
         raise MigrationError(
@@ -176,14 +220,26 @@ def write_offer(case: Case, assessment: Assessment, request: Request, rates: Rat
     Measured a second time, the estimate differs a little; while schema and volume are the same, that
     is no other offer, and a signature under it stays good.
     """
-    before = last_offer(case)
+    before, (customisations, newer) = last_offer(case), demanded(case)
+
+    def made(issued_on: date) -> Offer:
+        return make_offer(
+            case.manifest,
+            assessment,
+            request,
+            rates,
+            issued_on,
+            customisations=customisations,
+            newer_versions=newer,
+        )
+
     if before is not None and before.fingerprint.still_holds_for(assessment.fingerprint):
-        again = make_offer(case.manifest, assessment, request, rates, before.issued_on)
+        again = made(before.issued_on)
         measured = ("stop_low_seconds", "stop_high_seconds", "data_bytes", "fingerprint")
         if again.model_copy(update={name: getattr(before, name) for name in measured}) == before:
             return before
     today = datetime.now(UTC).astimezone(case.manifest.window.zone).date()
-    offer = make_offer(case.manifest, assessment, request, rates, today)
+    offer = made(today)
     case.write_evidence("offer", offer)
     return offer
 

@@ -5,6 +5,7 @@ Promise: plain values, without secrets, that a durable workflow can keep; later 
 or manifest do not reach an attempt that is under way.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -56,17 +57,23 @@ class Plan(BaseModel):
 
 
 def make(
-    playbook: Playbook, phase: Phase, manifest: Manifest, steps: dict[str, Step], *, number: int
+    playbook: Playbook,
+    phase: Phase,
+    manifest: Manifest,
+    steps: dict[str, Step],
+    *,
+    number: int,
+    facts: Collection[str] = (),
 ) -> Plan:
-    """Return the plan of the attempt `number` (from 1) at a phase."""
-    applies = [entry for entry in phase.steps if entry.when is None or entry.when.holds(manifest)]
+    """Return the plan of the attempt `number` (from 1) at a phase; `facts` are those that hold by now."""
+    applies = [entry for entry in phase.steps if entry.when is None or entry.when.holds(manifest, facts)]
     # Going back, or giving the way back up, is nobody's to sign: what was signed was the way forward.
     earlier = () if phase.on_request else playbook.phases[: playbook.phases.index(phase)]
     gates = [
         Gate.of(entry)
         for before in earlier
         for entry in before.steps
-        if entry.gate and (entry.when is None or entry.when.holds(manifest))
+        if entry.gate and (entry.when is None or entry.when.holds(manifest, facts))
     ]
     entries = [_planned(entry, steps) for entry in applies]
     if gates:

@@ -22,18 +22,19 @@ Promise: a `Playbook` that exists can be run. Every step in it is known; whateve
 changes before its point of no return can be undone; every fault of a file is told at once, with its line.
 """
 
-import difflib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from migrate import playbook_rules
 from migrate.errors import PlaybookError
+from migrate.playbook_rules import nearest
 from migrate.step import Step, known_steps
 from provisioning.manifest import Manifest, Name
-from provisioning.model_file import Fault, Location, read_model
+from provisioning.model_file import Fault, read_model
 from provisioning.workspace import Workspace
 
 OWN_FOLDER = Path(__file__).parent / "playbooks"
@@ -53,15 +54,28 @@ class _Part(BaseModel):
 
 
 class When(_Part):
-    """A condition on the tenant's modules."""
+    """A condition on the tenant's modules, on how its site is set up, or on what earlier phases found out."""
 
     module: Name | None = Field(default=None, description="Only for tenants with this module.")
     without_module: Name | None = Field(default=None, description="Only for tenants without it.")
+    fact: Name | None = Field(default=None, description="Only where a step of an earlier phase found this.")
+    deployment: Literal["template", "custom"] | None = Field(
+        default=None, description="Only where the site is set up so."
+    )
+    pilot: bool | None = Field(default=None, description="Only with a pilot phase, or only without one.")
 
-    def holds(self, manifest: Manifest) -> bool:
+    def holds(self, manifest: Manifest, facts: Collection[str]) -> bool:
+        """`facts`: those that hold, as `migrate.facts.holding` reads them from the journal."""
         has = self.module is None or self.module in manifest.modules
         lacks = self.without_module is None or self.without_module not in manifest.modules
-        return has and lacks
+        setup = manifest.deployment
+        is_so = self.deployment is None or (setup is not None and setup.kind == self.deployment)
+        tries = self.pilot is None or bool(setup and setup.pilot) == self.pilot
+        return has and lacks and is_so and tries and (self.fact is None or self.fact in facts)
+
+    @property
+    def is_never(self) -> bool:
+        return self.module is not None and self.module == self.without_module
 
 
 class Entry(_Part):
@@ -177,18 +191,19 @@ def load(workspace: Workspace, name: str) -> Playbook:
     paths = files(workspace)
     if name not in paths:
         raise PlaybookError(
-            f"no playbook {name}{_nearest(name, paths)}; known: {', '.join(sorted(paths))}",
+            f"no playbook {name}{nearest(name, paths)}; known: {', '.join(sorted(paths))}",
             next_step="correct `playbook:` in the manifest, or write playbooks/<name>.yaml",
         )
     return read(paths[name], known_steps())
 
 
-def read(path: Path, steps: Mapping[str, Step]) -> Playbook:
+def read(path: Path, steps: Mapping[str, Step], *, reserved: Collection[str] = ()) -> Playbook:
     """
     Return the playbook in a file.
 
     Args:
         steps: All steps that a playbook may use, by name.
+        reserved: Commands that are Bascule's own, which no phase may be called by.
 
     Raises:
         PlaybookError: It has faults; all are told, each with its line.
@@ -197,7 +212,7 @@ def read(path: Path, steps: Mapping[str, Step]) -> Playbook:
     reading = read_model(content.decode("utf-8", errors="replace"), Playbook)
     playbook, faults = reading.model, list(reading.faults)
     if playbook is not None:
-        for at, says in _misfits(playbook, path.stem, steps):
+        for at, says in playbook_rules.misfits(playbook, path.stem, steps, reserved):
             faults.append(Fault("/".join(map(str, at)), reading.lines.get(at), says))
     if playbook is None or faults:
         listed = "\n".join(f"  {fault}" for fault in sorted(faults, key=lambda fault: fault.line or 0))
@@ -207,61 +222,3 @@ def read(path: Path, steps: Mapping[str, Step]) -> Playbook:
         )
     playbook._digest = hashlib.sha256(content).hexdigest()
     return playbook
-
-
-def _misfits(playbook: Playbook, file_stem: str, steps: Mapping[str, Step]) -> Iterator[tuple[Location, str]]:
-    """Yield what no single line shows: names that stand twice or nowhere, and a way back that is missing."""
-    if playbook.name != file_stem:
-        yield ("name",), f"is {playbook.name}, yet the file is {file_stem}.yaml; make the two agree"
-    seen: set[tuple[str, str]] = set()
-    for p, phase in enumerate(playbook.phases):
-        named: list[tuple[Location, str, str]] = [
-            (("phases", p, "name"), "phase", phase.name),
-            (("phases", p, "command"), "command", phase.command),
-        ]
-        for s, entry in enumerate(phase.steps):
-            at: Location = ("phases", p, "steps", s)
-            named.append((at, "gate" if entry.gate else "step", entry.id))
-            if entry.step and entry.step not in steps:
-                yield at, f"unknown step {entry.step}{_nearest(entry.step, steps)}"
-        for at, kind, name in named:
-            if (kind, name) in seen:
-                yield at, f"{kind} {name} stands twice"
-            seen.add((kind, name))
-        ahead = [earlier.name for earlier in playbook.phases[:p] if not earlier.on_request]
-        if phase.reopens and phase.reopens not in ahead:
-            yield (
-                ("phases", p, "reopens"),
-                f"{phase.reopens} is no earlier phase{_nearest(phase.reopens, ahead)}",
-            )
-        for position, says in _without_way_back(phase, steps):
-            yield ("phases", p, "steps", position), says
-
-
-def _without_way_back(phase: Phase, steps: Mapping[str, Step]) -> Iterator[tuple[int, str]]:
-    """Yield what would leave a tenant without a way back, or stopped while a person is waited for."""
-    marks = [s for s, entry in enumerate(phase.steps) if entry.point_of_no_return]
-    if not phase.protected:
-        for s in marks:
-            yield s, f"a point of no return, yet phase {phase.name} is not protected; set protected: true"
-        return
-    if not marks:
-        yield 0, f"phase {phase.name} is protected but names no point of no return; mark the step that is it"
-    for s in marks[1:]:
-        yield s, f"a second point of no return in phase {phase.name}; keep one"
-    stopped = False
-    for s, entry in enumerate(phase.steps[: marks[0]] if marks else phase.steps):
-        step = steps.get(entry.step or "")
-        if step and step.changes and step.undo is None:
-            yield (
-                s,
-                f"step {entry.step} has no undo; move it behind the point of no return, or to another phase",
-            )
-        if entry.gate and stopped:
-            yield s, f"gate {entry.gate} would wait for a person while the tenant is stopped; move it earlier"
-        stopped = stopped or bool(step and step.changes)
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

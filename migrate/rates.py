@@ -88,10 +88,45 @@ class PerTrainingHour(Model):
     rule: Literal["per_training_hour"]
 
 
+class PerCustomisation(Model):
+    """Each customisation of these kinds and this size, as a line of its own."""
+
+    rule: Literal["per_customisation"]
+    kinds: tuple[Name, ...] = Field(min_length=1, description="Such as view, function, report.")
+    from_lines: int = Field(default=0, ge=0)
+    to_lines: int = Field(default=1_000_000, ge=0)
+
+    def takes(self, one: "Customised") -> bool:
+        return one.kind in self.kinds and self.from_lines <= one.lines <= self.to_lines
+
+
+class BeforeVersion(Model):
+    """Once, for tenants whose product is older than this version."""
+
+    rule: Literal["before_version"]
+    version: str
+
+
 Rule = Annotated[
-    Fixed | PerGigabyte | PerInterface | PerModule | PerWeekend | PerHour | PerTrainingHour,
+    Fixed
+    | PerGigabyte
+    | PerInterface
+    | PerModule
+    | PerWeekend
+    | PerHour
+    | PerTrainingHour
+    | PerCustomisation
+    | BeforeVersion,
     Field(discriminator="rule"),
 ]
+
+
+class Customised(Model):
+    """A customisation, as far as its price depends on it."""
+
+    kind: str
+    name: str
+    lines: int
 
 
 class Demand(Model):
@@ -103,6 +138,9 @@ class Demand(Model):
     on_weekend: bool = False
     training_hours: Mapping[Name, Quantity] = Field(default_factory=dict)
     """By position."""
+    customisations: tuple[Customised, ...] = ()
+    newer_versions: tuple[str, ...] = ()
+    """Versions of the tenant's product that came after its own."""
 
 
 class Position(Model):
@@ -142,6 +180,10 @@ class Position(Model):
                 return planned
             case PerTrainingHour():
                 return demand.training_hours.get(self.id, Decimal(0))
+            case PerCustomisation() as rule:
+                return Decimal(sum(rule.takes(one) for one in demand.customisations))
+            case BeforeVersion(version=version):
+                return Decimal(version in demand.newer_versions)
 
 
 class Vendor(Model):

@@ -10,7 +10,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from migrate import engine_room, lock, plan, position
+from migrate import engine_room, facts, lock, plan, position
 from migrate.attempt import Desk
 from migrate.case import Case
 from migrate.connections import Hosts
@@ -134,7 +134,8 @@ class _Run:
         return at
 
     def _plan(self, phase: Phase, number: int) -> plan.Plan:
-        return plan.make(self.playbook, phase, self.case.manifest, dict(self.desk.steps), number=number)
+        holding, steps = facts.holding(self.case.journal), dict(self.desk.steps)
+        return plan.make(self.playbook, phase, self.case.manifest, steps, number=number, facts=holding)
 
     def _starts_anew(self, phase: Phase, at: PhasePosition) -> bool:
         """A changed playbook, once accepted, needs a new plan; a protected phase at work keeps to its own."""

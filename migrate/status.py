@@ -12,7 +12,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from migrate import lock, pausing, position, waivers
+from migrate import facts, lock, pausing, position, waivers
 from migrate.case import Case
 from migrate.lock import Holder
 from migrate.playbook import Entry, Phase, load
@@ -111,10 +111,10 @@ def _phase(case: Case, phase: Phase, holder: Holder | None) -> PhaseStatus:
     state = at.outcome if at else "on request" if phase.on_request else "to come"
     if at and not at.ended and holder is None:
         state = "cut short"
-    steps = known_steps()
+    steps, holding = known_steps(), facts.holding(case.journal)
     lines = []
     for entry in phase.steps:
-        if entry.when is None or entry.when.holds(case.manifest):
+        if entry.when is None or entry.when.holds(case.manifest, holding):
             title = entry.title or steps[entry.step or ""].summary
             lines.append(_step(case, entry, title, at, holder))
     return PhaseStatus(phase.name, phase.title, phase.command, state, at.attempt if at else "", tuple(lines))

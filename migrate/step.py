@@ -66,6 +66,8 @@ class Step:
     changes: bool
     """Whether it changes anything outside the case; before the point of no return, that needs an undo."""
     keep_alive: KeepAlive | None
+    rests_on: str = ""
+    """The document whose signature lets it happen, where a playbook has a gate over that."""
 
 
 _registry: dict[str, Step] = {}
@@ -76,7 +78,12 @@ def _first_line(act: Act) -> str:
 
 
 def step(
-    name: str, *, undo: Act | None = None, changes: bool | None = None, keep_alive: KeepAlive | None = None
+    name: str,
+    *,
+    undo: Act | None = None,
+    changes: bool | None = None,
+    keep_alive: KeepAlive | None = None,
+    rests_on: str = "",
 ) -> Callable[[Act], Act]:
     """
     Register a function as the act of the step `name`.
@@ -87,6 +94,7 @@ def step(
         keep_alive: Held open while the run lives, from the end of the act until its undo or the point
             of no return, and opened again when a killed run is resumed: renews a lease, for example.
             It must not raise for a lease that has run out; the steps that follow look for themselves.
+        rests_on: The document that has to be signed first; a gate over it may not stand behind this step.
     """
 
     def register(act: Act) -> Act:
@@ -100,6 +108,7 @@ def step(
             undo_summary=_first_line(undo) if undo else "changes nothing that needs undoing",
             changes=(undo is not None) if changes is None else changes,
             keep_alive=keep_alive,
+            rests_on=rests_on,
         )
         return act
 

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from migrate.case import Case
 from migrate.errors import EvidenceError
 from migrate.offer import Offer
+from migrate.product.evidence import Preproduction
 from migrate.rehearsal.evidence import Rehearsal
 
 
@@ -45,10 +46,13 @@ class Return(BaseModel):
 
 def predicted(case: Case) -> tuple[float | None, float | None]:
     """
-    Return the range of seconds that the stop was predicted to take: by the rehearsal, else by the offer.
+    Return the range of seconds that the stop was predicted to take: by pre-production, rehearsal or offer.
 
-    None without either.
+    None without any.
     """
+    with suppress(EvidenceError):
+        tested = case.read_evidence("preproduction", Preproduction)
+        return tested.low_seconds, tested.high_seconds
     with suppress(EvidenceError):
         rehearsal = case.read_evidence("rehearsal", Rehearsal)
         return rehearsal.low_seconds, rehearsal.high_seconds

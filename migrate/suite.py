@@ -197,6 +197,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         needless = needless or (not attempt and of_the_move)
         of_engine = item.get_closest_marker("engine")
         needless = needless or (of_engine is not None and of_engine.args[0] != manifest.site_engine)
+        afresh = manifest.begins_afresh
+        needless = needless or item.get_closest_marker("legacy" if afresh else "deployment") is not None
         needless = needless or part == ("before" if of_the_move else "final")
         (left_out if needless else chosen).append(item)
     config.hook.pytest_deselected(items=left_out)

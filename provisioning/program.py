@@ -114,6 +114,7 @@ def declare() -> None:
         environment=environment,
         door=door_of(config),
         door_reason=config.get("doorReason") or "",
+        configuration=config.get("configuration") or "",
         moving=config.get_bool("moving") or False,
     )
     site = site_on(manifest)(tenant, args, pulumi.ResourceOptions(protect=protect))

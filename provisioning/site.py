@@ -23,6 +23,8 @@ class SiteArgs:
     environment: Environment
     door: DoorState = "closed"
     door_reason: str = ""
+    configuration: str = ""
+    """SHA-256 of the signed workbook that the site is configured from; empty while it is from none."""
     moving: bool = False
     """Whether a migration is under way: only then the site has a `DatabaseEndpoint.mover`."""
 
@@ -67,6 +69,8 @@ class DatabaseEndpoint(_Output):
     mover: DatabaseRole | None = None
     """Lets changes flow, for which it may do everything: PostgreSQL up to 15 and MariaDB ask for that. There
     only while `SiteArgs.moving`; None on a substrate that gives none, where only bulk moves are possible."""
+    reader: DatabaseRole | None = None
+    """Reads figures and nothing else; on sites that are set up from a template."""
 
 
 class Door(_Output):
@@ -113,3 +117,5 @@ class SiteOutputs(_Output):
     interface_inbox: str
     """Where an sftp interface drops its files, relative to its login folder."""
     door: Door
+    template: str | None = None
+    """Folder on the host, absolute: the environment's template, as it was published."""

@@ -1,7 +1,7 @@
 """
 ``make clean``: end what runs for this checkout and throw away what can be made again.
 
-Promise: only hosts of this checkout's workspaces are touched, found by their folders. The demo goes
+Promise: only hosts of this checkout's workspaces are touched, found by their folders. The demos go
 whole; of the checkout's own workspace processes end, while data, state and cases stay
 (``pulumi up --refresh`` brings its sites back).
 """
@@ -25,10 +25,11 @@ def hosts(workspace: Workspace) -> list[Place]:
 
 
 def clean(checkout: Path) -> list[str]:
-    """End hosts, remove demo and caches; return what was done, a line each."""
+    """End hosts, remove demos and caches; return what was done, a line each."""
     done = []
-    demo = checkout / "demo"
-    for workspace in (demo, demo / "legacy"):  # the legacy system is a Pulumi project of its own
+    demos = [checkout / "demo", *sorted(checkout.glob("demo-*"))]
+    # The legacy system is a Pulumi project of its own.
+    for workspace in (place for demo in demos for place in (demo, demo / "legacy")):
         for host in hosts(Workspace(workspace)):
             Supervisor(host).stop()
             host.remove_all()
@@ -36,7 +37,7 @@ def clean(checkout: Path) -> list[str]:
     for host in hosts(Workspace(checkout)):
         Supervisor(host).stop()
         done.append(f"ended {host.folder.name}; its data stay")
-    for path in (demo, *(checkout / name for name in CACHES)):
+    for path in (*demos, *(checkout / name for name in CACHES)):
         if path.is_dir():
             shutil.rmtree(path)
         elif path.exists():

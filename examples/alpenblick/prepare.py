@@ -12,12 +12,12 @@ import argparse
 import json
 import re
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from examples import workspaces
 from examples.alpenblick import seeding
 from examples.alpenblick.generate import SEED
 from migrate.case import write_whole
@@ -73,8 +73,8 @@ def prepare(folder: Path, scale: float = 1.0, seed: int = SEED) -> Prepared:
         if ports.answers(was["address"], ports.SSH):
             return _prepared(workspace, legacy, was)
     _lay_out(workspace, legacy)
-    keys = {email: _key(workspace, email) for email in (RESPONSIBLE, VENDOR_PERSON)}
-    _write_allowed_signers(workspace, keys)
+    keys = {email: workspaces.signing_key(workspace, email) for email in (RESPONSIBLE, VENDOR_PERSON)}
+    workspaces.write_allowed_signers(workspace, keys, vendor=VENDOR_PERSON)
     stack = Stack(legacy, LEGACY)
     stack.ensure()
     stack.up()
@@ -94,22 +94,12 @@ def prepare(folder: Path, scale: float = 1.0, seed: int = SEED) -> Prepared:
 def remove(folder: Path) -> None:
     """End the legacy system and both sites, and remove the workspace. Nothing to do where there is none."""
     workspace, legacy = Workspace(folder.resolve()), Workspace(folder.resolve() / "legacy")
-    if not folder.exists():
-        return
-    ours = (workspace.root / "Pulumi.yaml").exists() and not (workspace.root / ".git").exists()
-    if not ours or (workspace.root / "provisioning").resolve() == workspace.root / "provisioning":
-        raise WorkspaceError(f"{folder} is no workspace that prepare made, so it is left alone")
-    for space, name in ((workspace, f"{TENANT}-prod"), (workspace, f"{TENANT}-test"), (legacy, LEGACY)):
-        if any((space.state / "pulumi").rglob(f"stacks/**/{name}.json")):
-            stack = Stack(space, name)
-            stack.break_dead_lock()
-            stack.run("state", "unprotect", "--all", "--yes", check=False)
-            stack.destroy()
-    shutil.rmtree(workspace.root)
+    stacks = ((workspace, f"{TENANT}-prod"), (workspace, f"{TENANT}-test"), (legacy, LEGACY))
+    workspaces.remove(workspace, stacks)
 
 
 def _prepared(workspace: Workspace, legacy: Workspace, known: dict[str, Any]) -> Prepared:
-    keys = {email: _key_file(workspace, email) for email in (RESPONSIBLE, VENDOR_PERSON)}
+    keys = {email: workspaces.key_file(workspace, email) for email in (RESPONSIBLE, VENDOR_PERSON)}
     return Prepared(workspace, legacy, known["address"], known["url"], Path(known["folder"]), keys)
 
 
@@ -122,10 +112,10 @@ def _lay_out(workspace: Workspace, legacy: Workspace) -> None:
         space.root.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / "Pulumi.yaml", space.root / "Pulumi.yaml")  # first: the folder's mark
         space.stacks.mkdir(exist_ok=True)
-        _link(space.root / "provisioning", REPOSITORY / "provisioning")
+        workspaces.link(space.root / "provisioning", REPOSITORY / "provisioning")
         space.prepare()
-    _link(legacy.root / "program", HERE / "legacy" / "program")
-    _link(workspace.root / "fabfile.py", REPOSITORY / "fabfile.py")
+    workspaces.link(legacy.root / "program", HERE / "legacy" / "program")
+    workspaces.link(workspace.root / "fabfile.py", REPOSITORY / "fabfile.py")
     for space, folder in ((workspace, HERE / "stacks"), (legacy, HERE / "legacy" / "stacks")):
         for source in folder.glob("*.yaml"):
             if not (space.stacks / source.name).exists():
@@ -139,37 +129,6 @@ def _lay_out(workspace: Workspace, legacy: Workspace) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(HERE / "app", fresh, ignore=shutil.ignore_patterns("__pycache__"))
         fresh.rename(artifact)
-
-
-def _link(link: Path, target: Path) -> None:
-    if not link.is_symlink():
-        link.symlink_to(target)
-
-
-def _key_file(workspace: Workspace, email: str) -> Path:
-    return workspace.state / "keys" / email
-
-
-def _key(workspace: Workspace, email: str) -> Path:
-    """Return a demo person's private key, making it where it is missing."""
-    path = _key_file(workspace, email)
-    if not path.with_suffix(path.suffix + ".pub").exists():
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.unlink(missing_ok=True)
-        subprocess.run(  # noqa: S603 - OpenSSH, our own words
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", email, "-f", str(path)],  # noqa: S607 - as on PATH
-            check=True,
-        )
-    return path
-
-
-def _write_allowed_signers(workspace: Workspace, keys: dict[str, Path]) -> None:
-    lines = []
-    for email, path in keys.items():
-        public = path.with_suffix(path.suffix + ".pub").read_text().split()
-        who = f"vendor,{email}" if email == VENDOR_PERSON else email
-        lines.append(f'{who} namespaces="bascule" {public[0]} {public[1]}\n')
-    write_whole(workspace.stacks / "allowed_signers", "".join(lines).encode())
 
 
 def _write_access(workspace: Workspace, outputs: dict[str, Any]) -> None:

@@ -19,10 +19,10 @@ from migrate.assess.site import measure_target
 from migrate.assess.staleness import fingerprint_of
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.errors import EvidenceError, PlaybookError
+from migrate.errors import EvidenceError, MigrationError, PlaybookError
 from migrate.playbook import load
 from migrate.step import Progress
-from migrate.transfer import WAYS
+from provisioning.manifest import WAYS as MODES
 from provisioning.manifest import LegacyDatabase
 
 __all__ = ["Assessment", "assess", "is_kept", "measure"]
@@ -54,8 +54,15 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
 
     Raises:
         ConnectionFailed: A host or database cannot be reached.
+        MigrationError: The tenant leaves no system.
     """
     manifest, legacy = case.manifest, case.manifest.legacy
+    if case.manifest.begins_afresh:
+        raise MigrationError(
+            f"{case.manifest.tenant} leaves no system: its manifest has no legacy:",
+            state="There is nothing to measure.",
+            next_step="write legacy: into the manifest, or take a playbook for tenants who begin afresh",
+        )
     progress.start("assess", float(len(legacy.hosts) + len(legacy.databases) + len(legacy.files)), "parts")
     done = 0
 
@@ -88,7 +95,7 @@ def measure(case: Case, hosts: Hosts, progress: Progress) -> Assessment:
 
     forced = asked_mode(case)
     databases = [
-        decide(one, target, forced=forced, has_live_way=(given.engine, "live", manifest.site_engine) in WAYS)
+        decide(one, target, forced=forced, ways=MODES[given.engine, manifest.site_engine])
         for one, given in zip(databases, legacy.databases, strict=True)
     ]
     mode, because = overall(databases)

@@ -6,6 +6,7 @@ reads no more than about `SAMPLE_BYTES` against the clock; it may run on a busy 
 """
 
 import hashlib
+import time
 from collections.abc import Iterable
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from migrate.assess.database_facts import ahead
 from migrate.assess.facts import (
     Collation,
     Counts,
@@ -31,16 +33,17 @@ from migrate.assess.facts import (
     Server,
     Slot,
     Table,
+    WalDisk,
     WalHistory,
     Work,
     WriteRate,
 )
-from migrate.assess.host import wal_disk
 from migrate.assess.path_traps import Function, find_path_traps
 from migrate.connections import Hosts
 from migrate.databases import Session, legacy_database
 from migrate.databases import query as statement
 from migrate.errors import MigrationError
+from migrate.log_disk import log_disk
 from provisioning.manifest import LegacyDatabase
 
 F = TypeVar("F", bound=Facts)
@@ -98,12 +101,19 @@ def measure_database(database: LegacyDatabase, session: Session) -> Database:
         ) from error
 
 
+def _server(session: Session) -> Server:
+    asked_at = time.time()
+    (seen,) = query(session, "server")
+    clock = ahead(seen.pop("clock_epoch"), asked_at)
+    return Server.model_validate({**seen, "clock_ahead_seconds": clock, "managed_by": managed_by(session)})
+
+
 def _measured(database: LegacyDatabase, session: Session) -> Database:
     session.execute(_QUIET)
     began_at = monotonic()
     before = query(session, "writes")[0]
     tables = _tables(session)
-    server = Server.model_validate({**query(session, "server")[0], "managed_by": managed_by(session)})
+    server = _server(session)
     facts = {
         "name": database.name,
         "host": database.host,
@@ -143,8 +153,8 @@ def measure(hosts: Hosts, database: LegacyDatabase) -> Database:
     with legacy_database(hosts, database).opened() as session:
         facts = measure_database(database, session)
     folder = facts.server.data_directory
-    disk = wal_disk(hosts.legacy(database.host), folder) if folder else None
-    return facts.model_copy(update={"wal_disk": disk})
+    disk = log_disk(hosts.legacy(database.host), folder) if folder else None
+    return facts.model_copy(update={"wal_disk": None if disk is None else WalDisk(**vars(disk))})
 
 
 def fingerprint(hosts: Hosts, database: LegacyDatabase) -> DatabaseFingerprint:

@@ -5,6 +5,7 @@ Promise: plain data with units in the names; None stands for what the user of th
 see, never for nought.
 """
 
+import time
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -17,6 +18,17 @@ Mode = Literal["live", "bulk", "staged", "staged-bulk"]
 LIVE_MODES: tuple[Mode, ...] = ("live", "staged")
 """Those whose stop holds only what changed last."""
 Engine = Literal["postgresql", "mariadb"]
+
+
+def ahead(clock_epoch: float, asked_at: float) -> float:
+    """
+    How far a server's clock is ahead of this machine's, in seconds; to half the time that the answer took.
+
+    Args:
+        clock_epoch: What the server said, in seconds since 1970.
+        asked_at: This machine's moment, in the same, just before it was asked; called just after.
+    """
+    return round(clock_epoch - (asked_at + time.time()) / 2, 1)
 
 
 class Server(Facts):
@@ -60,6 +72,8 @@ class Server(Facts):
     pending_restart: tuple[str, ...] = ()
     """Settings that were changed and wait for a restart."""
     is_read_only_by_default: bool = False
+    clock_ahead_seconds: float = 0.0
+    """Of this machine's clock, see `ahead`; negative where it is behind."""
     synchronous_standbys: str = ""
     archiving_fails: bool = False
     transaction_age: int = 0
@@ -284,6 +298,8 @@ class Database(Facts):
     """Whether a network path leads from the site's host to it; None where no site was there to try."""
     live_obstacles: tuple[str, ...] = ()
     """What stands against moving it live; each can be mended, or bulk is the way."""
+    has_no_way: bool = False
+    """Whether nothing moves it in `mode` to a site with that engine."""
 
     @property
     def product(self) -> str:

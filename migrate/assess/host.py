@@ -11,7 +11,7 @@ from shlex import quote
 
 from fabric import Connection
 
-from migrate.assess.facts import Files, Host, InterfaceFacts, ReadSample, WalDisk
+from migrate.assess.facts import Files, Host, InterfaceFacts, ReadSample
 from migrate.connector import Connector
 from migrate.errors import MigrationError
 from migrate.remote import attempt, run
@@ -88,29 +88,6 @@ def measure_host(name: str, connection: Connection) -> Host:
 def free_bytes(connection: Connection, folder: str) -> int:
     """Return what is free on the file system that holds `folder`."""
     return int(_lines(connection, f"df -PB1 {quote(folder)} | awk 'NR == 2 {{print $4}}'")[0])
-
-
-def wal_disk(connection: Connection, data_directory: str) -> WalDisk | None:
-    """
-    Return what is free where a server keeps its log, or at the nearest folder above that can be looked at.
-
-    The login is rarely the server's own user, and may not look into its folder; None when no folder
-    above tells anything.
-    """
-    script = f"""
-path={quote(data_directory)}/pg_wal
-while :; do
-    free=$(df -PB1 "$path" 2>/dev/null | awk 'NR == 2 {{print $4}}')
-    [ -z "$free" ] || break
-    [ "$path" != / ] || exit 0
-    path=$(dirname "$path")
-done
-printf '%s\\n%s\\n' "$path" "$free"
-"""
-    path, _, free = run(connection, script, doing="looking at the log's disk").text.partition("\n")
-    if not free:
-        return None
-    return WalDisk(path=path, is_exact=path.endswith("/pg_wal"), free_bytes=int(free))
 
 
 def count_files(tree: LegacyFiles, connection: Connection) -> tuple[int, int]:

@@ -7,11 +7,13 @@ seconds and for no statement longer than `LONGEST_STATEMENT_SECONDS`, and reads 
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
+from migrate.assess.database_facts import ahead
 from migrate.assess.facts import (
     Counts,
     Database,
@@ -89,7 +91,9 @@ def fingerprint(hosts: Hosts, database: LegacyDatabase) -> DatabaseFingerprint:
 
 def _measured(database: LegacyDatabase, session: MariaSession) -> Database:
     began_at, (before,) = monotonic(), session.run(query("written"))
+    asked_at = time.time()
     (row,) = session.run(query("server"))
+    clock = ahead(float(row["clock_epoch"]), asked_at)
     found, made = tables(session), definitions(session)
     estimates = {one["name"]: int(one["estimated_rows"]) for one in session.run(query("tables"))}
     read = _timed_read(session, found, estimates)
@@ -98,7 +102,7 @@ def _measured(database: LegacyDatabase, session: MariaSession) -> Database:
         "name": database.name,
         "host": database.host,
         "engine": "mariadb",
-        "server": _server(session, row, is_standby=bool(flows)),
+        "server": _server(session, row, is_standby=bool(flows), clock_ahead_seconds=clock),
         "tables": tuple(_table(table, estimates[table.name]) for table in found.values()),
         "counts": _counts(session, found, made),
         "extensions": (),
@@ -127,7 +131,9 @@ def _measured(database: LegacyDatabase, session: MariaSession) -> Database:
     return Database.model_validate({**facts, "writes": _rate(before, after)})
 
 
-def _server(session: MariaSession, row: dict[str, Any], *, is_standby: bool) -> Server:
+def _server(
+    session: MariaSession, row: dict[str, Any], *, is_standby: bool, clock_ahead_seconds: float
+) -> Server:
     number = _number(str(row["version"]))
     (fitness,) = session.run(query("fitness"))
     left = login_seconds(session)
@@ -139,6 +145,7 @@ def _server(session: MariaSession, row: dict[str, Any], *, is_standby: bool) -> 
         time_zone=str(row["time_zone"]),
         data_directory=None,
         is_standby=is_standby,
+        clock_ahead_seconds=clock_ahead_seconds,
         encoding=str(row["encoding"]),
         collation=str(row["collation"]),
         character_type=str(row["collation"]),

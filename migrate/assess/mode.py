@@ -6,7 +6,7 @@ once, so that a person can mend it; staged where no network path leads from the 
 that asks of people. Decided from measured facts alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from migrate.assess.facts import Database, Mode, Target
 from migrate.assess.findings import mariadb, replication
@@ -41,11 +41,16 @@ _NEEDED: dict[str, tuple[Callable[[Database], Seen], ...]] = {
     "mariadb": mariadb.needed,
 }
 
+EVERY_MODE: tuple[Mode, ...] = ("live", "bulk", "staged", "staged-bulk")
 _LIKE_TO_LIKE = {"mariadb": " to a site with PostgreSQL: nothing replicates from MariaDB into it"}
 
 
 def decide(
-    database: Database, target: Target | None, *, forced: str | None = None, has_live_way: bool = True
+    database: Database,
+    target: Target | None,
+    *,
+    forced: str | None = None,
+    ways: Collection[str] = EVERY_MODE,
 ) -> Database:
     """
     Return the database with its mode, the reason, and what stands against live.
@@ -53,12 +58,12 @@ def decide(
     Args:
         target: The site, where it stands; None is taken for one that can do what a site of ours does.
         forced: The mode that manifest or playbook name. A conflict is a finding; see `findings.mode`.
-        has_live_way: Whether this version of Bascule can move this engine live at all.
+        ways: The modes in which this version of Bascule can move this engine to the site's at all.
     """
-    obstacles = tuple(_obstacles(database, target, has_live_way))
+    obstacles = tuple(_obstacles(database, target, has_live_way="live" in ways))
     is_apart = database.is_reached_by_site is False
     if forced in ("staged", "staged-bulk") or (is_apart and forced is None):
-        return _staged(database, forced, obstacles)
+        return _staged(database, forced, obstacles, ways)
     if is_apart:
         obstacles = (_NO_PATH, *obstacles)
     mode: Mode = "bulk" if obstacles or forced == "bulk" else "live"
@@ -68,10 +73,25 @@ def decide(
         because = f"{_BULK}: live cannot be, since {'; '.join(obstacles)}"
     else:
         because = f"{_BULK}: asked for by the manifest or the playbook, though live would work"
-    return database.model_copy(update={"mode": mode, "mode_because": because, "live_obstacles": obstacles})
+    return _moved(database, mode, because, obstacles, ways)
 
 
-def _staged(database: Database, forced: str | None, obstacles: tuple[str, ...]) -> Database:
+def _moved(
+    database: Database, mode: Mode, because: str, obstacles: tuple[str, ...], ways: Collection[str]
+) -> Database:
+    return database.model_copy(
+        update={
+            "mode": mode,
+            "mode_because": because,
+            "live_obstacles": obstacles,
+            "has_no_way": mode not in ways,
+        }
+    )
+
+
+def _staged(
+    database: Database, forced: str | None, obstacles: tuple[str, ...], ways: Collection[str]
+) -> Database:
     """Return the database as one whose base is carried, and why; what changed since flows where it can."""
     flows = forced == "staged" or (forced is None and not obstacles)
     why = "asked for by the manifest or the playbook" if forced else _NO_PATH
@@ -79,9 +99,7 @@ def _staged(database: Database, forced: str | None, obstacles: tuple[str, ...]) 
     if not flows and obstacles:
         how += f"; changes cannot flow, since {'; '.join(obstacles)}"
     mode: Mode = "staged" if flows else "staged-bulk"
-    return database.model_copy(
-        update={"mode": mode, "mode_because": f"{why}: {how}", "live_obstacles": obstacles}
-    )
+    return _moved(database, mode, f"{why}: {how}", obstacles, ways)
 
 
 _WORST_FIRST: tuple[Mode, ...] = ("bulk", "staged-bulk", "staged")

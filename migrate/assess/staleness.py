@@ -16,7 +16,7 @@ from migrate.assess.host import count_files
 from migrate.case import Case
 from migrate.connections import Hosts
 
-KEPT = ("offer", "rehearsal", "assessment")
+KEPT = ("offer", "rehearsal", "preproduction", "assessment")
 """Evidence with a ``fingerprint``, in the order in which a person would ask for it."""
 
 

@@ -7,7 +7,7 @@ hashed as they are stored, a FLOAT as the DOUBLE that it is; no row leaves its s
 
 import itertools
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -48,22 +48,36 @@ def compare(
         known, there = tables(left), tables(right)
         require_tables(source, known)
         results = table_results(left, right, known, there, told)
-        before, after = compared(left), compared(right)
-        return DatabaseComparison(
-            name=called,
-            source_position=position(left),
-            target_position=position(right),
-            tables=tuple(sorted(results, key=lambda result: result.name)),
-            definitions=len(before),
-            sequences=len(next_numbers(left, known)),
-            large_objects=0,
-            differences=(
-                *_differing(before, after),
-                *behind(next_numbers(left, known), next_numbers(right, there)),
-            ),
-            not_compared=(),
-            seconds=round(time.monotonic() - began_at, 3),
-        )
+        return verdict(called, left, right, known, there, results, began_at=began_at)
+
+
+def verdict(
+    called: str,
+    left: MariaSession,
+    right: MariaSession,
+    known: Mapping[str, Table],
+    there: Mapping[str, Table],
+    results: Iterable[TableResult],
+    *,
+    began_at: float,
+    written_on_target: Iterable[str] = (),
+) -> DatabaseComparison:
+    """Complete the results of all tables by definitions and next numbers; `began_at` is of time.monotonic."""
+    before, after = compared(left), compared(right)
+    numbers = next_numbers(left, known)
+    return DatabaseComparison(
+        name=called,
+        source_position=position(left),
+        target_position=position(right),
+        tables=tuple(sorted(results, key=lambda result: result.name)),
+        definitions=len(before),
+        sequences=len(numbers),
+        large_objects=0,
+        differences=(*_differing(before, after), *behind(numbers, next_numbers(right, there))),
+        not_compared=(),
+        seconds=round(time.monotonic() - began_at, 3),
+        written_on_target=tuple(sorted(written_on_target)),
+    )
 
 
 def table_results(
@@ -186,7 +200,7 @@ def _table(
     )
     if result.agrees or known is None or there is None or known.columns != there.columns:
         return result  # other columns are told as definitions
-    return result.model_copy(update={"differing": merged(_keyed(left, known), _keyed(right, there))})
+    return result.model_copy(update={"differing": merged(keyed(left, known), keyed(right, there))})
 
 
 def _digest(session: MariaSession, table: Table) -> tuple[int, str]:
@@ -194,13 +208,15 @@ def _digest(session: MariaSession, table: Table) -> tuple[int, str]:
     return int(row["n"]), str(row["digest"])
 
 
-def _keyed(session: MariaSession, table: Table) -> Rows:
-    """Yield key and digest of every row in the order of the keys' bytes."""
+def keyed(session: MariaSession, table: Table, condition: str = "TRUE", *args: object) -> Rows:
+    """Yield key and digest of every row, or of those that fit, in the order of the keys' bytes."""
     columns = {column.name: column for column in table.columns}
     digest = same_engine_digest(table)
     parts = ", ".join(printed(columns[part]) for part in table.key)
     key = f"CONCAT_WS(',', {parts})" if parts else digest
     for found in session.stream(
-        f"SELECT {key} AS k, {digest} AS d FROM {name(table.name)} ORDER BY CAST(k AS BINARY), d"  # noqa: S608 - quoted names
+        f"SELECT {key} AS k, {digest} AS d FROM {name(table.name)} WHERE {condition}"  # noqa: S608 - quoted names
+        " ORDER BY CAST(k AS BINARY), d",
+        *args,
     ):
         yield str(found[0]), str(found[1])

@@ -2,22 +2,35 @@
 Comparing two MariaDB databases beside running work, as `migrate.compare.engines.Beside` has it.
 
 Promise: both sides are read at the same position of the origin's log, which the replica is held at for as
-long as two snapshots take to open; so whatever differs does differ. Nothing is left on either side. The
-verdict in the freeze reads every row, so the stop grows with the database here.
+long as two snapshots take to open; so whatever differs does differ. Once every row was seen equal, only
+what the servers' logs name as changed is read again, in the freeze too; before MariaDB 10.5, whose log
+names no keys, every row is. All that is put on a server is a setting of its log, which goes with the flow.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from migrate.compare import mariadb
+from migrate.compare.mariadb_changed import Side, compare_changed
+from migrate.compare.mariadb_record import Record, load
 from migrate.compare.run import Told
-from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference, TableState
+from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference, TableResult, TableState
 from migrate.errors import ComparisonError
+from migrate.mariadb.changes import LogLost
 from migrate.mariadb.columns import tables
 from migrate.mariadb.definitions import definitions
-from migrate.mariadb.replication import flow_name, has_applied, resume, seen, stop
+from migrate.mariadb.replication import (
+    flow_name,
+    has_applied,
+    name_columns,
+    names_columns,
+    resume,
+    seen,
+    stop,
+)
 from migrate.mariadb.session import MariaDatabase, MariaSession, literal
 from migrate.waiting import wait_until
 
@@ -26,34 +39,50 @@ _NO_TRANSACTIONS = "it knows no transactions, so no two copies of it are of one 
 
 
 class MariadbBeside:
-    """MariaDB against MariaDB, at one position of the flow between them."""
+    """MariaDB against MariaDB, at one position of the flow, by what both logs name as changed."""
 
     def compare(
         self, name: str, source: MariaDatabase, target: MariaDatabase, *, tenant: str, store: Path, told: Told
     ) -> BaseComparison:
         began_at = datetime.now(UTC)
-        with _same_moment(source, target, flow_name(tenant, name)) as (left, right, position):
-            known = tables(left)
-            mariadb.require_tables(source, known)
-            chosen = {name: table for name, table in known.items() if table.is_transactional}
-            there = {name: table for name, table in tables(right).items() if name in chosen}
-            found = mariadb.table_results(left, right, chosen, there, told)
-        rows = {one.name: one.source_rows for one in found}
+        for side in (source, target):
+            with side.opened() as session:
+                names_keys = name_columns(session)
+        with _same_moment(source, target, flow_name(tenant, name)) as (left, right, is_forward):
+            every = tables(left)
+            mariadb.require_tables(source, every)
+            known = {one: table for one, table in every.items() if table.is_transactional}
+            there = {one: table for one, table in tables(right).items() if one in known}
+            here = Side(source, left, mariadb.position(left), known)
+            beyond = Side(target, right, mariadb.position(right), there)
+            before = load(store) if names_keys else None
+            found, written = _since(here, beyond, before, is_forward, told)
+        rows = {one.name: one.source_rows or 0 for one in found}
+        different = tuple(one for one in found if not one.agrees)
+        record = Record(
+            source=here.position,
+            target=beyond.position,
+            rows=rows,
+            open=tuple(one.name for one in different),
+            written=tuple(sorted({*(before.written if before else ()), *written})),
+        )
+        record.save(store)
         return BaseComparison(
             name=name,
             began_at=began_at,
             ended_at=datetime.now(UTC),
-            source_position=position,
-            target_position=position,
+            source_position=here.position,
+            target_position=beyond.position,
             tables=tuple(
                 TableState(name=one, way="whole", rows=rows[one])
                 if one in rows
                 else TableState(name=one, way="freeze", why=_NO_TRANSACTIONS)
-                for one in known
+                for one in every
             ),
-            different=tuple(one for one in found if not one.agrees),
+            different=different,
             large_objects=0,
             not_compared=(),
+            written_on_target=record.written,
         )
 
     def differing_rights(
@@ -79,10 +108,33 @@ class MariadbBeside:
         source_position: str,
         target_position: str,
     ) -> DatabaseComparison:
-        return mariadb.compare(name, source, target)
+        began_at, before = time.monotonic(), load(store)
+        if before is None:
+            raise ComparisonError(
+                f"{name} was not compared before the freeze, or the record of it is lost",
+                next_step="fab run, which compares every row while legacy is at work",
+            )
+        with mariadb.snapshot(source) as left, mariadb.snapshot(target) as right:
+            if not names_columns(left) or not names_columns(right):
+                return mariadb.compare(name, source, target)
+            known, there = tables(left), tables(right)
+            chosen = [one for one, table in known.items() if table.is_transactional]
+            here, beyond = (
+                Side(side, session, mariadb.position(session), {n: t for n, t in of.items() if n in chosen})
+                for side, session, of in ((source, left, known), (target, right, there))
+            )
+            changed = compare_changed(here, beyond, before, is_forward=not _is_replica(left))
+            others = {one: table for one, table in known.items() if one not in chosen}
+            beside = {one: table for one, table in there.items() if one not in chosen}
+            results = [*changed.results, *mariadb.table_results(left, right, others, beside)]
+            written = {*before.written, *changed.written}
+            return mariadb.verdict(
+                name, left, right, known, there, results, began_at=began_at, written_on_target=written
+            )
 
     def let_writes_be(self, store: Path) -> None:
-        """Nothing is kept: every verdict reads every row."""
+        if (record := load(store)) is not None:
+            record.model_copy(update={"written": ()}).save(store)
 
     def retained(
         self, tenant: str, name: str, source: MariaDatabase, target: MariaDatabase
@@ -93,12 +145,27 @@ class MariadbBeside:
         """Nothing was put anywhere."""
 
 
+def _since(
+    here: Side, there: Side, before: Record | None, is_forward: bool, told: Told
+) -> tuple[Sequence[TableResult], Iterable[str]]:
+    """The results of all tables, and those written on the target: by what changed where anything was seen."""
+    if before is not None:
+        with suppress(LogLost):  # it was kept too briefly: every row is read anew
+            changed = compare_changed(here, there, before, is_forward=is_forward)
+            return changed.results, changed.written
+    return mariadb.table_results(here.session, there.session, here.tables, there.tables, told), ()
+
+
+def _is_replica(session: MariaSession) -> bool:
+    return bool(session.run("SHOW ALL SLAVES STATUS"))
+
+
 @contextmanager
 def _same_moment(
     source: MariaDatabase, target: MariaDatabase, flow: str
-) -> Iterator[tuple[MariaSession, MariaSession, str]]:
+) -> Iterator[tuple[MariaSession, MariaSession, bool]]:
     """
-    Open a snapshot of either side at one position of the flow, whichever way it goes.
+    Open a snapshot of either side at one position of the flow, and tell whether it goes forward.
 
     Raises:
         ComparisonError: Nothing flows, or the replica did not come to that position in time.
@@ -137,7 +204,7 @@ def _same_moment(
             replica.run(begin)
         finally:
             resume(control, flow, source.endpoint.dbname, left_out)
-        yield left, right, position
+        yield left, right, forward
 
 
 def _flows(session: MariaSession, flow: str) -> bool:

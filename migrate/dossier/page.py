@@ -13,7 +13,7 @@ from pathlib import Path
 import jinja2
 
 from migrate.case import Case, write_whole
-from migrate.dossier import after, before, content, proof, record, way_back
+from migrate.dossier import after, before, content, deployment, proof, record, way_back
 from migrate.dossier.parts import Figure, Section, Verdict
 from migrate.dossier.seal import chain_of, seal_facts, seal_page
 
@@ -26,6 +26,9 @@ _SECTIONS: tuple[Callable[[Case], Section | None], ...] = (
     proof.interfaces,
     way_back.way_back,
     way_back.rehearsal,
+    deployment.environment,
+    deployment.milestones,
+    deployment.bills,
     record.timeline,
     record.decisions,
     before.assessment,

@@ -8,6 +8,7 @@ from migrate import position
 from migrate.case import Case
 from migrate.dossier.before import shown_range
 from migrate.dossier.content import figures as content_figures
+from migrate.dossier.deployment import figures as deployment_figures
 from migrate.dossier.parts import Cell, Figure, Section, Table, Tone, Verdict, columns, evidence, number
 from migrate.dossier.timeline import shown_seconds
 from migrate.interfaces import Interfaces
@@ -21,6 +22,8 @@ def verdict(case: Case) -> Verdict:
     """Say in one line where the migration stands."""
     standing = position.standing(case.journal)
     golive = evidence(case, "golive", GoLive)
+    if standing.door == "open" and case.manifest.begins_afresh and not case.journal.last("opening"):
+        return Verdict("A pilot is at work on the site, which has not gone live", "")
     if standing.door == "open" and golive and golive.passed:
         return Verdict("The site is open and verified", "good")
     if standing.door == "open":
@@ -33,11 +36,15 @@ def verdict(case: Case) -> Verdict:
         return Verdict(f"Under way or cut short: {standing}", "warn")
     if case.journal.last("fallback"):
         return Verdict(f"Fell back: {standing}", "warn")
+    if case.manifest.begins_afresh:
+        return Verdict(f"Not live yet: the site is {standing.door}", "")
     return Verdict(f"Not moved yet: {standing}", "")
 
 
 def figures(case: Case) -> list[Figure]:
     """Return the figures at the top of the page."""
+    if case.manifest.begins_afresh:
+        return deployment_figures(case)
     stopped, golive = evidence(case, "stop", Stop), evidence(case, "golive", GoLive)
     counted = evidence(case, "interfaces", Interfaces)
     return [

@@ -2,8 +2,9 @@
 Ending the sessions of a PostgreSQL database that began before its fence.
 
 Promise: a transaction that is open at the freeze may end by itself for a while; when `clear` returns, no
-session lives that began before it was called, not even one that was only just starting. Bascule's own
-sessions are left alone (``freeze_sessions.sql`` says which).
+session lives that began before it was called, not even one that was only just starting. What is older is
+told by who was there, never by the server's clock, which somebody may set back. Bascule's own sessions are
+left alone (``freeze_sessions.sql`` says which).
 """
 
 from time import monotonic, sleep
@@ -39,12 +40,14 @@ def let_finish(session: Session, database: Database, grace_seconds: float) -> En
     Idle sessions are ended at once, and so is one that begins another transaction; a transaction that is
     still open after `grace_seconds` is ended.
     """
-    flagged_at = rows(session, "freeze_clock")[0]["epoch"]
+    there = rows(session, "freeze_sessions")
+    sessions = {_identity(one) for one in there}
+    transactions = {_transaction(one) for one in there if one["begun_epoch"] is not None}
     begun, ended = monotonic(), Ended()
     while True:
         passed = monotonic() - begun
-        older = [one for one in rows(session, "freeze_sessions") if one["started_epoch"] <= flagged_at]
-        kept = [one for one in older if passed < grace_seconds and _is_open_since(one, flagged_at)]
+        older = [one for one in rows(session, "freeze_sessions") if _identity(one) in sessions]
+        kept = [one for one in older if passed < grace_seconds and _transaction(one) in transactions]
         for one in older:
             if one not in kept:
                 _end(session, one, database, ended)
@@ -60,14 +63,16 @@ def clear(session: Session, database: Database) -> Ended:
     Raises:
         FreezeError: They do not go, or may not be ended.
     """
-    since = rows(session, "freeze_clock")[0]["epoch"]
-    starting = {row["holder"] for row in rows(session, "freeze_starting")}
+    # Read in this order: a session that stops starting is in the list of sessions by then.
+    first = rows(session, "freeze_starting")
+    starting, started = {row["holder"] for row in first}, {row["pid"] for row in first}
+    sessions = {_identity(one) for one in rows(session, "freeze_sessions")}
     begun, ended = monotonic(), Ended()
     while True:
-        # Read in this order: a session that stops starting is in the list of sessions by then.
         if starting:
             starting &= {row["holder"] for row in rows(session, "freeze_starting")}
-        older = [one for one in rows(session, "freeze_sessions") if one["started_epoch"] <= since]
+        there = rows(session, "freeze_sessions")
+        older = [one for one in there if _identity(one) in sessions or one["pid"] in started]
         if not older and not starting:
             return ended
         if monotonic() - begun > CLEAR_SECONDS:
@@ -81,12 +86,13 @@ def clear(session: Session, database: Database) -> Ended:
         sleep(_PACE_SECONDS)
 
 
-def _is_open_since(one: dict[str, Any], moment: float) -> bool:
-    return one["begun_epoch"] is not None and one["begun_epoch"] <= moment
+def _identity(one: dict[str, Any]) -> tuple[int, float]:
+    """Of a session, also where the server gives a process id out again."""
+    return one["pid"], one["started_epoch"]
 
 
-def _sessions(session: Session) -> list[dict[str, Any]]:
-    return rows(session, "freeze_sessions")
+def _transaction(one: dict[str, Any]) -> tuple[int, float, float | None]:
+    return *_identity(one), one["begun_epoch"]
 
 
 def _end(session: Session, one: dict[str, Any], database: Database, ended: Ended) -> None:

@@ -32,6 +32,8 @@ SCHEMA = "bascule"
 _FILE_EXISTS = 1086
 _NO_SUCH_CONNECTION = 1617
 _RETRY_SECONDS = 1
+_METADATA = "binlog_row_metadata"
+_SHOW_METADATA = f"SHOW GLOBAL VARIABLES LIKE '{_METADATA}'"
 
 _KEPT_TABLE = (
     f"CREATE TABLE IF NOT EXISTS {SCHEMA}.kept (name varchar(64) PRIMARY KEY, was text) ENGINE = InnoDB"
@@ -81,6 +83,27 @@ def prepare(session: MariaSession) -> None:
         session.run(_KEPT_TABLE)
         session.run(_MARKER_TABLE)
         session.run("INSERT IGNORE INTO bascule.kept VALUES ('gtid_slave_pos', @@GLOBAL.gtid_slave_pos)")
+
+
+def name_columns(session: MariaSession) -> bool:
+    """
+    Let a server's log name each row's key, until `remove`; False where it cannot (before MariaDB 10.5).
+
+    Whatever transaction is open already may still come without.
+    """
+    if not session.run(_SHOW_METADATA):
+        return False
+    prepare(session)
+    with unlogged(session):
+        session.run("INSERT IGNORE INTO bascule.kept VALUES (%s, @@GLOBAL.binlog_row_metadata)", _METADATA)
+    if not names_columns(session):
+        session.run("SET GLOBAL binlog_row_metadata = FULL")
+    return True
+
+
+def names_columns(session: MariaSession) -> bool:
+    """Whether a server's log names each row's key now."""
+    return any(row["Value"] == "FULL" for row in session.run(_SHOW_METADATA))
 
 
 def arm(
@@ -181,6 +204,9 @@ def remove(session: MariaSession, flow: str) -> None:
         session.run(f"DROP USER IF EXISTS {flow}@'%'")
         if not session.run("SHOW DATABASES LIKE %s", SCHEMA):
             return
+        metadata = session.run("SELECT was FROM bascule.kept WHERE name = %s", _METADATA)
+        if metadata and session.value("SELECT @@GLOBAL.binlog_row_metadata") != metadata[0]["was"]:
+            session.run(f"SET GLOBAL binlog_row_metadata = {literal(metadata[0]['was'])}")
         kept = session.run("SELECT was FROM bascule.kept WHERE name = 'gtid_slave_pos'")
         if kept and session.value("SELECT @@GLOBAL.gtid_slave_pos") != kept[0]["was"]:
             session.run(f"SET GLOBAL gtid_slave_pos = {literal(kept[0]['was'])}")

@@ -116,10 +116,10 @@ class MariaSession:
             raise MigrationError(f"{self.shown}: a query that gives one row gave none")
         return next(iter(rows[0].values()))
 
-    def stream(self, statement: str) -> Generator[tuple[Any, ...], None, None]:
-        """Yield rows as they come, however many; nothing else may run in this session meanwhile."""
+    def stream(self, statement: str, *args: Any) -> Generator[tuple[Any, ...], None, None]:
+        """Yield rows as they come, however many, as `run`; nothing else may run in this session meanwhile."""
         with self._telling(), self._connection.cursor(SSDictCursor) as cursor:
-            cursor.execute(statement)
+            cursor.execute(statement, args or None)
             for row in cursor:
                 yield tuple(row.values())
 
@@ -157,7 +157,7 @@ class MariaDatabase:
                 certificate that the pinned authority did not sign for this name.
         """
         with Tunnel(self.through, self.endpoint.host, self.endpoint.port) as tunnel:
-            session = MariaSession(self._connect(tunnel.port), self.name)
+            session = MariaSession(self.connect(tunnel.port), self.name)
             try:
                 session.run(PINNED)
                 yield session
@@ -179,7 +179,15 @@ class MariaDatabase:
         remedy = f"ALTER USER {user} PASSWORD EXPIRE NEVER, until after the move"
         return Expiry(self.name, user, seconds, remedy)
 
-    def _connect(self, local_port: int) -> "pymysql.Connection[DictCursor]":
+    def connect(
+        self, local_port: int, cursorclass: type[pymysql.cursors.Cursor] = DictCursor
+    ) -> "pymysql.Connection[Any]":
+        """
+        Log in through a tunnel that begins at `local_port`; nothing is pinned.
+
+        Raises:
+            ConnectionFailed: As `opened`.
+        """
         end = self.endpoint
         context = ssl.create_default_context(cadata=end.ca)
         try:
@@ -192,7 +200,7 @@ class MariaDatabase:
                 password=end.password.get_secret_value(),
                 ssl=context,
                 charset="utf8mb4",
-                cursorclass=DictCursor,
+                cursorclass=cursorclass,
                 autocommit=True,
                 program_name="bascule",
                 connect_timeout=_CONNECT_SECONDS,

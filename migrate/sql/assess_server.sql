@@ -1,6 +1,7 @@
 -- What the server is and how it is set; one row. Settings that came later than PostgreSQL 10 are asked for
 -- by name, columns that did by to_jsonb: both give null where there is none.
-SELECT current_setting('server_version') AS version,
+SELECT date_part('epoch', clock_timestamp()) AS clock_epoch,
+       current_setting('server_version') AS version,
        current_setting('server_version_num')::int AS version_number,
        current_setting('wal_level') AS wal_level,
        current_setting('max_connections')::int AS max_connections,

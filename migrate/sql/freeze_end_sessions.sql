@@ -1,5 +1,7 @@
 -- The end of a lift, after freeze_lift.sql: ends all client sessions that began before now, since their settings are
--- from the freeze, and forgets what was kept. Bascule's own are left, those of this very role that bear its name.
+-- from the freeze, and forgets what was kept. Those that are there now are named, since a clock may have been set back
+-- meanwhile; one that is only just starting shows later, with the moment at which it began. Bascule's own are left,
+-- those of this very role that bear its name.
 -- Nothing kept, nothing done: a second lift ends no session of users at work.
 DO $$
 DECLARE
@@ -13,6 +15,7 @@ DECLARE
           AND s.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = db)
     );
     since timestamptz := pg_catalog.clock_timestamp();
+    there text[] := ARRAY(SELECT a.pid || ' ' || a.backend_start FROM pg_catalog.pg_stat_activity a);
     ended bigint;
 BEGIN
     IF may_keep AND NOT is_kept THEN
@@ -27,7 +30,7 @@ BEGIN
           AND a.pid <> pg_catalog.pg_backend_pid()
           AND NOT (a.usename = session_user
                    AND (a.application_name = 'bascule' OR a.application_name LIKE 'bascule %'))
-          AND a.backend_start <= since;
+          AND (a.backend_start <= since OR a.pid || ' ' || a.backend_start = ANY (there));
         EXIT WHEN ended = 0;
         PERFORM pg_catalog.pg_sleep(0.002);
     END LOOP;

@@ -1,5 +1,6 @@
 -- What an assessment says of this server and of the session's account.
-SELECT @@version AS version,
+SELECT UNIX_TIMESTAMP(NOW(6)) AS clock_epoch,
+       @@version AS version,
        @@max_connections AS max_connections,
        @@time_zone AS time_zone,
        @@read_only AS is_read_only,

@@ -4,11 +4,11 @@ Steps after the door is open: training, checklist, support, settlement, licence.
 Promise: they write documents from evidence and change nothing else.
 """
 
-from migrate import acceptance, documents, settlement
+from migrate import acceptance, documents, door, settlement
 from migrate.assess import Assessment
 from migrate.deploy import DeployedSite
 from migrate.licence import write_licence
-from migrate.offer import Offer
+from migrate.offer import Offer, last_offer
 from migrate.rates import load_rates
 from migrate.step import Result, StepContext, step
 from migrate.stop import Stop
@@ -18,17 +18,17 @@ from migrate.stop import Stop
 def list_training(ctx: StepContext) -> Result:
     """List the free training material, and the training that was ordered."""
     rates = load_rates(ctx.case.workspace)
-    offer = ctx.case.read_evidence("offer", Offer)
+    offer = last_offer(ctx.case)
     material = [one for one in rates.training if one.is_for(ctx.manifest.modules)]
     optional = {position.id for position in rates.positions if position.is_optional}
     path = documents.write(
         ctx.case,
         "training.pdf",
         "training",
-        vendor=offer.vendor,
+        vendor=offer.vendor if offer else rates.vendor,
         material=material,
-        booked=[line for line in offer.lines if line.position in optional],
-        options=offer.options,
+        booked=[line for line in offer.lines if line.position in optional] if offer else [],
+        options=offer.options if offer else [],
     )
     return {"document": path.name, "material": len(material)}
 
@@ -47,24 +47,27 @@ def write_acceptance(ctx: StepContext) -> Result:
     }
 
 
-@step("hand-over-support")
+@step("hand-over-support", rests_on="acceptance.pdf")
 def hand_over_support(ctx: StepContext) -> Result:
     """Hand the support address over."""
-    case, support = ctx.case, ctx.manifest.support
+    case, support, offer = ctx.case, ctx.manifest.support, last_offer(ctx.case)
+    opened_at = (
+        door.went_live_at(case) if ctx.manifest.begins_afresh else case.read_evidence("stop", Stop).opened_at
+    )
     path = documents.write(
         case,
         "support.pdf",
         "support",
-        vendor=case.read_evidence("offer", Offer).vendor,
+        vendor=offer.vendor if offer else load_rates(case.workspace).vendor,
         url=case.read_evidence("site-prod", DeployedSite).url,
-        opened_on=case.read_evidence("stop", Stop).opened_at.astimezone(ctx.manifest.window.zone).date(),
+        opened_on=opened_at.astimezone(ctx.manifest.window.zone).date(),
     )
     if case.journal.last("handed-over", support.email) is None:
         case.journal.append("handed-over", support.email, to=ctx.manifest.contacts.responsible.email)
     return {"document": path.name, "support": support.email}
 
 
-@step("write-settlement")
+@step("write-settlement", rests_on="acceptance.pdf")
 def write_the_settlement(ctx: StepContext) -> Result:
     """Settle the offer against the hours and extras that were recorded."""
     offer = ctx.case.read_evidence("offer", Offer)
@@ -78,7 +81,7 @@ def write_the_settlement(ctx: StepContext) -> Result:
     }
 
 
-@step("write-licence-upgrade")
+@step("write-licence-upgrade", rests_on="acceptance.pdf")
 def write_licence_upgrade(ctx: StepContext) -> Result:
     """Write the upgrade to the new licence model."""
     case = ctx.case

@@ -82,12 +82,16 @@ def open_door(ctx: StepContext) -> Result:
     # A repeat after a crash: what is open stays open, whatever was or was not recorded.
     if _state(ctx, site) != "open":
         verify.require_passed(ctx.case, "prod", ctx.attempt)
-        commit_freeze(ctx)
+        if not ctx.manifest.begins_afresh:
+            commit_freeze(ctx)
         ctx.case.journal.append("opening", ctx.manifest.stack("prod"), attempt=ctx.attempt)
         try:
             door.flip(ctx.hosts.target(), site, "open")
         except BasculeError as error:
             _make_sure_it_is_closed(ctx, site, error)
+    if ctx.manifest.begins_afresh:
+        ctx.progress.say(f"{site.url} is open")
+        return {"url": site.url}
     stop = _measured(ctx)
     predicted = stop.predicted_high_seconds
     ctx.progress.say(

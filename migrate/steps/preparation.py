@@ -114,7 +114,7 @@ def agree_schedule(ctx: StepContext) -> Result:
     }
 
 
-@step("deploy-site", changes=True)
+@step("deploy-site", changes=True, rests_on="offer.pdf")
 def deploy_site(ctx: StepContext) -> Result:
     """Stand the site up with its door closed, and prove that it matches its program."""
     environment = ctx.params.get("environment")

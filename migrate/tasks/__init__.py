@@ -13,8 +13,8 @@ from fabric import Task
 from invoke.collection import Collection
 
 
-def collection() -> Collection:
-    """Return all commands in one flat namespace, as ``fab --list`` shows them."""
+def own_commands() -> dict[str, Task]:
+    """Return Bascule's own commands by name, without those of a playbook's phases."""
     found: dict[str, Task] = {}
     for module in pkgutil.iter_modules(__path__):
         area = importlib.import_module(f"{__name__}.{module.name}")
@@ -22,6 +22,12 @@ def collection() -> Collection:
             # A command imported from another area is that area's.
             if isinstance(value, Task) and value.body.__module__ == area.__name__:
                 found[value.name or name] = value
+    return found
+
+
+def collection() -> Collection:
+    """Return all commands in one flat namespace, as ``fab --list`` shows them."""
+    found = own_commands()
     for name, made in importlib.import_module(f"{__name__}.run").phase_tasks().items():
         if name in found:
             print(f"a playbook calls a phase's command {name}, which is Bascule's own", file=sys.stderr)

@@ -19,6 +19,9 @@ from migrate.assess.staleness import stale
 from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import EvidenceError, Refused
+from migrate.product import discovery
+from migrate.product.order import has_order, ordered
+from migrate.product.recommendation import Answer
 from migrate.progress import screen
 from migrate.rehearsal.evidence import Rehearsal
 from migrate.request import Request, record_request
@@ -36,17 +39,31 @@ def assess(_: Context, tenant: str, json: bool = False) -> None:
                 found = measure_all(case, hosts, progress)
             finally:
                 progress.finish()
+            rows = _prerequisites(case, hosts, found)
         waived = waivers.of_findings(case, found.findings)
         no_longer = stale(case, found.fingerprint)
         rehearsed = _rehearsed(case, found)
     if json:
         until = {what: waiver.model_dump(mode="json") for what, waiver in waived.items()}
-        print(dumps({**found.model_dump(mode="json"), "waived": until, "stale": no_longer}))
+        recommended = [row.model_dump(mode="json") for row in rows]
+        whole = {**found.model_dump(mode="json"), "waived": until, "stale": no_longer}
+        print(dumps({**whole, "prerequisites": recommended}))
         return
     print("\n".join(shown.lines(found, waived, no_longer, rehearsed)))
+    for row in rows:
+        print(f"{row.verdict:14} {row.title}: {row.found} (wanted: {row.wanted})")
     if not is_kept(case):
         print("not kept: legacy is frozen or left, and what the move was planned with stays")
     print(f"Next: fab run --tenant {tenant}")
+
+
+def _prerequisites(case: Case, hosts: Hosts, found: Assessment) -> tuple[Answer, ...]:
+    """Hold the server against the recommendation of the product's vendor, where an upgrade was ordered."""
+    if not has_order(case):
+        return ()
+    order = ordered(case)
+    version = discovery.installation(hosts, order).version
+    return discovery.prerequisites(hosts, order, found, version).rows
 
 
 def _rehearsed(case: Case, found: Assessment) -> tuple[float, float] | None:

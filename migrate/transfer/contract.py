@@ -129,7 +129,7 @@ class Flow(_Evidence):
     retained_bytes: int | None = None
     """Log that the source keeps for this flow."""
     room_bytes: int | None = None
-    """How much more of it the source will keep before it gives the flow up; None without a limit."""
+    """How much more of it the source can keep: its limit, or its disk; None where neither is known."""
     oldest_write_seconds: float | None = None
     """Age of the oldest transaction open on the source that has written, or could hold up a drain."""
     says: str = ""

@@ -87,7 +87,7 @@ class PostgresqlBulk:
         stage("restore", lambda: self._restore(task, size["database_bytes"], progress, attached=attached))
         with task.target.opened(role=task.owner) as session:
             try:
-                stage("grants", lambda: _grant(session, task.application))
+                stage("grants", lambda: grant(session, task.application))
                 stage("statistics", lambda: _analyse(session))
             except psycopg.Error as error:
                 raise TransferError(
@@ -254,7 +254,8 @@ def empty_database(target: Database, owner: str) -> None:
             ) from error
 
 
-def _grant(session: Session, application: str) -> None:
+def grant(session: Session, application: str) -> None:
+    """Give the application's role its rights on everything that the session's role owns."""
     session.execute("SELECT pg_catalog.set_config('bascule.application', %s, false)", (application,))
     _run_all(session, "transfer_grants")
 

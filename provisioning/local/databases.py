@@ -63,6 +63,8 @@ def postgresql(name: str, args: SiteArgs, machine: Machine, child: ResourceOptio
         # Rows are loaded in any order, and triggers fired on the legacy system already.
         may_set=["session_replication_role"],
     )
+    # Who looks at figures, and at nothing else; what these are, the owner grants when it makes them.
+    reader = server.role(f"{dbname}_reader") if manifest.deployment else None
     mover = (
         server.role(f"{dbname}_mover", attributes=["SUPERUSER"], is_temporary=True) if args.moving else None
     )
@@ -73,7 +75,7 @@ def postgresql(name: str, args: SiteArgs, machine: Machine, child: ResourceOptio
         name=dbname,
         owner=owner.name,
         application=application.name,
-        connects=[migration.name],
+        connects=[migration.name, *([reader.name] if reader else [])],
         # Temporary roles that changes flow by.
         guests="bascule_" if args.moving else "",
         final_backup=args.environment == "prod",
@@ -88,7 +90,10 @@ def postgresql(name: str, args: SiteArgs, machine: Machine, child: ResourceOptio
     )
     etc = Output.concat(machine.folder, "/etc/application")
     return SiteDatabase(
-        endpoint=_endpoint("postgresql", machine, database.name, owner, application, migration, mover),
+        endpoint={
+            **_endpoint("postgresql", machine, database.name, owner, application, migration, mover),
+            "reader": _login(reader) if reader else None,
+        },
         settings={
             "APP_DATABASE": Output.format(
                 "host={0} port={1} dbname={2} user={3} "

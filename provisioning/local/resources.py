@@ -115,6 +115,15 @@ class Folder(_Local):
         super().__init__(name, {"host": host, "source": source, "path": path}, ["digest"], opts)
 
 
+class Configuration(_Local):
+    """What a site was configured from."""
+
+    def __init__(
+        self, name: str, *, host: Input[str], sha256: Input[str], opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, {"host": host, "sha256": sha256}, [], opts)
+
+
 class Program(_Local):
     def __init__(
         self,

@@ -14,6 +14,7 @@ from provisioning.local.databases import PORTS, SITE_DATABASES, SiteDatabase
 from provisioning.local.kinds.web import VERIFICATION_PATH
 from provisioning.local.resources import (
     Certificate,
+    Configuration,
     Door,
     Folder,
     Password,
@@ -77,6 +78,10 @@ class Site(ComponentResource):
             # Users meet the door before the application.
             opts=ResourceOptions(parent=self, depends_on=[door, app]),
         )
+        if args.configuration:
+            Configuration(
+                f"{name}-configuration", host=machine.folder, sha256=args.configuration, opts=self._child
+            )
         self.outputs = {
             "tenant": manifest.tenant,
             "environment": args.environment,
@@ -95,8 +100,23 @@ class Site(ComponentResource):
             "interface_token": interface_token,
             "interface_inbox": "inbox",
             "door": {"state": door.state, "command": door.command},
+            "template": self._template(),
         }
         self.register_outputs({})
+
+    def _template(self) -> Output[str] | None:
+        """Keep the environment's template on the host, where one can see that it is as it was published."""
+        deployment = self._args.manifest.deployment
+        if deployment is None:
+            return None
+        Folder(
+            f"{self._name}-template",
+            host=self._machine.folder,
+            source=str(running_workspace().root / "templates" / deployment.template),
+            path="template",
+            opts=self._child,
+        )
+        return Output.concat(self._machine.folder, "/template")
 
     def _application(self, database: SiteDatabase, interface_token: Output[str]) -> Program:
         """Copy the artifact to ``app/<version>`` and keep its ``run`` up."""

@@ -93,13 +93,19 @@ def test_there_back_and_there_again(operator: Operator, legacy: MariaServer) -> 
     found = operator.case.read_evidence("assessment", Assessment)
     assert found.mode == "live"
     assert not {one.id for one in found.findings} & {"mariadb-own-language", "mariadb-zero-dates"}
-    assert operator.case.read_evidence("comparison", Comparison).agrees
+    compared = operator.case.read_evidence("comparison", Comparison)
+    assert compared.agrees
+    (growing,) = (one for one in compared.databases[0].tables if one.name == "schreiben")
+    assert growing.changed_rows is not None, "it was read as a whole in the freeze"
+    assert growing.changed_rows < (growing.source_rows or 0)
     assert not is_writable(legacy)
     assert len(writer.acknowledged) > 50
     assert set(writer.acknowledged) <= numbers(operator)
     assert status.of(operator.case).way_back == "armed"
 
     on_site(operator, "INSERT INTO schreiben (id) VALUES (900000)")
+    said = operator.fab("watch-way-back")
+    assert said.code == 0, said.text
     said = operator.fab("rollback")
     assert said.code == 0, said.text
     assert is_writable(legacy)

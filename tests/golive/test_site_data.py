@@ -7,7 +7,7 @@ from migrate.compare.verdict import Comparison
 from migrate.freeze import Freeze
 from provisioning.manifest import Manifest
 
-pytestmark = pytest.mark.during_move
+pytestmark = [pytest.mark.during_move, pytest.mark.legacy]
 
 
 def test_rows_agree(case: Case, manifest: Manifest, attempt: str) -> None:

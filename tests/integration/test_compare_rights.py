@@ -6,7 +6,7 @@ import pytest
 
 from migrate.compare.run import compare
 from migrate.databases import Database
-from migrate.transfer.postgresql_bulk import _grant
+from migrate.transfer.postgresql_bulk import grant
 from tests.support.compared import compared_host, told, two_sides
 from tests.support.private_hosts import PrivateHost
 
@@ -60,7 +60,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
         host.psql("model", OWNED + give_away)
         with host.connect("model") as session:
             session.execute("SET search_path = ''; SET ROLE app_owner")
-            _grant(session, "app_user")
+            grant(session, "app_user")
         yield host
 
 

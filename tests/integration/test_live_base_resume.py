@@ -2,19 +2,22 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
 from migrate.connections import Hosts
+from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_live import joining
 from migrate.transfer.postgresql_live.jobs import copy_job
 from migrate.transfer.postgresql_live.names import stream_name
 from migrate.transfer.postgresql_live.sessions import both_at_work
 from migrate.transfer.postgresql_live.stream import streams
 from migrate.waiting import wait_until
+from tests.support.line import Line
 from tests.support.live_copy import (
     LIVE,
     Meanwhile,
@@ -97,14 +100,22 @@ def test_a_copy_goes_on_after_the_operator_died(move: Move, hosts: Hosts) -> Non
     assert settled_differences(work) == []
 
 
-@pytest.mark.parametrize("lost", ["site", "legacy", "job"])
+@pytest.mark.parametrize("lost", ["site", "legacy", "job", "line"])
 def test_what_is_cut_off_loses_nothing_that_is_done(move: Move, hosts: Hosts, lost: str) -> None:
     """
-    The snapshot is lost with either server, and with the job; the rest comes under a second stream.
+    The snapshot is lost with either server, the job, or the line; the rest comes under a second stream.
 
     Parents are of another moment than their children then; yet the key between them is made and checked.
     """
     work = task(move, hosts)
+    with closing(Line(move.legacy)) as line:
+        if lost == "line":
+            reached = replace(work.source.endpoint, port=line.port)
+            work = replace(work, source=replace(work.source, endpoint=reached))
+        _is_cut_off(move, work, line, lost)
+
+
+def _is_cut_off(move: Move, work: Task, line: Line, lost: str) -> None:
     before = {}
 
     def cut() -> None:
@@ -118,6 +129,9 @@ def test_what_is_cut_off_loses_nothing_that_is_done(move: Move, hosts: Hosts, lo
             case "legacy":
                 move.legacy.stop_postgres(signal.SIGQUIT)
                 move.legacy.start_postgres()
+            case "line":
+                line.cut()
+                line.mend()
         let_go(move)
 
     with standing_still_at(move, HELD):

@@ -1,16 +1,18 @@
 """Traps of moves that are at work: a cut line, a full disk, a password that expires, changed definitions."""
 
 import os
-import socket
+import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from migrate.errors import TransferError
+from migrate.transfer.postgresql_live import PostgresqlLive
 from migrate.transfer.postgresql_live.drain import drain
 from migrate.transfer.postgresql_live.ending import end
 from migrate.transfer.postgresql_live.health import Health, health
@@ -18,67 +20,15 @@ from migrate.transfer.postgresql_live.sessions import both_at_work
 from migrate.transfer.postgresql_live.stream import streams
 from migrate.transfer.postgresql_live.turn import turn
 from migrate.waiting import wait_until
+from tests.support.line import Line
 from tests.support.live import LiveMove, a_live_move, begin
 from tests.support.private_hosts import PrivateHost
 
+WAY = PostgresqlLive()
+_MEGABYTE = "INSERT INTO keyed SELECT %s, string_agg(md5(random()::text), '') FROM generate_series(1, 32768)"
+"""A row that no server can make smaller."""
 SCHEMA = "CREATE TABLE keyed (id int PRIMARY KEY, v text);"
 ROWS = "SELECT * FROM keyed ORDER BY 1"
-
-
-class Line:
-    """A way to a server that can be cut: what passes is dropped, and nobody gets through."""
-
-    def __init__(self, host: PrivateHost) -> None:
-        self._to = (host.address, host.pg_port)
-        self._server = socket.create_server((host.address, 0))
-        self.port = int(self._server.getsockname()[1])
-        self._ends: list[socket.socket] = []
-        self.is_cut = False
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def cut(self) -> None:
-        self.is_cut = True
-        self._drop()
-
-    def mend(self) -> None:
-        self.is_cut = False
-
-    def close(self) -> None:
-        self.cut()
-        self._server.close()
-
-    def _drop(self) -> None:
-        for one in self._ends:
-            # Both ways at once: whoever waits for the other side hears of it.
-            with one:
-                try:
-                    one.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # it had ended by itself
-        self._ends.clear()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                near, _ = self._server.accept()
-            except OSError:
-                return  # closed
-            if self.is_cut:
-                near.close()
-                continue
-            far = socket.create_connection(self._to)
-            self._ends += [near, far]
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
-
-
-def _pass_on(one: socket.socket, other: socket.socket) -> None:
-    try:
-        while piece := one.recv(65536):
-            other.sendall(piece)
-        other.shutdown(socket.SHUT_WR)
-    except OSError:
-        return  # cut
 
 
 @pytest.fixture(scope="module")
@@ -149,11 +99,11 @@ def test_a_cut_line_loses_nothing(servers: LiveMove, which: str) -> None:
 
 
 @contextmanager
-def _small_disk(host: PrivateHost) -> Iterator[str]:
-    """The database's tables lie on a disk of 1 MB, until this is left; its folder."""
+def _small_disk(host: PrivateHost, megabytes: int = 1) -> Iterator[str]:
+    """The database's tables lie on a disk of so many MB, until this is left; its folder."""
     folder = host.folder / "small"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "none", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "none", folder], check=True)
     try:
         (folder / "space").mkdir()
         subprocess.run(["chown", "postgres:postgres", folder / "space"], check=True)
@@ -186,6 +136,74 @@ def test_a_full_disk_stops_the_flow_and_loses_nothing(live: LiveMove, which: str
         assert becomes(live, "flowing", back)
         live.do(writer, "TRUNCATE keyed")
         assert live.arrives(reader, "SELECT count(*) FROM keyed", [(0,)], seconds=60)
+
+
+@contextmanager
+def _small_log(host: PrivateHost, megabytes: int) -> Iterator[Path]:
+    """The server's log lies on a disk of so many MB, until this is left; its folder."""
+    folder, log = host.folder / "log", host.folder / "pg" / "pg_wal"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "none", folder], check=True)
+    try:
+        host.stop_postgres()
+        subprocess.run(["cp", "-a", log, folder / "pg_wal"], check=True)
+        shutil.rmtree(log)
+        log.symlink_to(folder / "pg_wal")
+        host.start_postgres()
+        yield folder
+    finally:
+        host.stop_postgres()
+        log.unlink()
+        subprocess.run(["cp", "-a", folder / "pg_wal", log], check=True)
+        subprocess.run(["umount", folder], check=True)
+        folder.rmdir()
+        host.start_postgres()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root can mount a small disk")
+def test_a_log_that_fills_the_disk_is_foreseen_and_loses_nothing(live: LiveMove) -> None:
+    """While the site is away legacy keeps log for it: the room is told, and what was acknowledged arrives."""
+    for name, size in (("max_wal_size", "64MB"), ("min_wal_size", "32MB")):
+        live.legacy.psql("postgres", f"ALTER SYSTEM SET {name} = '{size}'")
+    acknowledged = 0
+    with _small_log(live.legacy, megabytes=192) as disk:
+        room = WAY.flow(live.task).room_bytes
+        assert room is not None
+        assert room < 192 << 20
+        live.site.stop_postgres()
+        with suppress(psycopg.Error), live.legacy.connect("besa") as session:
+            for number in range(400):
+                session.execute(_MEGABYTE, (number,))
+                acknowledged = number + 1
+        assert 20 < acknowledged < 400, "its disk is not full"
+        subprocess.run(["mount", "-o", "remount,size=2g", disk], check=True)
+        live.legacy.stop_postgres()
+        live.legacy.start_postgres()
+        live.site.start_postgres()
+        wanted = live.rows(live.legacy, "SELECT count(*), max(id) FROM keyed")
+        assert wanted[0][0] >= acknowledged
+        assert live.arrives(live.site, "SELECT count(*), max(id) FROM keyed", wanted, seconds=60)
+        assert becomes(live, "flowing")
+        live.do(live.legacy, "TRUNCATE keyed", "CHECKPOINT")
+    for name in ("max_wal_size", "min_wal_size"):
+        live.legacy.psql("postgres", f"ALTER SYSTEM RESET {name}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT RUN: only root can mount a small disk")
+def test_a_long_transaction_that_always_fails_is_not_taken_for_busy(live: LiveMove) -> None:
+    """It fails only at its end, and is applied anew each time: whenever one looks, it is told as broken."""
+    with _small_disk(live.site, megabytes=40) as disk:
+        many = "INSERT INTO keyed SELECT n, repeat('x', 1000) FROM generate_series(1, 60000) n"
+        live.do(live.legacy, many)
+        assert becomes(live, "broken")
+        assert [seen(live).state for _ in range(6)] == ["broken"] * 6
+
+        subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
+
+        assert becomes(live, "flowing")
+        assert live.arrives(live.site, "SELECT count(*) FROM keyed", [(60000,)], seconds=60)
+        live.do(live.legacy, "TRUNCATE keyed")
+        assert live.arrives(live.site, "SELECT count(*) FROM keyed", [(0,)], seconds=60)
 
 
 def test_a_password_that_expires_on_the_way_is_told(live: LiveMove) -> None:

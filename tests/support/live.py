@@ -2,11 +2,12 @@
 A live move in small for tests: two real servers with the same rows, and changes that flow.
 
 Promise: the flow is what the base copy would leave behind; the copy itself has tests of its own.
-`dying_after` ends the operator after any statement that changes something, as a kill would.
+`dying_after` ends the operator after any statement that changes something, as a kill would, and
+`happening_after` lets anything else happen there.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,9 +116,18 @@ _LOOKS = ("SELECT", "SHOW", "SET ", "RESET", "DO $$", "WITH", "--", "DISCARD")
 _ACTS = ("pg_create_logical", "pg_drop_repl", "setval", "lo_create", "emit_message")
 
 
-@contextmanager
-def dying_after(count: int) -> Iterator[None]:
+def dying_after(count: int) -> AbstractContextManager[None]:
     """Let the operator die after so many statements that change something; `Killed` leaves the block then."""
+
+    def die(text: str) -> None:
+        raise Killed(text)
+
+    return happening_after(count, die)
+
+
+@contextmanager
+def happening_after(count: int, act: Callable[[str], None]) -> Iterator[None]:
+    """Do `act` once after so many statements of the operator that change something; it is given the last."""
     execute, left = psycopg.Cursor.execute, count
 
     def counted(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
@@ -128,7 +138,7 @@ def dying_after(count: int) -> Iterator[None]:
         if not text.startswith(_LOOKS) or any(act in text for act in _ACTS):
             left -= 1
             if left == 0:
-                raise Killed(text)
+                act(text)
         return done
 
     with patch.object(psycopg.Cursor, "execute", counted):

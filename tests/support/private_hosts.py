@@ -16,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -90,6 +90,8 @@ class PrivateHost:
     binaries: Path = BINARIES
     """Of its server; clients are always the machine's own."""
     postgres: subprocess.Popen[bytes] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    """What its server gets beside this machine's."""
 
     @property
     def ssh_config(self) -> Path:
@@ -130,6 +132,7 @@ class PrivateHost:
                 user=_unprivileged(),
                 group=_unprivileged(),
                 extra_groups=[] if _unprivileged() else None,
+                env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
             )
@@ -256,7 +259,7 @@ def _certificate(address: str) -> tuple[str, bytes, bytes]:
     now = datetime.now(UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test authority of {address}")])
-    life = {"not_before": now - timedelta(minutes=5), "not_after": now + timedelta(days=1)}
+    life = {"not_before": now - timedelta(days=1), "not_after": now + timedelta(days=1)}
 
     def builder(name: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         return (

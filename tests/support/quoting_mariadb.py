@@ -46,6 +46,7 @@ ROWS: dict[str, tuple[str, Database]] = {
         "warning",
         sound({"user_expires_at": datetime.now(UTC) + timedelta(days=3)}),
     ),
+    "mariadb-clock-differs": ("warning", sound({"clock_ahead_seconds": 40.0})),
     "mariadb-replicates-from-another": ("blocker", sound(mariadb={"replicates_from": ("haupt",)})),
     "mariadb-parts-hidden": ("blocker", sound(mariadb={"hidden": ("TRIGGER",)})),
     "mariadb-user-may-not-freeze": ("blocker", sound({"may_freeze": False})),

@@ -126,7 +126,7 @@ def test_asked_for_it_is_carried_though_a_path_is_there() -> None:
         (decide(database({"slots_used": 9}), None), "9 of 10 replication slots are taken; 2 are needed"),
         (decide(database({"senders_used": 10}), None), "10 of 10 WAL senders are at work; 2 needed"),
         (decide(database({"is_standby": True}), None), "the server is a standby"),
-        (decide(database(), None, has_live_way=False), "this version of Bascule has no live way for it"),
+        (decide(database(), None, ways={"bulk"}), "this version of Bascule has no live way for it"),
         (
             decide(database(), TARGET.model_copy(update={"managed_by": "Amazon RDS or Aurora"})),
             "the site's database is Amazon RDS or Aurora, which gives no superuser",
@@ -147,6 +147,13 @@ def test_source_that_cannot_replicate_gets_bulk(found: Database, obstacle: str) 
     assert found.live_obstacles == (obstacle,)
     assert found.mode_because == f"freeze, copy, compare, open: live cannot be, since {obstacle}"
     assert estimate_stop([found], [], 0).low_seconds > 15
+
+
+def test_where_no_way_is_left_it_is_said() -> None:
+    """Between engines that move live only, bulk is no way out; where live works, nothing is in the way."""
+    assert decide(database({"wal_level": "replica"}), None, ways={"live"}).has_no_way
+    assert not decide(database(), None, ways={"live"}).has_no_way
+    assert not decide(database({"wal_level": "replica"}), None).has_no_way
 
 
 def test_all_obstacles_are_told_at_once() -> None:

@@ -95,6 +95,7 @@ DATABASES: dict[str, tuple[str, Database]] = {
     "encoding-not-utf8": ("warning", sound({"encoding": "LATIN1"})),
     "settings-wait-for-restart": ("warning", sound({"pending_restart": ("max_connections",)})),
     "source-read-only": ("warning", sound({"is_read_only_by_default": True})),
+    "clock-differs": ("warning", sound({"clock_ahead_seconds": -3600.2})),
     "archiving-fails": ("warning", sound({"archiving_fails": True})),
     "commits-wait-for-standbys": ("warning", sound({"synchronous_standbys": "second"})),
     "transactions-old": ("warning", sound({"transaction_age": 1_900_000_000})),
@@ -190,6 +191,10 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
     "mode-impossible": (
         "blocker",
         {"forced": "live", "database": sound(live_obstacles=("wal_level is replica",))},
+    ),
+    "no-way-to-site": (
+        "blocker",
+        {"database": sound(live_obstacles=("wal_level is replica",), has_no_way=True)},
     ),
     "mode-forced": ("info", {"forced": "bulk"}),
     "path-missing": ("blocker", {"forced": "bulk", "database": sound(is_reached_by_site=False)}),
@@ -301,6 +306,7 @@ def test_what_cannot_work_cannot_be_waived() -> None:
         "table-unreadable",
         "files-special",
         "mode-impossible",
+        "no-way-to-site",
         "path-missing",
         "target-older-than-source",
         "removed-on-target",

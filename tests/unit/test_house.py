@@ -258,3 +258,16 @@ def test_scripts_are_valid_shell(script: str) -> None:
 
     assert path.stat().st_mode & 0o111
     subprocess.run([shell, "-n", path], check=True)
+
+
+def test_documents_name_tests_that_exist() -> None:
+    """A trap that a document says is covered has its test."""
+    files = {path.stem for path in project_files() if path.suffix == ".py"}
+    named = {
+        name
+        for path in project_files()
+        if path.suffix == ".md"
+        for name in re.findall(r"`(test_\w+)`", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 30
+    assert named - files == set()

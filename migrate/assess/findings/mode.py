@@ -34,6 +34,19 @@ def mode_impossible(choice: Choice) -> Seen:
 
 
 @kinds.kind(
+    "blocker",
+    meaning="nothing in this version of Bascule carries it to a site with that engine",
+    remedy="mend what stands against live, or set another site_engine in the manifest",
+    waivable=False,
+)
+def no_way_to_site(choice: Choice) -> Seen:
+    if not choice.database.has_no_way:
+        return None
+    against = "; ".join(choice.database.live_obstacles) or "the manifest or the playbook asks for that"
+    return f"only {choice.database.mode} is left, which there is not between these engines: {against}"
+
+
+@kinds.kind(
     "info",
     meaning="the stop lasts as long as the copy; live would stop the tenant for seconds only",
     remedy="take mode: bulk out of the manifest and the playbook, unless there is a reason for it",

@@ -62,6 +62,28 @@ def source_read_only(facts: Database) -> Seen:
     return "transactions are read-only by default" if facts.server.is_read_only_by_default else None
 
 
+CLOCK_SECONDS = 5.0
+"""Beyond this a clock is wrong, and no answer was merely late."""
+
+
+def clock_differing(facts: Database) -> Seen:
+    """Say by how much the server's clock and this machine's differ; on any engine."""
+    ahead = facts.server.clock_ahead_seconds
+    if abs(ahead) <= CLOCK_SECONDS:
+        return None
+    return f"its clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
+
+
+@kinds.kind(
+    "warning",
+    meaning="where the site's clock is right, moments that applications write jump by as much at the switch: "
+    "orders by time, numbers by day and what ends at a moment go wrong; the move itself counts by no clock",
+    remedy="find out which of the two is right (timedatectl); have it set by NTP before the window, slowly",
+)
+def clock_differs(facts: Database) -> Seen:
+    return clock_differing(facts)
+
+
 @kinds.kind(
     "warning",
     meaning="the server keeps all log that it cannot archive, and stops when the disk is full; the log "

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from migrate.databases import Session, query, value
 from migrate.errors import TransferError
+from migrate.log_disk import log_disk
 from migrate.step import Progress
 from migrate.transfer.contract import Flow, Task
 from migrate.transfer.postgresql_live import state, throttle, watch
@@ -58,10 +59,19 @@ def _flow(task: Task, source: Session, target: Session) -> Flow:
         lag_bytes=_most(one.lag_bytes for one in seen),
         lag_seconds=_most(one.lag_seconds for one in seen),
         retained_bytes=_most(one.retained_bytes for one in seen),
-        room_bytes=min((one.room_bytes for one in seen if one.room_bytes is not None), default=None),
+        room_bytes=_room(task, source, [one.room_bytes for one in seen]),
         oldest_write_seconds=value(source, query("live_oldest_write")),
         says="; ".join(filter(None, broken)) or (f"paused: {why}" if why else ""),
     )
+
+
+def _room(task: Task, source: Session, limits: Iterable[int | None]) -> int | None:
+    """What the source can still keep for us: its own limit, or what its disk holds, whichever is less."""
+    found = [limit for limit in limits if limit is not None]
+    # Only some logins may know where the server's files lie.
+    folder = value(source, "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'")
+    disk = log_disk(task.source.through, folder) if folder else None
+    return min([*found, *([disk.free_bytes] if disk else [])], default=None)
 
 
 def _most(figures: Iterable[_Figure | None]) -> _Figure | None:

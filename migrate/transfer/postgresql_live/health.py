@@ -6,7 +6,6 @@ that ran out, a change that cannot be applied.
 """
 
 from dataclasses import dataclass
-from time import sleep
 from typing import Any, Literal
 
 from migrate.databases import Session
@@ -16,7 +15,6 @@ from migrate.waiting import wait_until
 
 RETRY_SECONDS = 7.0
 """A server tries again after wal_retrieve_retry_interval, which is 5 s."""
-_MOMENT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ def health(
         return Health("absent")
     says = _fault(stream, from_, to) or ""
     is_enabled = to is not None and to["is_enabled"]
-    if not says and is_enabled and not _is_well(stream, publisher, subscriber):
-        says = reason(stream, subscriber) or _failure(stream, publisher, subscriber, patience_seconds)
+    if not says and is_enabled:
+        says = _trouble(stream, publisher, subscriber, patience_seconds)
     return Health(
         state="broken" if says else "flowing" if is_enabled else "paused",
         says=says,
@@ -93,36 +91,53 @@ def _fault(stream: Stream, from_: dict[str, Any], to: dict[str, Any] | None) -> 
     return None
 
 
-def _is_well(stream: Stream, publisher: Session, subscriber: Session) -> bool:
-    """Tell that one worker is connected, and no error was counted or it is the same a moment later."""
-    worker = _worker(stream, publisher, subscriber)
-    if worker is None or not _errors(stream, subscriber):
-        return worker is not None
-    sleep(_MOMENT_SECONDS)
-    return worker == _worker(stream, publisher, subscriber)
+def _trouble(stream: Stream, publisher: Session, subscriber: Session, patience_seconds: float) -> str:
+    """
+    Why nothing is applied, though all parts are there; empty where it goes on, or where nobody can know.
 
-
-def _worker(stream: Stream, publisher: Session, subscriber: Session) -> int | None:
-    """The process that applies, while it is connected."""
-    rows = asked(subscriber, "stream_subscriber", stream=stream.name)
-    is_read = asked(publisher, "stream_publisher", stream=stream.name)[0]["active"]
-    return rows[0]["worker"] if rows and is_read else None
-
-
-def _failure(stream: Stream, publisher: Session, subscriber: Session, patience_seconds: float) -> str:
-    """What to say where applying fails again and again; empty where it goes on, or where nobody can know."""
-    first = _errors(stream, subscriber)
+    One that fails at the end of a long transaction, again and again, is connected and busy most of the time:
+    where an error was ever counted, only what it has confirmed since tells that it goes on.
+    """
+    errors, before = _errors(stream, subscriber), _confirmed(stream, publisher)
+    if not _is_connected(stream, publisher, subscriber):
+        if says := reason(stream, subscriber):
+            return says
+    elif not errors:
+        return ""
 
     def is_clear() -> bool:
-        return _errors(stream, subscriber) > first or _is_well(stream, publisher, subscriber)
+        if _errors(stream, subscriber) > errors:
+            return True
+        gets_on = not errors or before.is_all or before != _confirmed(stream, publisher)
+        return gets_on and _is_connected(stream, publisher, subscriber)
 
     wait_until(is_clear, deadline_seconds=patience_seconds, pace_seconds=0.1)
-    if (errors := _errors(stream, subscriber)) > first:
+    if (now := _errors(stream, subscriber)) > errors:
         return (
-            f"{stream.subscriber.name}: a change cannot be applied ({errors} errors so far); the server's "
+            f"{stream.subscriber.name}: a change cannot be applied ({now} errors so far); the server's "
             f"log says which, under {stream.name}"
         )
     return ""
+
+
+def _is_connected(stream: Stream, publisher: Session, subscriber: Session) -> bool:
+    """Whether a worker applies, and is read for."""
+    rows = asked(subscriber, "stream_subscriber", stream=stream.name)
+    is_read = asked(publisher, "stream_publisher", stream=stream.name)[0]["active"]
+    return bool(rows and rows[0]["worker"] and is_read)
+
+
+@dataclass(frozen=True)
+class _Confirmed:
+    """Up to where the subscriber has applied, and whether that is all there is."""
+
+    position: str | None
+    is_all: bool
+
+
+def _confirmed(stream: Stream, publisher: Session) -> _Confirmed:
+    seen = asked(publisher, "stream_publisher", stream=stream.name)[0]
+    return _Confirmed(seen["confirmed"], seen["lag_bytes"] == 0)
 
 
 def _errors(stream: Stream, subscriber: Session) -> int:

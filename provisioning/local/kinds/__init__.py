@@ -10,6 +10,7 @@ from typing import Any
 from provisioning.local.kinds.authority import AuthorityKind, CertificateKind
 from provisioning.local.kinds.backups import BackupsKind
 from provisioning.local.kinds.cluster import ClusterKind
+from provisioning.local.kinds.configuration import ConfigurationKind
 from provisioning.local.kinds.database import DatabaseKind
 from provisioning.local.kinds.door import DoorKind
 from provisioning.local.kinds.folder import FolderKind
@@ -29,6 +30,7 @@ KINDS: tuple[Kind[Any], ...] = (
     BackupsKind(),
     CertificateKind(),
     ClusterKind(),
+    ConfigurationKind(),
     DatabaseKind(),
     DoorKind(),
     FolderKind(),

@@ -25,7 +25,7 @@ class RoleInputs(HostedInputs):
     attributes: tuple[str, ...] = ()
     """Of SUPERUSER, CREATEDB, CREATEROLE, REPLICATION, BYPASSRLS, sorted; LOGIN goes without saying."""
     member_of: tuple[str, ...] = ()
-    """Sorted."""
+    """In any order: a program cannot sort names that it does not know yet."""
     may_set: tuple[str, ...] = ()
     """Parameters that only a superuser may set otherwise, sorted."""
 
@@ -93,7 +93,7 @@ class RoleKind(Kind[RoleInputs]):
         attributes = [name for name, on in zip(_ATTRIBUTES, flags, strict=True) if on]
         return {
             "attributes": attributes if may_login else ["NOLOGIN", *attributes],
-            "member_of": groups,
+            "member_of": list(inputs.member_of) if set(groups) == set(inputs.member_of) else groups,
             "may_set": parameters,
             "password": inputs.password if holds(verifier, inputs.password) else "",
         }

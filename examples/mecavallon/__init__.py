@@ -1,0 +1,1 @@
+"""A workshop with an ERP of its own, for the playbook of upgrades with customisations."""
