@@ -135,7 +135,7 @@ def test_closed_door_lets_only_verification_in(standing: Standing) -> None:
     seen = json.loads(answer)
     assert seen["path"] == "/healthz"
     assert seen["database_user"] == standing.site.database.application.name
-    assert seen["token_seen"] is None
+    assert (seen["token_seen"], seen["came_by"]) == (None, "https")
 
 
 def test_two_environments_stand_side_by_side_and_prod_is_guarded(standing: Standing) -> None:

@@ -53,6 +53,7 @@ class Handler(BaseHTTPRequestHandler):
             "path": self.path, "version": os.environ["APP_VERSION"], "database_user": user,
             "environment": os.environ["APP_ENVIRONMENT"],
             "token_seen": self.headers.get("X-Verification-Token"),
+            "came_by": self.headers.get("X-Forwarded-Proto"),
         }).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

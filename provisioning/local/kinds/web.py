@@ -56,10 +56,11 @@ http {{
         proxy_set_header Host $host;
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto https;
+        # Here, and not where it is asked for: a location with a header of its own inherits none of these.
+        proxy_set_header X-Verification-Token "";
         location {verification_path} {{
             if ($may_verify = 0) {{ return 403; }}
             rewrite ^/\\.bascule/verify(/.*)$ $1 break;
-            proxy_set_header X-Verification-Token "";
             proxy_pass http://application;
         }}
         location / {{
