@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import TypeAdapter
@@ -48,8 +48,12 @@ class _Words(Words):
 @cache
 def phrases() -> dict[str, _Words]:
     """Return every phrase of the templates; one that lacks a language is refused here."""
-    text = (files("migrate") / "templates" / "documents" / "phrases.yaml").read_text(encoding="utf-8")
-    return TypeAdapter(dict[str, _Words]).validate_python(yaml.safe_load(text))
+    found: dict[str, _Words] = {}
+    for path in (files("migrate") / "templates" / "documents").iterdir():
+        if path.name.startswith("phrases") and path.name.endswith(".yaml"):
+            text = path.read_text(encoding="utf-8")
+            found |= TypeAdapter(dict[str, _Words]).validate_python(yaml.safe_load(text))
+    return found
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,10 @@ class Voice:
 
     def day(self, day: date) -> str:
         return format_date(day, format="long", locale=self.locale)
+
+    def short_day(self, day: date) -> str:
+        """Day and month alone, for pictures."""
+        return format_skeleton("MMMd", day, locale=self.locale)
 
     def moment(self, moment: datetime) -> str:
         """On the tenant's wall clock, with the weekday."""

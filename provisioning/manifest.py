@@ -22,6 +22,8 @@ from pydantic import (
     model_validator,
 )
 
+from provisioning.manifest_operations import Operations
+
 Environment = Literal["test", "prod"]
 Engine = Literal["postgresql", "mariadb"]
 """Of a database, on either side of a move."""
@@ -368,6 +370,9 @@ class Manifest(Model):
     window: Window
     sizing: dict[Environment, Sizing] = Field(default_factory=dict)
     support: Support
+    operations: Operations | None = Field(
+        default=None, description="When people work, and how the site is followed after going live."
+    )
 
     @model_validator(mode="after")
     def _name_is_free(self) -> Self:
