@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from migrate.case import Case
 from migrate.rates import Language, Vendor, Words
 from provisioning.manifest import Manifest
+from provisioning.manifest_operations import WEEKDAYS, Weekday
 
 _REGION = {"CHF": "CH", "EUR": "", "NOK": "NO"}
 """Where the money is spent decides how numbers are written, as far as the language is spoken there."""
@@ -98,6 +99,9 @@ class Voice:
     def day(self, day: date) -> str:
         return format_date(day, format="long", locale=self.locale)
 
+    def weekday(self, day: Weekday) -> str:
+        return str(self.locale.days["format"]["wide"][WEEKDAYS.index(day)])
+
     def short_day(self, day: date) -> str:
         """Day and month alone, for pictures."""
         return format_skeleton("MMMd", day, locale=self.locale)
@@ -152,8 +156,8 @@ def render(template: str, voice: Voice, **content: Any) -> bytes:
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
-    # Templates hold all they need; a URL to load in one is a mistake, and stops here.
-    nothing = URLFetcher(allowed_protocols=(), fail_on_errors=True)
+    # Templates hold all they need, pictures too; a URL to load in one is a mistake, and stops here.
+    nothing = URLFetcher(allowed_protocols=("data",), fail_on_errors=True)
     html = HTML(string=render_html(template, voice, **content), url_fetcher=nothing)
     # Without an identifier of our own, one would be made up at random and no two would be equal.
     return bytes(html.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=f"bascule {template}".encode()))

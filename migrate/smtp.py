@@ -119,5 +119,3 @@ def _unreachable(settings: MailSettings, error: Exception) -> NotTaken:
         state="Every message waits in the outbox.",
         next_step="correct stacks/mail.yaml, or fab outbox --send once it answers",
     )
-
-

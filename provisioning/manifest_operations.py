@@ -47,7 +47,9 @@ class Wheel(_Part):
     status_month: int = Field(default=9, ge=1, le=12, description="The yearly status meeting.")
     customer_centre_months: tuple[int, ...] = (2, 5, 8, 11)
     upgrade_months: tuple[int, ...] = (3, 6, 10)
-    notice_days: int = Field(default=21, ge=1, le=120, description="A notice goes out so long before an upgrade.")
+    notice_days: int = Field(
+        default=21, ge=1, le=120, description="A notice goes out so long before an upgrade."
+    )
 
     @model_validator(mode="after")
     def _are_months(self) -> Self:

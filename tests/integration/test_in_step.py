@@ -32,9 +32,7 @@ INSERT INTO archive9.setting VALUES ('version', '9');
 CREATE SEQUENCE archive9.drawn;
 CREATE VIEW archive9.case_file AS SELECT id, upper(title) AS title FROM archive.case_file;
 """
-VERSION = (
-    "SELECT CASE WHEN to_regnamespace('archive9') IS NULL THEN (SELECT version FROM archive.system) ELSE '9' END"
-)
+VERSION = "SELECT CASE WHEN to_regnamespace('archive9') IS NULL THEN (SELECT version FROM archive.system) ELSE '9' END"
 
 
 @pytest.fixture(scope="module")
