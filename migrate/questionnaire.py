@@ -9,6 +9,7 @@ of the manifest stay. Answers that fill nothing are kept as evidence ``mapping``
 """
 
 import io
+import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -113,9 +114,8 @@ def write_form(case: Case, questions: Questions) -> Path:
         lines += ["", f"# {number}. {voice.title(one.ask)}"]
         if one.choices:
             lines.append(f"#    {' | '.join(one.choices)}")
-        lines.append(
-            yaml.safe_dump({one.id: known}, allow_unicode=True, default_flow_style=None, width=1000).strip()
-        )
+        # JSON is YAML, and stands in one line.
+        lines.append(f"{one.id}: {'' if known is None else json.dumps(known, ensure_ascii=False)}".strip())
     write_whole(path, ("\n".join(lines) + "\n").encode())
     return path
 
