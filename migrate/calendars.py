@@ -61,7 +61,7 @@ def calendar(entries: Iterable[Entry], *, name: str, organizer: str, stamped_at:
         event.add("organizer", vCalAddress(f"mailto:{organizer}"))
         event.add("transp", "OPAQUE" if isinstance(one.begins, datetime) else "TRANSPARENT")
         made.add_component(event)
-    return made.to_ical()
+    return bytes(made.to_ical())
 
 
 def _plain(moment: date | datetime) -> date | datetime:

@@ -1,8 +1,9 @@
 """
 Hypercare: a site followed day by day after it opened, until its exit criteria hold.
 
-Promise: each figure of a day is measured or comes from the journal: incidents as they were recorded, errors as the
-site's own web server logged them, the go-live suite as it ran that day. What could not be read is no good figure.
+Promise: each figure of a day is measured or comes from the journal: incidents as they were recorded, errors
+as the site's own web server logged them, the go-live suite as it ran that day. What could not be read is no
+good figure.
 """
 
 from datetime import UTC, date, datetime, timedelta

@@ -5,8 +5,9 @@ The outbox: messages to people as files, until a mail server has taken each of t
     outbox/handing/<id>.eml   being handed over; here after a crash, nobody knows whether it was taken
     outbox/sent/<id>.eml      taken by the mail server
 
-Promise: a message that was put is never lost and never sent twice, wherever the process dies. Between the last
-byte and the server's answer nobody can know; such a message stays in ``handing`` until a person has looked.
+Promise: a message that was put is never lost and never sent twice, wherever the process dies. Between the
+last byte and the server's answer nobody can know; such a message stays in ``handing`` until a person has
+looked.
 """
 
 import fcntl

@@ -1,11 +1,12 @@
 """
-The mapping meeting as a form: the vendor's questions, the customer's answers, and the manifest that they fill.
+The mapping meeting as a form: the vendor's questions, the customer's answers, and the manifest that they
+fill.
 
     stacks/questions.yaml                  the vendor's, in every language
     stacks/<tenant>.questionnaire.yaml     the form, in the tenant's language, with its answers
 
-Promise: an answer that the manifest does not take is refused with its line, and nothing is written then; comments
-of the manifest stay. Answers that fill nothing are kept as evidence ``mapping`` beside the others.
+Promise: an answer that the manifest does not take is refused with its line, and nothing is written then;
+comments of the manifest stay. Answers that fill nothing are kept as evidence ``mapping`` beside the others.
 """
 
 import io

@@ -1,8 +1,8 @@
 """
 The outbox's mail server: SMTP (RFC 5321), over TLS where the settings name it.
 
-Promise: says *not taken* only where the server said so or was never given the message; a connection that breaks
-between the last byte and the answer is told as what it is, unknown.
+Promise: says *not taken* only where the server said so or was never given the message; a connection that
+breaks between the last byte and the answer is told as what it is, unknown.
 """
 
 import smtplib
@@ -71,7 +71,7 @@ class SmtpServer:
             raise OutboxError(
                 f"the mail server broke off before it answered: {error or type(error).__name__}",
                 state="It may have taken the message or not; it is not sent again by itself.",
-                next_step="fab outbox shows it; ask its recipient, then fab outbox --arrived ID or --again ID",
+                next_step="ask its recipient, then fab outbox --arrived ID, or --again ID",
             ) from error
         if code != 250:
             raise _refused(code, said)

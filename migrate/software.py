@@ -1,5 +1,6 @@
 """
-Software to fetch from a customer's servers, and what its IT has to open beforehand: ``stacks/<tenant>.software.yaml``.
+Software to fetch from a customer's servers, and what its IT has to open beforehand:
+``stacks/<tenant>.software.yaml``.
 
     openings:
       - {name: database, host: server, port: 5432}
@@ -7,8 +8,8 @@ Software to fetch from a customer's servers, and what its IT has to open beforeh
     software:
       - {name: websak, host: server, path: programs/websak}
 
-Promise: legacy is only read. What was fetched is what lies there: each file's digest is the one that the server
-gave; fetched again, only what differs is carried.
+Promise: legacy is only read. What was fetched is what lies there: each file's digest is the one that the
+server gave; fetched again, only what differs is carried.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ class SoftwareError(MigrationError):
 
 
 class Opening(Model):
-    """Something that the customer's IT opens: a port that is reached from here, or a folder that may be read."""
+    """What the customer's IT opens: a port that is reached from here, or a folder that may be read."""
 
     name: Name
     host: Name = Field(description="Name under legacy.hosts.")
@@ -105,7 +106,8 @@ def load_wanted(case: Case) -> Wanted:
     path = case.workspace.stacks / f"{case.manifest.tenant}.software.yaml"
     wanted = load_model(path, Wanted, next_step=f"write stacks/{path.name}")
     known = {host.name for host in case.manifest.legacy.hosts}
-    if strange := sorted({one.host for one in (*wanted.openings, *wanted.software)} - known):
+    named = {one.host for one in wanted.openings} | {one.host for one in wanted.software}
+    if strange := sorted(named - known):
         raise SoftwareError(
             f"stacks/{path.name} names {', '.join(strange)}, which is not under legacy.hosts",
             next_step="correct the file",
@@ -134,7 +136,10 @@ def look(hosts: Hosts, opening: Opening) -> Checked:
 
 def listed(hosts: Hosts, software: Software) -> dict[str, str]:
     """Return what lies in a folder of programs: SHA-256 by path."""
-    script = f"cd {quote(software.path)} && find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 -r sha256sum -z"
+    script = (
+        f"cd {quote(software.path)} && find . -type f -printf '%P\\0'"
+        " | LC_ALL=C sort -z | xargs -0 -r sha256sum -z"
+    )
     said = remote.run(
         hosts.legacy(software.host), script, timeout_seconds=1800, raising=SoftwareError, doing="listing"
     )

@@ -1,8 +1,8 @@
 """
 The annual wheel: what happens with a tenant's site each year, for its calendar.
 
-Promise: the same wheel from the same day on gives the same bytes; each meeting comes again each year on its own.
-An upgrade's notice goes out so many days before as the manifest says, or the upgrade does not begin.
+Promise: the same wheel from the same day on gives the same bytes; each meeting comes again each year on its
+own. An upgrade's notice goes out so many days before as the manifest says, or the upgrade does not begin.
 """
 
 import calendar as months

@@ -1,7 +1,8 @@
 """
 How a tenant is operated: when people work, how it is followed after going live, and what its year looks like.
 
-Promise: as `provisioning.manifest` has it; a manifest without this part is one of a tenant that is only moved.
+Promise: as `provisioning.manifest` has it; a manifest without this part is one of a tenant that is only
+moved.
 """
 
 from datetime import time
@@ -18,7 +19,7 @@ class _Part(BaseModel):
 
 
 class Hours(_Part):
-    """When people work, on the clock of ``window.time_zone``; sites are switched and upgraded outside of it."""
+    """When people work, on the clock of ``window.time_zone``; sites are switched and upgraded outside."""
 
     days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     opens: time = time(8)

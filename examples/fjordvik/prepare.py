@@ -1,5 +1,6 @@
 """
-Make a workspace for the municipality Fjordvik, with a server that people work on and a terminal server for tests.
+Make a workspace for the municipality Fjordvik, with a server that people work on and a terminal server for
+tests.
 
     python -m examples.fjordvik.prepare FOLDER --remove
 
@@ -147,7 +148,7 @@ def connect(outputs: dict[str, Any], ca: Path, *, dbname: str = DATABASE, role: 
 
 
 def _install(workspace: Workspace, outputs: dict[str, Any], *, cases: int) -> None:
-    """Make the baseline from a reference installation beside, and install the municipality's, unless there."""
+    """Make the baseline from a reference installation, and install the municipality's, unless there."""
     folder, ca = workspace.root / "products" / "websak", workspace.state / "secrets" / f"{TENANT}-ca.pem"
     product, delivery = load_product(folder), (folder / "deliveries" / FIRST / "schema.sql").read_bytes()
     if not (folder_of(product, folder, FIRST) / "manifest.yaml").exists():

@@ -1,8 +1,9 @@
 """
-The time frame of an offer: what each activity costs and how long it takes, and what the site costs afterwards.
+The time frame of an offer: what each activity costs and how long it takes, and what the site costs
+afterwards.
 
-Promise: amounts are those of the offer's own lines, so both add up to one price; the range of the whole is that
-of the longest chain of activities, since others go on beside it.
+Promise: amounts are those of the offer's own lines, so both add up to one price; the range of the whole is
+that of the longest chain of activities, since others go on beside it.
 """
 
 from decimal import Decimal

@@ -34,10 +34,15 @@ def picture(plan: Plan, voice: Voice) -> str:
     ]
     step = max(7, -(-days // 8) // 7 * 7)
     for ordinal in range(first, first + days, step):
+        fits = x(ordinal) < WIDTH - 40
         label = voice.short_day(plan.begins_on.fromordinal(ordinal))
         parts.append(
             f'<path d="M{x(ordinal)} {TOP - 8}V{height}" stroke="#c9d1d5" stroke-width="0.6"/>'
-            f'<text x="{x(ordinal) + 2}" y="{TOP - 10}" fill="#5b6770">{escape(label)}</text>'
+            + (
+                f'<text x="{x(ordinal) + 2}" y="{TOP - 10}" fill="#5b6770">{escape(label)}</text>'
+                if fits
+                else ""
+            )
         )
     for one in plan.activities:
         parts.append(_bar(one, row[one.id], x, voice))
@@ -53,7 +58,7 @@ def _bar(one: Planned, y: int, x: _Scale, voice: Voice) -> str:
     return (
         f'<text x="0" y="{y + 14}" fill="#1c2529">{said}</text>'
         f'<rect x="{ends}" y="{y + 6}" width="{round(latest - ends, 1)}" height="8" fill="#d5e2e6"/>'
-        f'<rect x="{begins}" y="{y + 4}" width="{round(ends - begins, 1)}" height="12" rx="2" fill="#1d5566"/>'
+        f'<rect x="{begins}" y="{y + 4}" width="{round(ends - begins, 1)}" height="12" fill="#1d5566"/>'
     )
 
 

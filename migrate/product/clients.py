@@ -47,7 +47,7 @@ def look(case: Case, hosts: Hosts, ordered: Ordered) -> ClientHosts:
     client, every = ordered.product.client, [h for g in ordered.order.workstations for h in g.hosts]
     if client is None or client.versions is None or not every:
         raise ProductError(
-            f"{ordered.product.name} does not say how versions of its client are found, or none is to be tested",
+            f"{ordered.product.name} does not say how its clients are found, or none is to be tested",
             next_step="add client.versions to product.yaml, and workstations to the upgrade file",
         )
     script = (ordered.folder / client.folder / client.versions).read_bytes()

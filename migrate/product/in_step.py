@@ -1,11 +1,12 @@
 """
 A new version beside the old one's data: a target that is upgraded while it is kept in step with its source.
 
-    CREATE SCHEMA noark9;  CREATE TABLE noark9.setting …;  CREATE VIEW noark9.case_file AS SELECT … FROM archive.case_file …
+    CREATE SCHEMA archive9;
+    CREATE VIEW archive9.case_file AS SELECT … FROM archive.case_file;
 
 What the source has goes on flowing into the tables that both have, so the new version may add schemas and
-nothing else. Promise: an upgrade is one transaction that is taken back unless it kept to that; what it added is
-marked, so that no comparison takes it for a difference, until `adopt` takes the mark off.
+nothing else. Promise: an upgrade is one transaction that is taken back unless it kept to that; what it added
+is marked, so that no comparison takes it for a difference, until `adopt` takes the mark off.
 """
 
 import hashlib
@@ -62,7 +63,7 @@ def upgrade(
     Bring the target to the version that was ordered, while changes flow onto it; repeated, nothing is done.
 
     Raises:
-        ProductError: A step failed, changed what both sides have, or is a command, which nobody can look over.
+        ProductError: A step failed, changed what both sides have, or is a command, which is not taken back.
     """
     began, product, folder = monotonic(), ordered.product, ordered.folder
     done: list[HopDone] = []
@@ -123,7 +124,7 @@ def adopt(database: Database, owner: str) -> list[str]:
 
 def release(database: Database, owner: str, ordered: Ordered, schemas: tuple[str, ...]) -> dict[str, str]:
     """
-    Return what a version added to an installation: digest by object, and of each table's rows, its configuration.
+    Return what a version added: a digest of each object, and of each table's rows, its configuration.
 
     Two installations of one release that are configured alike give the same.
     """

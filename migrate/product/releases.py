@@ -1,9 +1,9 @@
 """
 Upgrading a site in operation: through test first, then production, with a safety copy before and a way back.
 
-Promise: production is touched only once the same chain brought a copy of its own data to the same version on the
-test site. Whatever fails then, the safety copy is put back and the site opens as it was; killed anywhere and
-called again, it goes on from there, also when it was on its way back.
+Promise: production is touched only once the same chain brought a copy of its own data to the same version on
+the test site. Whatever fails then, the safety copy is put back and the site opens as it was; killed anywhere
+and called again, it goes on from there, also when it was on its way back.
 """
 
 import hashlib
@@ -27,8 +27,10 @@ from provisioning.errors import BasculeError
 from provisioning.manifest import Environment, Model
 
 RECORD = "release"
-"""The journal's kind of record: about a version, with ``attempt`` and ``state``: copied, upgraded, going-back,
-gone-back or open."""
+"""
+The journal's kind of record: about a version, with ``attempt`` and ``state``: copied, upgraded, going-back,
+gone-back or open.
+"""
 
 
 class Release(Model):
@@ -103,7 +105,7 @@ def in_production(ctx: StepContext, ordered: Ordered, tested: Release) -> Releas
     """
     state = _state(ctx, tested)
     version, began = present(ctx, ordered), monotonic()
-    # Half way along the chain it tells a version in between; what was tested then is told by the copy's record.
+    # Half way along the chain production tells a version in between.
     if state in (None, "copied") and chain_digest(ordered, tested.from_version) != tested.chain:
         raise _not_tested(ctx, tested, "the chain was changed")
     if state is None and version != tested.from_version:
@@ -181,7 +183,7 @@ def _go_back(ctx: StepContext, tested: Release, path: str, why: str) -> None:
     raise MigrationError(
         f"the upgrade to {tested.to_version} failed: {why}",
         state=f"The safety copy was put back; users work with {tested.from_version} as before.",
-        next_step=f"correct the cause, then fab upgrade --tenant {ctx.manifest.tenant}, which begins with test",
+        next_step=f"correct the cause, then fab upgrade --tenant {ctx.manifest.tenant}",
     )
 
 

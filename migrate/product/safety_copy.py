@@ -1,8 +1,8 @@
 """
 A safety copy of a site's database: made before an upgrade, read back, and put back where the upgrade fails.
 
-Promise: a copy counts once its list was read back from its file; putting it back leaves the database as the copy
-has it, owned and granted as on any site. Nothing but the site's own database is touched.
+Promise: a copy counts once its list was read back from its file; putting it back leaves the database as the
+copy has it, owned and granted as on any site. Nothing but the site's own database is touched.
 """
 
 from collections.abc import Mapping
@@ -31,9 +31,8 @@ pg_dump -Fc --no-subscriptions --no-publications -N bascule -f {path}.part &&
 pg_restore --list {path}.part > list && test -s list && mv -f {path}.part {path}
 status=$?; cd; rm -rf {folder}; exit $status
 """
-_RESTORE = """
-pg_restore --no-owner --no-acl --role={owner} --single-transaction --exit-on-error -L toc -d "$PGDATABASE" {path}
-status=$?; cd; rm -rf {folder}; exit $status
+_RESTORE = """ pg_restore --no-owner --no-acl --role={owner} --single-transaction --exit-on-error -L toc -d
+"$PGDATABASE" {path} status=$?; cd; rm -rf {folder}; exit $status
 """
 
 

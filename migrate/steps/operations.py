@@ -1,7 +1,8 @@
 """
 Steps after going live: hypercare, handover by both sides, the annual wheel, and upgrades in operation.
 
-Promise: a handover is written only while its exit criteria hold; an upgrade that fails leaves the site as it was.
+Promise: a handover is written only while its exit criteria hold; an upgrade that fails leaves the site as it
+was.
 """
 
 from datetime import UTC, datetime, timedelta

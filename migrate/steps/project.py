@@ -107,7 +107,7 @@ def write_plan(ctx: StepContext) -> Result:
 
 @step("send-message")
 def send_message(ctx: StepContext) -> Result:
-    """Put a message with documents into the outbox, for the customer's people; once, however often it is run."""
+    """Put a message with documents into the outbox, for the customer's people; once, however often run."""
     case, about = ctx.case, str(ctx.params["about"])
     names = str(ctx.params.get("documents", "")).split()
     contacts, voice = ctx.manifest.contacts, Voice.of(ctx.manifest)

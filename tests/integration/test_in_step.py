@@ -32,7 +32,9 @@ INSERT INTO archive9.setting VALUES ('version', '9');
 CREATE SEQUENCE archive9.drawn;
 CREATE VIEW archive9.case_file AS SELECT id, upper(title) AS title FROM archive.case_file;
 """
-VERSION = "SELECT CASE WHEN to_regnamespace('archive9') IS NULL THEN (SELECT version FROM archive.system) ELSE '9' END"
+VERSION = """
+SELECT CASE WHEN to_regnamespace('archive9') IS NULL THEN (SELECT version FROM archive.system) ELSE '9' END
+"""
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def test_an_upgrade_that_touches_what_flows_is_taken_back(
 
 
 def test_what_was_upgraded_goes_live_with_every_change(live: LiveMove, tmp_path: Path) -> None:
-    """Changes flow onto the upgraded target, both sides compare equal, the flow turns, and nothing is left."""
+    """Changes flow onto the upgraded target, both sides compare equal, the flow turns, nothing is left."""
     found = upgraded(live, tmp_path, ADDS)
     assert (found.schemas, [hop.to_version for hop in found.hops]) == (("archive9",), ["9"])
     assert upgraded(live, tmp_path, ADDS).hops == ()  # a repeat finds nothing to do

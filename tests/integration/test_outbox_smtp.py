@@ -35,7 +35,7 @@ class Post:
         self.answers = threading.Event()
         self.answers.set()
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's word
         if self.refuses:
             return "451 try again later"
         self.taken.append(envelope.content)
@@ -48,8 +48,8 @@ class Post:
 
 
 @pytest.fixture
-def post() -> Iterator[Post]:
-    yield Post()
+def post() -> Post:
+    return Post()
 
 
 @pytest.fixture
@@ -98,7 +98,8 @@ def test_a_message_is_sent_once(case: Case, post: Post) -> None:
         f"<{ident}@alpenblick.care.example>",
     )
     body = message.get_body()
-    assert body is not None and body.get_content().strip() == "Grüezi"
+    assert body is not None
+    assert body.get_content().strip() == "Grüezi"
     assert [part.get_filename() for part in message.iter_attachments()] == ["plan.ics"]
 
 
@@ -149,8 +150,11 @@ def test_a_server_that_goes_before_its_answer_leaves_doubt(case: Case, post: Pos
 
 def test_killed_before_it_is_handed_over_it_goes_out(case: Case, post: Post) -> None:
     """A process that dies having written a message, and before any server knew, loses nothing."""
-    words = "import sys, os, signal; from tests.integration.test_outbox_smtp import *; from migrate.case import Case\n"
-    words += "put(Case.of(Workspace(Path(sys.argv[1])), 'alpenblick'), 'plan'); os.kill(os.getpid(), signal.SIGKILL)"
+    words = (
+        "import sys, os, signal; from tests.integration.test_outbox_smtp import *\n"
+        "put(Case.of(Workspace(Path(sys.argv[1])), 'alpenblick'), 'plan')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", words, str(case.workspace.root)], cwd=REPOSITORY, check=False
     )

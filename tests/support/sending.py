@@ -1,4 +1,8 @@
-"""Send what is ready in a tenant's outbox: ``python -m tests.support.sending WORKSPACE TENANT``, as a process."""
+"""
+Send what is ready in a tenant's outbox: ``python -m tests.support.sending WORKSPACE TENANT``, as a process.
+
+Promise: does what ``fab outbox --send`` does, and nothing before or after it.
+"""
 
 import sys
 from pathlib import Path

@@ -2,7 +2,8 @@
 """
 People at work on the archive: a record filed five times a second.
 
-Promise: every record that was acknowledged is counted; while the database takes none, filing resumes by itself.
+Promise: every record that was acknowledged is counted; while the database takes none, filing resumes by
+itself.
 """
 
 import json

@@ -1,5 +1,6 @@
 """
-The municipality's machines: a server with the archive and people at work on it, or a terminal server for tests.
+The municipality's machines: a server with the archive and people at work on it, or a terminal server for
+tests.
 
 Promise: made from the same parts as a site, so that whatever reaches them meets real servers.
 """
