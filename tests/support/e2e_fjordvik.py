@@ -70,7 +70,7 @@ class Archivist(Operator):
 
 def _rows(database: Database, statement: str, role: str | None = None) -> list[tuple[Any, ...]]:
     with database.opened(role=role) as session:
-        cursor = session.execute(sql.SQL(statement))  # type: ignore[arg-type] # a test's own words
+        cursor = session.execute(sql.SQL(statement))
         return cursor.fetchall() if cursor.description else []
 
 
