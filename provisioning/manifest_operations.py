@@ -6,9 +6,9 @@ moved.
 """
 
 from datetime import time
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -60,9 +60,16 @@ class Wheel(_Part):
         return self
 
 
+Program = Literal["postgresql", "nginx", "openssh", "openssl"]
+PatchLevel = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+
+
 class Operations(_Part):
     """``operations:`` of a manifest."""
 
     hours: Hours = Field(default_factory=Hours)
     hypercare: Hypercare = Field(default_factory=Hypercare)
     wheel: Wheel = Field(default_factory=Wheel)
+    maintenance: dict[Program, PatchLevel] = Field(
+        default_factory=dict, description="The least version of each program on the sites; fab drift looks."
+    )

@@ -200,3 +200,6 @@ def test_an_upgrade_goes_through_test_and_has_a_way_back(home: Archivist) -> Non
     done = home.case.read_evidence("release-prod", Release)
     assert (done.from_version, done.to_version) == ("9", "9.1")
     assert home.fab("dossier", "--check").code == 0
+    home.ask_for_patch_level("99.0")
+    said = home.fab("drift")
+    assert (said.code, "fjordvik-prod: maintenance is due: postgresql" in said.text) == (5, True), said.text

@@ -47,6 +47,12 @@ class Archivist(Operator):
         content["operations"]["hours"] = {"days": days, "opens": "00:00", "closes": "23:59:59"}
         path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
+    def ask_for_patch_level(self, postgresql: str) -> None:
+        path = self.workspace.stacks / f"{self.tenant}.yaml"
+        content = yaml.safe_load(path.read_text())
+        content["operations"]["maintenance"] = {"postgresql": postgresql}
+        path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
     def order(self, version: str) -> None:
         path = self.workspace.stacks / f"{self.tenant}.upgrade.yaml"
         content = yaml.safe_load(path.read_text())
