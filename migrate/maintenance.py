@@ -8,8 +8,7 @@ import re
 
 from migrate import remote
 from migrate.connections import Hosts
-from migrate.databases import value
-from migrate.engines import site_database
+from migrate.databases import site_database, value
 from provisioning.manifest import Environment, Model
 from provisioning.manifest_operations import Program
 
@@ -52,6 +51,8 @@ def look(hosts: Hosts, environment: Environment) -> tuple[Level, ...]:
 
 def _found(hosts: Hosts, environment: Environment, program: Program) -> str:
     if program == "postgresql":
+        if hosts.site(environment).database.engine != program:
+            return ""
         with site_database(hosts, environment).opened() as session:
             said = str(value(session, "SHOW server_version"))
     else:

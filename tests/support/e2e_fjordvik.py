@@ -58,6 +58,13 @@ class Archivist(Operator):
         content = yaml.safe_load(path.read_text())
         path.write_text(yaml.safe_dump({**content, "to": version}, allow_unicode=True))
 
+    def name_terminal(self, name: str) -> None:
+        """Call the terminal server something else in the upgrade file."""
+        path = self.workspace.stacks / f"{self.tenant}.upgrade.yaml"
+        content = yaml.safe_load(path.read_text())
+        content["workstations"][0]["hosts"][0]["name"] = name
+        path.write_text(yaml.safe_dump(content, allow_unicode=True))
+
     def on_terminal(self, script: str) -> str:
         """Run a script on the terminal server that is for testing."""
         with connect(self.workspace.ssh_config(fjordvik.TERMINAL), fjordvik.TERMINAL) as connection:
