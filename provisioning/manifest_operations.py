@@ -8,7 +8,7 @@ moved.
 from datetime import time
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -24,6 +24,14 @@ class Hours(_Part):
     days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
     opens: time = time(8)
     closes: time = time(16)
+
+    @field_validator("opens", "closes", mode="before")
+    @classmethod
+    def _is_in_quotes(cls, value: object) -> object:
+        # YAML reads 16:00 without quotes as the number 960.
+        if not isinstance(value, str | time):
+            raise ValueError('write it in quotes, such as "16:00"')
+        return value
 
     @model_validator(mode="after")
     def _is_a_part_of_a_day(self) -> Self:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 
+import psycopg
 from pydantic import AwareDatetime
 
 from migrate import door
@@ -28,8 +29,8 @@ from provisioning.manifest import Environment, Model
 
 RECORD = "release"
 """
-The journal's kind of record: about a version, with ``attempt`` and ``state``: copied, upgraded, going-back,
-gone-back or open.
+The journal's kind of record: about a version, with ``attempt`` and ``state``: begun, copied, upgraded, open, or
+going-back and gone-back.
 """
 
 
@@ -103,30 +104,33 @@ def in_production(ctx: StepContext, ordered: Ordered, tested: Release) -> Releas
         Refused: Something else was tested.
         MigrationError: It failed; says whether production works as before.
     """
-    state = _state(ctx, tested)
-    version, began = present(ctx, ordered), monotonic()
-    # Half way along the chain production tells a version in between.
-    if state in (None, "copied") and chain_digest(ordered, tested.from_version) != tested.chain:
-        raise _not_tested(ctx, tested, "the chain was changed")
-    if state is None and version != tested.from_version:
-        raise _not_tested(ctx, tested, f"production is of version {version}")
+    state, began = _state(ctx, tested), monotonic()
     name = f"before-{tested.to_version}"
     path = f"{ctx.hosts.site().backups}/{name}.dump"
     if state == "going-back":
         _go_back(ctx, tested, path, "it was cut short on its way back")
+    if state in (None, "begun", "copied") and (why := _differs(ctx, ordered, tested, state)):
+        if state == "copied":
+            _go_back(ctx, tested, path, why)
+        if state == "begun":
+            door.flip(ctx.hosts.target(), ctx.hosts.site(), "open")
+        raise _not_tested(ctx, tested, why)
     target, site = ctx.hosts.target(), ctx.hosts.site()
     hops: tuple[HopDone, ...] = ()
-    if state is None:
+    if state in (None, "begun"):
         # Nobody writes behind the copy's back: users wait from here on.
+        _note(ctx, tested, "begun")
         door.flip(target, site, "suspended", "Upgrade")
         with _opened_again(ctx):
             safety_copy.make(ctx.hosts, "prod", name)
             _note(ctx, tested, "copied")
-    if state in (None, "copied"):
+    if state in (None, "begun", "copied"):
         try:
             hops = _upgraded(ctx, ordered, "prod", tested.from_version)
         except BasculeError as error:
             _go_back(ctx, tested, path, error.what)
+        except psycopg.Error as error:
+            _go_back(ctx, tested, path, str(error))
         _note(ctx, tested, "upgraded")
     if state != "open":
         try:
@@ -143,6 +147,21 @@ def in_production(ctx: StepContext, ordered: Ordered, tested: Release) -> Releas
             "ended_at": datetime.now(UTC),
         }
     )
+
+
+def _differs(ctx: StepContext, ordered: Ordered, tested: Release, state: str | None) -> str:
+    """Say in what production or the chain is not what was tested; empty where both are."""
+    if chain_digest(ordered, tested.from_version) != tested.chain:
+        return "the chain was changed"
+    # Half way along the chain production tells a version in between.
+    if state != "copied" and (version := present(ctx, ordered)) != tested.from_version:
+        return f"production is of version {version}"
+    return ""
+
+
+def is_under_way(ctx: StepContext, tested: Release) -> bool:
+    """Whether users wait for this upgrade already, so that it goes on at whatever hour."""
+    return _state(ctx, tested) not in (None, "open")
 
 
 def _upgraded(

@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import ValidationError
 
 from migrate.case import Case
 from migrate.errors import Waiting
 from migrate.hours import next_opening, require_outside
+from provisioning.manifest_operations import Hours
 from provisioning.workspace import Workspace
 from tests.support import quoting
 
@@ -32,6 +35,12 @@ def test_people_begin_by_their_own_clock(case: Case, moment: str, opens: str) ->
     """The next opening is on the wall clock, also over the night on which that changes."""
     found = next_opening(case.manifest, datetime.fromisoformat(moment))
     assert found == datetime.fromisoformat(opens)
+
+
+def test_hours_without_quotes_are_refused() -> None:
+    """YAML reads 16:00 as a number of minutes, which would be a quarter past midnight."""
+    with pytest.raises(ValidationError, match='write it in quotes, such as "16:00"'):
+        Hours.model_validate(yaml.safe_load("{opens: 08:00, closes: 16:00}"))
 
 
 @pytest.mark.parametrize(
