@@ -29,8 +29,8 @@ from provisioning.manifest import Environment, Model
 
 RECORD = "release"
 """
-The journal's kind of record: about a version, with ``attempt`` and ``state``: begun, copied, upgraded, open, or
-going-back and gone-back.
+The journal's kind of record: about a version, with ``attempt`` and ``state``: begun, copied, upgraded,
+open, or going-back and gone-back.
 """
 
 
