@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import TypeAdapter
@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from migrate.case import Case
 from migrate.rates import Language, Vendor, Words
 from provisioning.manifest import Manifest
+from provisioning.manifest_operations import WEEKDAYS, Weekday
 
 _REGION = {"CHF": "CH", "EUR": "", "NOK": "NO"}
 """Where the money is spent decides how numbers are written, as far as the language is spoken there."""
@@ -48,11 +49,12 @@ class _Words(Words):
 @cache
 def phrases() -> dict[str, _Words]:
     """Return every phrase of the templates; one that lacks a language is refused here."""
-    folder = files("migrate") / "templates" / "documents"
-    found: dict[str, Any] = {}
-    for name in ("phrases.yaml", "phrases_deployment.yaml"):
-        found |= yaml.safe_load((folder / name).read_text(encoding="utf-8"))
-    return TypeAdapter(dict[str, _Words]).validate_python(found)
+    found: dict[str, _Words] = {}
+    for path in (files("migrate") / "templates" / "documents").iterdir():
+        if path.name.startswith("phrases") and path.name.endswith(".yaml"):
+            text = path.read_text(encoding="utf-8")
+            found |= TypeAdapter(dict[str, _Words]).validate_python(yaml.safe_load(text))
+    return found
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,13 @@ class Voice:
 
     def day(self, day: date) -> str:
         return format_date(day, format="long", locale=self.locale)
+
+    def weekday(self, day: Weekday) -> str:
+        return str(self.locale.days["format"]["wide"][WEEKDAYS.index(day)])
+
+    def short_day(self, day: date) -> str:
+        """Day and month alone, for pictures."""
+        return format_skeleton("MMMd", day, locale=self.locale)
 
     def moment(self, moment: datetime) -> str:
         """On the tenant's wall clock, with the weekday."""
@@ -147,8 +156,8 @@ def render(template: str, voice: Voice, **content: Any) -> bytes:
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
-    # Templates hold all they need; a URL to load in one is a mistake, and stops here.
-    nothing = URLFetcher(allowed_protocols=(), fail_on_errors=True)
+    # Templates hold all they need, pictures too; a URL to load in one is a mistake, and stops here.
+    nothing = URLFetcher(allowed_protocols=("data",), fail_on_errors=True)
     html = HTML(string=render_html(template, voice, **content), url_fetcher=nothing)
     # Without an identifier of our own, one would be made up at random and no two would be equal.
     return bytes(html.write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=f"bascule {template}".encode()))

@@ -1,13 +1,13 @@
 """
-The agreed window as an iCalendar file (RFC 5545), for the customer's own calendar.
+The agreed window as an iCalendar file, for the customer's own calendar.
 
 Promise: the same schedule gives the same bytes, and a new date moves the event instead of adding one.
 """
 
-from datetime import UTC
 from pathlib import Path
 
 from migrate.assess.facts import Assessment
+from migrate.calendars import Entry, calendar
 from migrate.case import Case
 from migrate.documents import Voice
 from migrate.schedule import Schedule
@@ -33,48 +33,14 @@ def write(case: Case, schedule: Schedule, assessment: Assessment) -> Path:
 
 
 def invitation(schedule: Schedule, *, tenant: str, summary: str, description: str, organizer: str) -> bytes:
-    """
-    Return an iCalendar file with one event; moments are in UTC, so no calendar has to know the zone.
-    """
-    stamp = "%Y%m%dT%H%M%SZ"
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//Bascule//Migration window//EN",
-        "METHOD:PUBLISH",
-        "BEGIN:VEVENT",
+    """Return an iCalendar file with one event."""
+    event = Entry(
         # One identity a tenant, so that a new date moves the event instead of adding a second one.
-        f"UID:window-{tenant}@{schedule.site_name}",
-        f"SEQUENCE:{int(schedule.agreed_at.timestamp()) % 2**31}",
-        f"DTSTAMP:{schedule.agreed_at.astimezone(UTC):{stamp}}",
-        f"DTSTART:{schedule.opens_at.astimezone(UTC):{stamp}}",
-        f"DTEND:{schedule.closes_at.astimezone(UTC):{stamp}}",
-        f"SUMMARY:{_escaped(summary)}",
-        f"DESCRIPTION:{_escaped(description)}",
-        f"LOCATION:{_escaped(schedule.site_name)}",
-        f"ORGANIZER:mailto:{organizer}",
-        "TRANSP:OPAQUE",
-        "END:VEVENT",
-        "END:VCALENDAR",
-    ]
-    return b"".join(_folded(line) + b"\r\n" for line in lines)
-
-
-def _escaped(text: str) -> str:
-    for plain in ("\\", ";", ","):
-        text = text.replace(plain, f"\\{plain}")
-    return text.replace("\n", "\\n")
-
-
-def _folded(line: str) -> bytes:
-    """Break a line after at most 75 octets, never inside a character (RFC 5545, section 3.1)."""
-    pieces: list[bytes] = []
-    piece = b""
-    for character in line:
-        octets = character.encode()
-        # Every piece but the first begins with a space, which counts.
-        if len(piece) + len(octets) > (75 if not pieces else 74):
-            pieces.append(piece)
-            piece = b""
-        piece += octets
-    return b"\r\n ".join([*pieces, piece])
+        uid=f"window-{tenant}@{schedule.site_name}",
+        begins=schedule.opens_at,
+        ends=schedule.closes_at,
+        summary=summary,
+        description=description,
+        location=schedule.site_name,
+    )
+    return calendar([event], name="Migration window", organizer=organizer, stamped_at=schedule.agreed_at)

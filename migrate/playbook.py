@@ -42,9 +42,11 @@ OWN_FOLDER = Path(__file__).parent / "playbooks"
 Role = Literal["responsible", "technical", "vendor"]
 """Who signs: a contact of the manifest, or somebody whom ``allowed_signers`` lists as ``vendor``."""
 
-Need = Literal["way-back", "gone-live", "before-going-live"]
-"""way-back: the tenant works on its site and changes flow back. gone-live: it works there, and where a waiver
-let it, none flow back. before-going-live: it works on legacy."""
+Need = Literal["way-back", "gone-live", "before-going-live", "in-operation"]
+"""
+way-back: the tenant works on its site and changes flow back. gone-live: it works there, and where a waiver
+let it, none flow back. before-going-live: it works on legacy. in-operation: it works on its site, for good.
+"""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 

@@ -101,7 +101,11 @@ def _unreachable(playbook: "Playbook", reserved: Collection[str]) -> Iterator[Mi
             yield at, f"phase {phase.name} would begin the phases before it anew for ever, {behind}"
 
 
-_LEADS_TO = {"way-back": ("arm-way-back", "open-door"), "gone-live": ("open-door",)}
+_LEADS_TO = {
+    "way-back": ("arm-way-back", "open-door"),
+    "gone-live": ("open-door",),
+    "in-operation": ("open-door", "end-replication"),
+}
 """Steps without which what a phase needs can never hold."""
 
 

@@ -251,6 +251,12 @@ def _require(case: Case, phase: Phase) -> None:
             state=f"Nothing was changed by this command. {where}",
             next_step=f"fab status --tenant {tenant}",
         )
+    if phase.needs == "in-operation" and (where.door != "open" or not _is_for_good(case)):
+        raise Refused(
+            f"{phase.name} cannot begin: {tenant} may still go back, or does not work on its site",
+            state=f"Nothing was changed by this command. {where}",
+            next_step=f"fab finalize --tenant {tenant}, or fab status --tenant {tenant}",
+        )
     before = where.legacy in ("writable", "none") and where.door == "closed"
     if phase.needs == "before-going-live" and not before:
         lacks = (
@@ -261,6 +267,11 @@ def _require(case: Case, phase: Phase) -> None:
             state=f"Nothing was changed by this command. {where}",
             next_step=f"fab rollback --tenant {tenant}, or fab status --tenant {tenant}",
         )
+
+
+def _is_for_good(case: Case) -> bool:
+    """Whether the way back was given up, and that has come to its end."""
+    return case.journal.last("done", position.END_STEP) is not None
 
 
 def _same_playbook(case: Case, playbook: Playbook, accepted_by: str | None) -> None:

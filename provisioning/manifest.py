@@ -23,6 +23,7 @@ from provisioning.manifest_base import Text as Text
 from provisioning.manifest_base import TimeZone as TimeZone
 from provisioning.manifest_base import refuse_twice
 from provisioning.manifest_deployment import Deployment, Subscription
+from provisioning.manifest_operations import Operations
 
 Environment = Literal["test", "prod"]
 Engine = Literal["postgresql", "mariadb"]
@@ -276,6 +277,9 @@ class Manifest(Model):
     window: Window
     sizing: dict[Environment, Sizing] = Field(default_factory=dict)
     support: Support
+    operations: Operations | None = Field(
+        default=None, description="When people work, and how the site is followed after going live."
+    )
 
     @model_validator(mode="after")
     def _name_is_free(self) -> Self:

@@ -88,6 +88,10 @@ class Client(Model):
 
     folder: RelativePath = Field(description="What is rolled out, in the product's folder.")
     open: RelativePath = Field(description="In it: opens the application once, and ends with 0 if it opened.")
+    versions: RelativePath | None = Field(
+        default=None,
+        description="In it: a shell script that prints each version of the client on a computer.",
+    )
 
 
 class Product(Model):
@@ -163,3 +167,5 @@ def _named_files(product: Product) -> Iterator[str]:
         yield from (step.file for step in hop.steps)
     if product.client is not None:
         yield f"{product.client.folder}/{product.client.open}"
+        if product.client.versions is not None:
+            yield f"{product.client.folder}/{product.client.versions}"

@@ -5,6 +5,8 @@
 WITH spaces AS (
   SELECT oid, nspname FROM pg_namespace
    WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'bascule') AND nspname NOT LIKE 'pg\_%'
+     -- What a new version brings along beside what legacy has: migrate/product/in_step.py.
+     AND pg_catalog.obj_description(oid, 'pg_namespace') IS DISTINCT FROM 'bascule: only on this site'
 ), owned_by_extension AS (
   SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), relations AS (

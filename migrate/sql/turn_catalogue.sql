@@ -4,6 +4,7 @@ WITH here AS (SELECT oid, datname, datacl, datdba FROM pg_catalog.pg_database WH
 spaces AS (
     SELECT oid, nspname, nspacl, nspowner FROM pg_catalog.pg_namespace
     WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'bascule')
+      AND pg_catalog.obj_description(oid, 'pg_namespace') IS DISTINCT FROM 'bascule: only on this site'
 ), grants (name, acl) AS (
     SELECT 'database ' || pg_catalog.quote_ident(datname), coalesce(datacl, pg_catalog.acldefault('d', datdba)) FROM here
     UNION ALL

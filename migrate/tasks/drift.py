@@ -1,15 +1,19 @@
 """
 The command that CI runs every night: which sites differ from their program?
 
-Promise: nothing is changed; the exit status alone tells a script that a site differs.
+Promise: nothing is changed; the exit status alone tells a script that a site differs, or lacks maintenance.
 """
 
+from collections.abc import Sequence
 from json import dumps
 from typing import get_args
 
 from fabric import Connection, task
 
+from migrate import maintenance
+from migrate.connections import Hosts
 from migrate.drift import Drift, is_stood_up, look
+from migrate.maintenance import Level
 from migrate.tasks.edge import for_a_person, open_case
 from provisioning.engine import Stack
 from provisioning.manifest import Environment
@@ -31,6 +35,7 @@ DRIFTED = 5
 def drift(_c: Connection, tenant: str = "", json: bool = False) -> None:
     """Say which sites no longer are what their program says, and in what; exit status 5 if any."""
     looked: list[Drift] = []
+    old: list[Level] = []
     with for_a_person(as_json=json):
         workspace = Workspace.find()
         for each in [tenant] if tenant else tenants(workspace):
@@ -42,17 +47,21 @@ def drift(_c: Connection, tenant: str = "", json: bool = False) -> None:
                         print(f"{stack.name}: not stood up")
                     continue
                 looked.append(look(stack))
+                with Hosts(workspace, manifest) as hosts:
+                    levels = [level for level in maintenance.look(hosts, environment) if level.is_old]
+                old += levels
                 if not json:
-                    _show(looked[-1])
+                    _show(looked[-1], levels)
         for stack in [] if tenant else _platforms(workspace):
             looked.append(look(stack))
             if not json:
-                _show(looked[-1])
+                _show(looked[-1], ())
     if json:
-        print(dumps({one.stack: [vars(change) for change in one.changes] for one in looked}))
+        found = {one.stack: [vars(change) for change in one.changes] for one in looked}
+        print(dumps({**found, "maintenance": [str(level) for level in old]} if old else found))
     elif not looked:
         print("no site is stood up, so there is nothing to compare")
-    if any(one.changes for one in looked):
+    if old or any(one.changes for one in looked):
         raise SystemExit(DRIFTED)
 
 
@@ -62,7 +71,9 @@ def _platforms(workspace: Workspace) -> list[Stack]:
     return [one for one in every if one.config_file.is_file() and is_stood_up(one)]
 
 
-def _show(one: Drift) -> None:
+def _show(one: Drift, old: Sequence[Level]) -> None:
+    for level in old:
+        print(f"{one.stack}: maintenance is due: {level}")
     if not one.changes:
         print(f"{one.stack}: as its program says")
         return

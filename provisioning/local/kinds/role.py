@@ -71,6 +71,11 @@ def _exists(session: postgres.Session, role: str) -> bool:
     return session.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
 
 
+def _as_declared(found: list[str], declared: tuple[str, ...]) -> list[str]:
+    """Put what the server has into the order in which it was declared: another order is no difference."""
+    return [one for one in declared if one in found] + [one for one in found if one not in declared]
+
+
 class RoleKind(Kind[RoleInputs]):
     token = "bascule:local:DatabaseRole"  # noqa: S105
     secret = frozenset({"password"})
@@ -93,8 +98,8 @@ class RoleKind(Kind[RoleInputs]):
         attributes = [name for name, on in zip(_ATTRIBUTES, flags, strict=True) if on]
         return {
             "attributes": attributes if may_login else ["NOLOGIN", *attributes],
-            "member_of": list(inputs.member_of) if set(groups) == set(inputs.member_of) else groups,
-            "may_set": parameters,
+            "member_of": _as_declared(groups, inputs.member_of),
+            "may_set": _as_declared(parameters, inputs.may_set),
             "password": inputs.password if holds(verifier, inputs.password) else "",
         }
 

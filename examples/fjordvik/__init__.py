@@ -1,0 +1,1 @@
+"""The demo tenant of the Skydrift playbook: the archive of a municipality."""
