@@ -52,8 +52,8 @@ def follow_up(ctx: StepContext) -> Result:
     }
 
 
-@step("write-handover")
-def write_handover(ctx: StepContext) -> Result:
+@step("write-operations-handover")
+def write_operations_handover(ctx: StepContext) -> Result:
     """Write the handover for the customer to sign, with every day's status."""
     followed = ctx.case.read_evidence("hypercare", Followed)
     path = documents.write(
