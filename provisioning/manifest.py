@@ -6,21 +6,26 @@ unknown keys were refused; every reference names something that the manifest def
 Reading a file, with every fault told at once, is `provisioning.manifest_file`.
 """
 
-import re
-from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    EmailStr,
-    Field,
-    HttpUrl,
-    model_validator,
-)
+from pydantic import AwareDatetime, EmailStr, Field, HttpUrl, model_validator
+
+from provisioning.manifest_access import Access
+from provisioning.manifest_base import AgeRecipient as AgeRecipient
+from provisioning.manifest_base import ArchivePlace as ArchivePlace
+from provisioning.manifest_base import HostName as HostName
+from provisioning.manifest_base import Identifier as Identifier
+from provisioning.manifest_base import Model as Model
+from provisioning.manifest_base import Name as Name
+from provisioning.manifest_base import Person as Person
+from provisioning.manifest_base import RelativePath as RelativePath
+from provisioning.manifest_base import Text as Text
+from provisioning.manifest_base import TimeZone as TimeZone
+from provisioning.manifest_base import refuse_twice
+from provisioning.manifest_inventory import Inventory
+from provisioning.manifest_purge import Purge
+from provisioning.manifest_services import Service, Workplace
 
 Environment = Literal["test", "prod"]
 Engine = Literal["postgresql", "mariadb"]
@@ -32,112 +37,6 @@ WAYS: dict[tuple[Engine, Engine], frozenset[str]] = {
     ("mariadb", "mariadb"): frozenset({"live"}),
 }
 """The modes in which a database of one engine moves to another; no other pair moves at all."""
-
-_NAME_RULE = "2 to 30 characters: lowercase a-z, digits and single hyphens, a letter first, no hyphen last"
-
-
-def _safe_name(name: str) -> str:
-    """Refuse what could escape a path, a shell or SQL; ASCII only, so no look-alikes either."""
-    if not 2 <= len(name) <= 30:
-        raise ValueError(f"{len(name)} characters; the rule is {_NAME_RULE}")
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        odd = sorted({c for c in name if not re.fullmatch(r"[a-z0-9-]", c)})
-        why = f"has {', '.join(ascii(c) for c in odd)}" if odd else "starts or ends wrongly"
-        raise ValueError(f"{why}; the rule is {_NAME_RULE}")
-    return name
-
-
-def _safe_identifier(name: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
-        raise ValueError("not a plain SQL name: 1 to 63 of a-z, 0-9 and _, no digit first")
-    return name
-
-
-def _plain_text(text: str) -> str:
-    if not text.isprintable() or text != text.strip():
-        raise ValueError("holds control characters, or begins or ends with white space")
-    return text
-
-
-def _host_name(name: str) -> str:
-    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-    if len(name) > 253 or not re.fullmatch(rf"{label}(\.{label})+", name):
-        raise ValueError("not a host name such as alpenblick.care.example (lowercase, ASCII)")
-    return name
-
-
-def _relative_path(path: str) -> str:
-    """A path below a folder: it may not climb out of it, nor hold control characters."""
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or not pure.parts:
-        raise ValueError("must be a path below its folder: not absolute, no '..'")
-    if not path.isprintable() or path.startswith("-"):
-        raise ValueError("holds control characters, or starts with a hyphen")
-    return path
-
-
-def _archive_place(place: str) -> str:
-    """A folder, absolute since commands run anywhere, or a bucket."""
-    if not place.isprintable():
-        raise ValueError("holds control characters")
-    if re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", place):
-        return place
-    if "://" in place or not PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts:
-        raise ValueError("must be an absolute folder, such as /media/disk, or s3://bucket/prefix")
-    return place
-
-
-def _age_recipient(text: str) -> str:
-    from pyrage import RecipientError, x25519  # here, since few manifests name one
-
-    try:
-        x25519.Recipient.from_str(text)
-    except RecipientError:
-        hint = "; that is the secret half" if text.upper().startswith("AGE-SECRET-KEY") else ""
-        raise ValueError(f"not a public age recipient, which begins with age1{hint}") from None
-    return text
-
-
-def _time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"no time zone {name!r}; take one such as Europe/Zurich")
-    return name
-
-
-def _refuse_twice(kind: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{kind}: {', '.join(twice)} stands twice; names tell the parts apart")
-
-
-Name = Annotated[
-    str, AfterValidator(_safe_name), Field(json_schema_extra={"pattern": r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"})
-]
-"""A name that is safe in a path, a shell and SQL."""
-Identifier = Annotated[str, AfterValidator(_safe_identifier)]
-Text = Annotated[str, AfterValidator(_plain_text), Field(min_length=1, max_length=100)]
-"""One line that a person reads, in any script."""
-HostName = Annotated[str, AfterValidator(_host_name)]
-RelativePath = Annotated[str, AfterValidator(_relative_path)]
-ArchivePlace = Annotated[str, AfterValidator(_archive_place)]
-AgeRecipient = Annotated[str, AfterValidator(_age_recipient)]
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
-
-
-class Model(BaseModel):
-    """Base of all parts of a manifest: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Person(Model):
-    """Somebody at the customer or the vendor. The e-mail address is also the name that signs."""
-
-    name: Text
-    email: EmailStr
-    phone: str | None = Field(
-        default=None, pattern=r"^\+[0-9 ]{6,20}$", description="Such as +41 31 555 01 02."
-    )
 
 
 class Contacts(Model):
@@ -232,9 +131,9 @@ class Legacy(Model):
         for name, host in [(d.name, d.host) for d in self.databases] + [(f.name, f.host) for f in self.files]:
             if host not in hosts:
                 raise ValueError(f"{name} is on host {host!r}, which is not under legacy.hosts")
-        _refuse_twice("hosts", [host.name for host in self.hosts])
-        _refuse_twice("databases", [database.name for database in self.databases])
-        _refuse_twice("files", [tree.name for tree in self.files])
+        refuse_twice("hosts", [host.name for host in self.hosts])
+        refuse_twice("databases", [database.name for database in self.databases])
+        refuse_twice("files", [tree.name for tree in self.files])
         return self
 
 
@@ -365,6 +264,13 @@ class Manifest(Model):
         default=(), description="What is sent out of the system: listed when a rollback leaves it behind."
     )
     modules: tuple[Name, ...] = Field(default=(), description="Such as epdoc.")
+    inventory: Inventory = Field(
+        default_factory=Inventory, description="Where databases are looked for beside those that move."
+    )
+    purge: Purge | None = Field(default=None, description="What is too old to move.")
+    access: Access | None = Field(default=None, description="Roles, and where accounts are kept.")
+    services: tuple[Service, ...] = Field(default=(), description="Switched on after the move.")
+    workplace: Workplace | None = Field(default=None, description="Workstations, and what they need.")
     window: Window
     sizing: dict[Environment, Sizing] = Field(default_factory=dict)
     support: Support
@@ -416,11 +322,33 @@ class Manifest(Model):
     @model_validator(mode="after")
     def _interfaces_hold(self) -> Self:
         hosts = {host.name for host in self.legacy.hosts}
-        _refuse_twice("interfaces", [interface.name for interface in self.interfaces])
+        refuse_twice("interfaces", [interface.name for interface in self.interfaces])
         for interface in self.interfaces:
             if interface.host not in hosts:
                 where = f"is on host {interface.host!r}, which is not under legacy.hosts"
                 raise ValueError(f"interface {interface.name} {where}")
+        return self
+
+    @model_validator(mode="after")
+    def _looked_at_hosts_are_known(self) -> Self:
+        hosts = {host.name for host in self.legacy.hosts}
+        looked_at = [(one.name, one.host) for one in self.inventory.servers]
+        for name, host in [*looked_at, *((one.name, one.host) for one in self.inventory.folders)]:
+            if host not in hosts:
+                raise ValueError(f"inventory: {name} is on host {host!r}, which is not under legacy.hosts")
+        refuse_twice("services", [service.name for service in self.services])
+        return self
+
+    @model_validator(mode="after")
+    def _purged_database_is_known(self) -> Self:
+        if self.purge is not None:
+            engines = {database.name: database.engine for database in self.legacy.databases}
+            engine = engines.get(self.purge.database)
+            if engine != "postgresql":
+                found = (
+                    f"is {engine}, and only PostgreSQL is purged" if engine else "is none of legacy.databases"
+                )
+                raise ValueError(f"purge: {self.purge.database} {found}")
         return self
 
     @property
