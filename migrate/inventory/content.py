@@ -41,7 +41,7 @@ def kind_of(head: bytes, size: int) -> FileKind | None:
 def _is_dbase(head: bytes, size: int) -> bool:
     if len(head) < HEAD_BYTES or head[0] not in _XBASE_VERSIONS:
         return False
-    _, month, day, rows, header, row = struct.unpack("<BBBIHH", head[1:12])
+    month, day, rows, header, row = (int(number) for number in struct.unpack("<xBBIHH", head[1:12]))
     # The first field's name is text, and its type one of the letters that there are.
     field, kind = head[32:43].split(b"\x00", 1)[0], head[43:44]
     if not (1 <= month <= 12 and 1 <= day <= 31 and row > 1):
@@ -52,8 +52,7 @@ def _is_dbase(head: bytes, size: int) -> bool:
     if fields % 32 != 0 and (fields - _FOXPRO_EXTRA_BYTES) % 32 != 0:
         return False
     # The end of file mark may be missing; a table that was not closed may hold a row more.
-    beyond: int = size - (header + rows * row)
-    return 0 <= beyond <= row + 1
+    return 0 <= size - (header + rows * row) <= row + 1
 
 
 _FIELD_KINDS = frozenset(bytes([letter]) for letter in b"BCDFGILMNOPQTVWXY@+0")

@@ -1,4 +1,8 @@
-"""What an inventory finds: evidence ``inventory``, written by `migrate.inventory.taking`."""
+"""
+What an inventory finds: evidence ``inventory``, written by `migrate.inventory.taking`.
+
+Promise: what could not be told is None and never zero or now.
+"""
 
 from datetime import datetime
 from typing import Literal

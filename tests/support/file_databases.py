@@ -1,4 +1,8 @@
-"""Databases that are files, made for tests: of dBase and Access, byte by byte as their formats say."""
+"""
+Databases that are files, made for tests: of dBase and Access, byte by byte.
+
+Promise: as their formats say, so that whatever reads their headers takes them for what they are.
+"""
 
 import struct
 
