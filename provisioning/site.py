@@ -25,6 +25,8 @@ class SiteArgs:
     door_reason: str = ""
     moving: bool = False
     """Whether a migration is under way: only then the site has a `DatabaseEndpoint.mover`."""
+    services: tuple[str, ...] = ()
+    """Names of `Manifest.services` that are switched on."""
 
 
 class _Output(BaseModel):
@@ -106,3 +108,5 @@ class SiteOutputs(_Output):
     interface_inbox: str
     """Where an sftp interface drops its files, relative to its login folder."""
     door: Door
+    services: tuple[str, ...] = ()
+    """Names of the manifest's services that are switched on; every other one answers nobody."""

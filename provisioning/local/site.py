@@ -95,6 +95,7 @@ class Site(ComponentResource):
             "interface_token": interface_token,
             "interface_inbox": "inbox",
             "door": {"state": door.state, "command": door.command},
+            "services": list(args.services),
         }
         self.register_outputs({})
 
@@ -116,6 +117,7 @@ class Site(ComponentResource):
             "APP_INBOX": Output.concat(machine.folder, "/inbox"),
             "APP_INTERFACE_TOKEN_FILE": Output.concat(etc, "/interface-token"),
             "APP_LISTEN": Output.concat("unix:", machine.folder, "/", _APPLICATION_SOCKET),
+            "APP_SERVICES": ",".join(self._args.services),
             "APP_VERSION": application.version,
             "APP_WORKERS": str(manifest.sizing_of(self._args.environment).application_workers),
             **database.settings,
