@@ -27,6 +27,7 @@ from scim2_models import (
     SearchRequest,
     User,
 )
+from scim2_models.resources.user import Entitlement
 
 from migrate.accounts.sheet import Wanted
 from migrate.case import Case
