@@ -108,5 +108,7 @@ class SiteOutputs(_Output):
     interface_inbox: str
     """Where an sftp interface drops its files, relative to its login folder."""
     door: Door
+    connections: str = ""
+    """The site's connection log on the host, absolute: a JSON object a line; empty where none is kept."""
     services: tuple[str, ...] = ()
     """Names of the manifest's services that are switched on; every other one answers nobody."""

@@ -20,6 +20,7 @@ from provisioning.manifest_access import Access
 from provisioning.workspace import Workspace
 from tests.support.e2e import signing_keys
 from tests.support.moves import Told
+from tests.support.tenants import firm_manifest
 
 CHIEF, VENDOR, CLERK = "chef@cabinet.example", "vera@vendor.example", "claire@cabinet.example"
 SHEET = f"""user;name;email;role
@@ -66,44 +67,9 @@ def firm(tmp_path: Path) -> Iterator[Firm]:
     workspace = Workspace(tmp_path)
     with serving("a-token-of-this-test") as url:
         access = {"roles": ROLES, "sheet": "users.csv", "scim": {"url": url, "token_file": "token"}}
-        case = Case(workspace, _manifest(access))
+        case = Case(workspace, Manifest.model_validate(firm_manifest(access=access)))
         keys = signing_keys(workspace, CHIEF, VENDOR)
         yield Firm(case, keys)
-
-
-def _manifest(access: dict[str, Any]) -> Manifest:
-    person = {"name": "Élodie Chef", "email": CHIEF}
-    return Manifest.model_validate(
-        {
-            "tenant": "cabinet",
-            "display_name": "Cabinet",
-            "playbook": "quadra",
-            "substrate": "local",
-            "site_name": "cabinet.compta.example",
-            "application": {"name": "compta", "version": "1.0.0", "artifact": "app"},
-            "contacts": {"responsible": person, "technical": person},
-            "legacy": {
-                "hosts": [{"name": "serveur", "ssh_config": "c", "ssh_alias": "serveur"}],
-                "databases": [
-                    {
-                        "name": "compta",
-                        "host": "serveur",
-                        "dbname": "compta",
-                        "user": "u",
-                        "password_file": "p",
-                        "ca_file": "c",
-                    }
-                ],
-            },
-            "window": {
-                "opens_at": "2027-07-01T18:00:00+02:00",
-                "closes_at": "2027-07-02T12:00:00+02:00",
-                "time_zone": "Europe/Paris",
-            },
-            "support": {"email": "support@vendor.example"},
-            "access": access,
-        }
-    )
 
 
 def test_the_sheet_becomes_accounts_with_their_roles(firm: Firm) -> None:
