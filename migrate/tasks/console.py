@@ -48,6 +48,5 @@ def _print(found: Connections) -> None:
     for one in found.sessions:
         until = "open" if one.closed_at is None else f"until {one.closed_at:%F %T}"
         print(f"{one.user:16} {one.station or '-':16} since {one.opened_at:%F %T} {until}")
-    print(
-        f"{found.open} open, {len(found.sessions) - found.open} closed, {found.unreadable} unreadable lines"
-    )
+    closed = len(found.sessions) - found.open
+    print(f"{found.open} open, {closed} closed, {found.unreadable} lines that cannot be read")
