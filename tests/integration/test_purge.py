@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
+from examples import belledonne
+from migrate import facts
 from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import DifferenceError, Refused, TransferError
 from migrate.purge import purging
 from migrate.purge.purging import Purged, PurgePlan
 from migrate.purge.selection import Selection
+from migrate.steps import purge as steps
 from provisioning.manifest import Manifest
 from tests.support.moves import Move, Told, a_move
 
+EXAMPLE = Path(belledonne.__file__).parent
 AS_OF = date(2027, 1, 31)
 SCHEMA = """
 CREATE SCHEMA compta;
@@ -258,3 +262,21 @@ def test_rules_that_do_not_fit_are_told_at_once(firm: Firm, hosts: Hosts) -> Non
         "compta.client is kept, yet no rule that drops could take rows of it",
     ):
         assert line in refused.value.what
+
+
+def test_the_steps_of_a_playbook_count_purge_and_give_back(firm: Firm, hosts: Hosts) -> None:
+    """The dry run is written for a signature; a move that is given up leaves legacy as it was."""
+    stacks = hosts.workspace.stacks
+    stacks.mkdir(exist_ok=True)
+    shutil.copy(EXAMPLE / "stacks" / "rates.yaml", stacks / "rates.yaml")
+    ctx, before = firm.move.context(hosts), firm.content()
+
+    said = steps.plan_purge(ctx)
+
+    assert said["rows"] > 0
+    assert ctx.case.document("purge.pdf").read_bytes().startswith(b"%PDF-")
+    assert facts.holding(ctx.case.journal) == {"purges"}
+    assert steps.purge_legacy(ctx)["rows"] == said["rows"]
+    assert firm.content() != before
+    assert steps.restore_purged(ctx)["rows"] == said["rows"]
+    assert firm.content() == before
