@@ -182,6 +182,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "interface" in metafunc.fixturenames:
         every = metafunc.config.stash[_CASE].manifest.interfaces
         metafunc.parametrize("interface", every, ids=[interface.name for interface in every])
+    if "service" in metafunc.fixturenames:
+        services = metafunc.config.stash[_CASE].manifest.services
+        metafunc.parametrize("service", services, ids=[service.name for service in services])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -192,7 +195,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         function = getattr(item, "function", None)
         item.user_properties.append(("proves", (inspect.getdoc(function) or "").partition("\n\n")[0]))
-        needless = "interface" in getattr(item, "fixturenames", ()) and not manifest.interfaces
+        asks = getattr(item, "fixturenames", ())
+        needless = "interface" in asks and not manifest.interfaces
+        needless = needless or ("service" in asks and not manifest.services)
         of_the_move = item.get_closest_marker("during_move") is not None
         needless = needless or (not attempt and of_the_move)
         of_engine = item.get_closest_marker("engine")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, EmailStr, Field, HttpUrl, model_validator
 
+from provisioning.manifest_access import Access
 from provisioning.manifest_base import AgeRecipient as AgeRecipient
 from provisioning.manifest_base import ArchivePlace as ArchivePlace
 from provisioning.manifest_base import HostName as HostName
@@ -23,7 +24,10 @@ from provisioning.manifest_base import Text as Text
 from provisioning.manifest_base import TimeZone as TimeZone
 from provisioning.manifest_base import refuse_twice
 from provisioning.manifest_deployment import Deployment, Subscription
+from provisioning.manifest_inventory import Inventory
 from provisioning.manifest_operations import Operations
+from provisioning.manifest_purge import Purge
+from provisioning.manifest_services import Service, Workplace
 
 Environment = Literal["test", "prod"]
 Engine = Literal["postgresql", "mariadb"]
@@ -274,6 +278,13 @@ class Manifest(Model):
         default=(), description="What is sent out of the system: listed when a rollback leaves it behind."
     )
     modules: tuple[Name, ...] = Field(default=(), description="Such as epdoc.")
+    inventory: Inventory = Field(
+        default_factory=Inventory, description="Where databases are looked for beside those that move."
+    )
+    purge: Purge | None = Field(default=None, description="What is too old to move.")
+    access: Access | None = Field(default=None, description="Roles, and where accounts are kept.")
+    services: tuple[Service, ...] = Field(default=(), description="Switched on after the move.")
+    workplace: Workplace | None = Field(default=None, description="Workstations, and what they need.")
     window: Window
     sizing: dict[Environment, Sizing] = Field(default_factory=dict)
     support: Support
@@ -351,6 +362,28 @@ class Manifest(Model):
             if interface.host not in hosts:
                 where = f"is on host {interface.host!r}, which is not under legacy.hosts"
                 raise ValueError(f"interface {interface.name} {where}")
+        return self
+
+    @model_validator(mode="after")
+    def _looked_at_hosts_are_known(self) -> Self:
+        hosts = {host.name for host in self.legacy.hosts}
+        looked_at = [(one.name, one.host) for one in self.inventory.servers]
+        for name, host in [*looked_at, *((one.name, one.host) for one in self.inventory.folders)]:
+            if host not in hosts:
+                raise ValueError(f"inventory: {name} is on host {host!r}, which is not under legacy.hosts")
+        refuse_twice("services", [service.name for service in self.services])
+        return self
+
+    @model_validator(mode="after")
+    def _purged_database_is_known(self) -> Self:
+        if self.purge is not None:
+            engines = {database.name: database.engine for database in self.legacy.databases}
+            engine = engines.get(self.purge.database)
+            if engine != "postgresql":
+                found = (
+                    f"is {engine}, and only PostgreSQL is purged" if engine else "is none of legacy.databases"
+                )
+                raise ValueError(f"purge: {self.purge.database} {found}")
         return self
 
     @property

@@ -77,6 +77,23 @@ def named_as_agreed(manifest: Manifest, config: pulumi.Config) -> Manifest:
     return manifest.model_copy(update={"site_name": name})
 
 
+def services_of(manifest: Manifest, config: pulumi.Config) -> tuple[str, ...]:
+    """
+    Return the services that the stack's configuration switches on, in the manifest's order.
+
+    Raises:
+        WorkspaceError: It names one that the manifest does not have.
+    """
+    asked = {name for name in (config.get("services") or "").split(",") if name}
+    known = [service.name for service in manifest.services]
+    if unknown := sorted(asked - set(known)):
+        raise WorkspaceError(
+            f"bascule:services names {', '.join(unknown)}; the manifest has {', '.join(known) or 'none'}",
+            next_step="pulumi config set bascule:services NAME,NAME",
+        )
+    return tuple(name for name in known if name in asked)
+
+
 def site_on(manifest: Manifest) -> Any:
     """
     Return the ``Site`` component of the manifest's substrate: one folder each, nothing to be entered here.
@@ -116,6 +133,7 @@ def declare() -> None:
         door_reason=config.get("doorReason") or "",
         configuration=config.get("configuration") or "",
         moving=config.get_bool("moving") or False,
+        services=services_of(manifest, config),
     )
     site = site_on(manifest)(tenant, args, pulumi.ResourceOptions(protect=protect))
     _export(site.outputs)

@@ -27,6 +27,8 @@ class SiteArgs:
     """SHA-256 of the signed workbook that the site is configured from; empty while it is from none."""
     moving: bool = False
     """Whether a migration is under way: only then the site has a `DatabaseEndpoint.mover`."""
+    services: tuple[str, ...] = ()
+    """Names of `Manifest.services` that are switched on."""
 
 
 class _Output(BaseModel):
@@ -119,3 +121,7 @@ class SiteOutputs(_Output):
     door: Door
     template: str | None = None
     """Folder on the host, absolute: the environment's template, as it was published."""
+    connections: str = ""
+    """The site's connection log on the host, absolute: a JSON object a line; empty where none is kept."""
+    services: tuple[str, ...] = ()
+    """Names of the manifest's services that are switched on; every other one answers nobody."""

@@ -7,6 +7,7 @@ once, each by the name of its object.
 
 import gzip
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -62,8 +63,19 @@ def checked(store: Store, keys: Keys, tenant: str, progress: Progress) -> Archiv
     """
     manifest = signed_manifest(store, keys, tenant)
     every = (*manifest.chunks, manifest.contents)
+    require_whole(store, every, f"archive {manifest.archive}: checking", progress)
+    return Archive(store, keys, manifest, _contents(store, keys, manifest))
+
+
+def require_whole(store: Store, every: Sequence[Sealed], title: str, progress: Progress) -> None:
+    """
+    Read every object of an archive from its medium.
+
+    Raises:
+        TransferError: Names every object that is missing, truncated, changed or another archive's.
+    """
     faults = _faults_of_sizes(store, every)
-    progress.start(f"archive {manifest.archive}: checking", sum(one.bytes for one in every), "bytes")
+    progress.start(title, sum(one.bytes for one in every), "bytes")
     done = 0
     for one in every:
         if one.name not in faults and store.digest(one.name) != one.sha256:
@@ -76,7 +88,6 @@ def checked(store: Store, keys: Keys, tenant: str, progress: Progress) -> Archiv
             state=_STATE,
             next_step="copy them again from where the archive was made, or make it anew there",
         )
-    return Archive(store, keys, manifest, _contents(store, keys, manifest))
 
 
 def signed_manifest(store: Store, keys: Keys, tenant: str) -> Manifest:
@@ -116,7 +127,7 @@ def signed_manifest(store: Store, keys: Keys, tenant: str) -> Manifest:
     return manifest
 
 
-def _faults_of_sizes(store: Store, every: tuple[Sealed, ...]) -> dict[str, str]:
+def _faults_of_sizes(store: Store, every: Sequence[Sealed]) -> dict[str, str]:
     there = store.sizes()
     known = {one.name for one in every} | {MANIFEST, SIGNATURE, OPENED, CONTENTS}
     # Hidden files are what desktops leave on disks.

@@ -15,30 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, HttpUrl, StringConstraints, model_validator
+from pydantic import Field, HttpUrl, model_validator
 
 from migrate.case import Case
 from migrate.product.description import Product, Version, load_product
-from provisioning.manifest import Model, Name, RelativePath
+from provisioning.manifest import Model, RelativePath
+from provisioning.manifest_services import Group as Group
+from provisioning.manifest_services import Workstation as Workstation
 from provisioning.model_file import load_model
-
-UserCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
-
-
-class Workstation(Model):
-    """A computer on which the client runs, as OpenSSH reaches it; its host key is pinned there."""
-
-    name: Name
-    ssh_config: RelativePath
-    ssh_alias: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
-    users: tuple[UserCode, ...] = Field(min_length=1, description="Codes of those who work there.")
-
-
-class Group(Model):
-    """Workstations that are rolled out together."""
-
-    group: Name
-    hosts: tuple[Workstation, ...] = Field(min_length=1)
 
 
 class FileTicket(Model):

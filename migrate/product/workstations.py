@@ -68,6 +68,10 @@ class Rollout:
     version: str
     url: str
     ca: str
+    place: str = ""
+    """What its folder on a workstation is called; by default by its version."""
+    install: str = ""
+    """A script among its files that is run there first; repeatable."""
     limit: int = 4
     retries: int = 1
     failure_budget: int = 0
@@ -133,9 +137,10 @@ def _on_host(
             continue
         with connection:
             try:
-                folder = f"{FOLDER}/{plan.version}"
+                folder = f"{FOLDER}/{plan.place or plan.version}"
                 content = {**files, "site-ca.pem": plan.ca.encode()}
-                remote.write_folder(connection, folder, content, doing="rolling the client out")
+                then = f"cd {quote(folder)} && sh {quote(plan.install)}" if plan.install else ""
+                remote.write_folder(connection, folder, content, then=then, doing="rolling the client out")
                 return [_opened(plan, connection, group, host, user, folder) for user in users]
             except MigrationError as error:
                 said = error.what

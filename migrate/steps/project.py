@@ -62,8 +62,8 @@ def write_project_offer(ctx: StepContext) -> Result:
     }
 
 
-@step("write-contract", rests_on="offer.pdf")
-def write_contract(ctx: StepContext) -> Result:
+@step("write-project-contract", rests_on="offer.pdf")
+def write_project_contract(ctx: StepContext) -> Result:
     """Write the contract over the accepted offer, for the customer to sign."""
     case, voice = ctx.case, Voice.of(ctx.manifest)
     offer, hours = case.read_evidence("offer", Offer), hours_of(ctx.manifest)

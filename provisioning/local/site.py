@@ -25,6 +25,7 @@ from provisioning.running import running_workspace
 from provisioning.site import SiteArgs
 
 _APPLICATION_SOCKET = "run/app.sock"
+_CONNECTIONS = "run/connections.jsonl"
 
 
 class Site(ComponentResource):
@@ -101,6 +102,8 @@ class Site(ComponentResource):
             "interface_inbox": "inbox",
             "door": {"state": door.state, "command": door.command},
             "template": self._template(),
+            "services": list(args.services),
+            "connections": Output.concat(machine.folder, "/", _CONNECTIONS),
         }
         self.register_outputs({})
 
@@ -136,6 +139,8 @@ class Site(ComponentResource):
             "APP_INBOX": Output.concat(machine.folder, "/inbox"),
             "APP_INTERFACE_TOKEN_FILE": Output.concat(etc, "/interface-token"),
             "APP_LISTEN": Output.concat("unix:", machine.folder, "/", _APPLICATION_SOCKET),
+            "APP_CONNECTIONS": Output.concat(machine.folder, "/", _CONNECTIONS),
+            "APP_SERVICES": ",".join(self._args.services),
             "APP_VERSION": application.version,
             "APP_WORKERS": str(manifest.sizing_of(self._args.environment).application_workers),
             **database.settings,

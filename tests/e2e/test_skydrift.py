@@ -76,7 +76,7 @@ def test_mapping_fills_the_manifest_and_a_contract_is_signed(home: Archivist) ->
 
     killed_at(home, "assess")
     signed(home, "accept-offer")
-    killed_at(home, "write-contract")
+    killed_at(home, "write-project-contract")
     said = home.fab("start-project")
     assert (said.code, "contract is not finished" in said.text) == (FAILED, True), said.text
     signed(home, "sign-contract")

@@ -56,8 +56,8 @@ class Page:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def open(self, path: Path, width: int, height: int = 900) -> None:
-        """Open a file at a window size and wait until it is loaded."""
+    def open(self, page: Path | str, width: int, height: int = 900) -> None:
+        """Open a file or an address at a window size and wait until it is loaded."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -66,7 +66,7 @@ class Page:
             mobile=width < 600,
         )
         self._events.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while "Page.loadEventFired" not in self._events:
             self._next()
 

@@ -153,10 +153,18 @@ class PrivateHost:
 
 
 @contextmanager
-def private_host(alias: str, base: Path, *, binaries: Path = BINARIES) -> Iterator[PrivateHost]:
-    """Start a host; stop it and all that is its own at the end. `binaries` holds its server."""
+def private_host(
+    alias: str, base: Path, *, binaries: Path = BINARIES, address: str = ""
+) -> Iterator[PrivateHost]:
+    """
+    Start a host; stop it and all that is its own at the end.
+
+    Args:
+        binaries: Hold its server.
+        address: Another host's, to be one with it; by default its own.
+    """
     octets = secrets.token_bytes(2)
-    address = f"127.{80 + secrets.randbelow(20)}.{octets[0]}.{max(2, octets[1] - 1)}"
+    address = address or f"127.{80 + secrets.randbelow(20)}.{octets[0]}.{max(2, octets[1] - 1)}"
     folder = base / alias
     (folder / "etc").mkdir(parents=True)
     with ExitStack() as stack:

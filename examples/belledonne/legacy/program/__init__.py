@@ -1,0 +1,1 @@
+"""Part of the demo tenant: legacy/program."""

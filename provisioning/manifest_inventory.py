@@ -1,0 +1,45 @@
+"""
+The parts of a manifest that say where databases are looked for, beside those that are known to move.
+
+Promise: naming a server or a folder here only has it looked at; nothing of it moves for that.
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from provisioning.manifest_base import Identifier, Model, Name, RelativePath, refuse_twice
+
+
+class LookedAtServer(Model):
+    """A database server of which every database is listed."""
+
+    name: Name
+    engine: Literal["postgresql", "mariadb"] = "postgresql"
+    host: Name = Field(description="Name under legacy.hosts.")
+    port: int = Field(default=5432, ge=1, le=65535)
+    dbname: Identifier = Field(description="Where the login lands; all databases are listed from there.")
+    user: Identifier
+    password_file: RelativePath = Field(description="Mode 0600, relative to the workspace, one line.")
+    ca_file: RelativePath = Field(description="PEM, relative to the workspace.")
+
+
+class SearchedFolder(Model):
+    """A folder in which databases that are files are looked for, by their content."""
+
+    name: Name
+    host: Name = Field(description="Name under legacy.hosts.")
+    path: RelativePath = Field(description="Relative to the login folder of that host.")
+
+
+class Inventory(Model):
+    """Where databases are looked for, beside legacy.databases and legacy.files."""
+
+    servers: tuple[LookedAtServer, ...] = ()
+    folders: tuple[SearchedFolder, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        refuse_twice("inventory.servers", [one.name for one in self.servers])
+        refuse_twice("inventory.folders", [one.name for one in self.folders])
+        return self

@@ -1,0 +1,205 @@
+"""
+An accounting firm from first contact to its last phase, its data on a disk, by the Quadra playbook.
+
+One tenant, so the order counts: each test takes it on from where the one before left it.
+"""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from migrate import door, remote, status
+from migrate.accounts.creating import Accounts
+from migrate.archive import stage
+from migrate.compare.verdict import Comparison
+from migrate.connections import Hosts
+from migrate.dossier import page, seal
+from migrate.product.workstations import Matrix
+from migrate.purge.purging import Purged
+from migrate.web import ask
+from tests.support.e2e import FAILED, WAITING
+from tests.support.e2e_belledonne import Firm, firm
+
+pytestmark = pytest.mark.timeout(900)  # on a busy machine; each waits for an event, none for a time
+
+COUNTS = "SELECT (SELECT count(*) FROM compta.dossier), (SELECT count(*) FROM compta.ecriture)"
+OLD = "SELECT count(*) FROM compta.dossier WHERE cloture_le < now() - interval '5 years'"
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
+    with firm(tmp_path_factory.mktemp("belledonne") / "demo", scale=0.1) as here:
+        yield here
+
+
+def test_nothing_moves_that_nobody_decided_on(operator: Firm) -> None:
+    """Four databases are found, three of them unknown to the manifest; each needs a decision, signed."""
+    _killed(operator, "take-inventory")
+    said = operator.carry_on(until="decide-inventory")
+    assert said.code == WAITING, said.text
+    assert "4 to decide on databases of belledonne" in said.text
+    operator.decide(anciens="move")
+    said = operator.fab("run")
+    assert said.code == WAITING
+    assert "CLIENTS98.DBF: move, yet nothing under legacy.files moves it" in said.text
+    operator.decide()
+    _only_the_right_signature_opens(operator, "accept-inventory", "inventory.pdf")
+
+
+def test_what_is_too_old_is_purged_and_can_be_brought_back(operator: Firm) -> None:
+    """Not without a signature; killed in it, once more; there, back, and there again."""
+    before, old = operator.on_legacy(COUNTS), operator.on_legacy(OLD)
+    _only_the_right_signature_opens(operator, "accept-purge", "purge.pdf")
+    assert operator.on_legacy(COUNTS) == before
+    _killed(operator, "purge-legacy")
+    said = operator.carry_on(until="confirm-offer")
+    assert said.code == WAITING, said.text
+    purged = operator.case.read_evidence("purge", Purged)
+    # Every ninth of the closed files has an entry that is kept for ten years.
+    assert old == [(30,)]
+    assert operator.on_legacy(OLD) == [(3,)]
+    assert purged.deleted == purged.plan.rows > 500
+
+    said = operator.fab("purge-restore")
+    assert said.code == 0, said.text
+    assert f"{purged.deleted} rows brought back, 0 were there" in said.text
+    assert operator.on_legacy(COUNTS) == before
+    said = operator.fab("replan-purge")
+    assert said.code == 0, said.text
+    said = operator.carry_on(until="confirm-offer")
+    assert said.code == WAITING, said.text
+    assert operator.on_legacy(OLD) == [(3,)]
+    _only_the_right_signature_opens(operator, "confirm-offer", "offer.pdf")
+
+
+def test_a_disk_with_a_fault_loads_nothing(operator: Firm) -> None:
+    """Written with a kill -9; a flipped bit, swapped and missing chunks, a pulled disk: each is named."""
+    said = operator.carry_on(until="agree-schedule")
+    operator.do("agree-schedule")
+    _killed(operator, "deploy-site")
+    _killed(operator, "carry-archive")
+    said = operator.carry_on(until="carry-archive")
+    assert said.code == WAITING, said.text
+    (desk,) = stage.desks(operator.case)
+    whole = operator.disk / desk.archive
+    kept = whole.with_name("kept")
+    shutil.copytree(whole, kept)
+    chunks = sorted(path.name for path in whole.glob("chunk-*.age"))
+    assert len(chunks) > 1
+
+    content = bytearray((whole / chunks[0]).read_bytes())
+    content[len(content) // 3] ^= 4
+    (whole / chunks[0]).write_bytes(content)
+    _refused(operator, f"{chunks[0]} is not what was written")
+    (whole / chunks[0]).write_bytes((kept / chunks[1]).read_bytes())
+    (whole / chunks[1]).write_bytes((kept / chunks[0]).read_bytes())
+    _refused(operator, f"{chunks[0]} is ", f"{chunks[1]} is ")
+    (whole / chunks[0]).unlink()
+    (whole / chunks[1]).write_bytes((kept / chunks[1]).read_bytes())
+    _refused(operator, f"{chunks[0]} is missing")
+    pulled = operator.disk.with_name("retire")
+    operator.disk.rename(pulled)
+    _refused(operator, "connect the disk")
+    pulled.rename(operator.disk)
+    said = operator.fab("run")
+    assert said.code == WAITING, "half a disk is no reason to go on"
+    shutil.copyfile(kept / chunks[0], whole / chunks[0])
+    shutil.rmtree(kept)
+
+
+def test_the_firm_goes_live_with_what_changed_since(operator: Firm) -> None:
+    """What was written while the disk travelled is there, every row was compared, and the site is open."""
+    operator.on_legacy(
+        "INSERT INTO compta.ecriture (dossier_id, le, libelle) VALUES (2, current_date, 'En route')"
+    )
+    said = operator.carry_on(until="check-window")
+    assert said.code == WAITING, said.text
+    operator.do("check-window")
+    _killed(operator, "final-sync")
+    said = operator.carry_on(until="accept-site")
+
+    assert said.code == WAITING, said.text
+    assert operator.on_site(COUNTS) == operator.on_legacy(COUNTS)
+    assert operator.on_site("SELECT count(*) FROM compta.ecriture WHERE libelle = 'En route'") == [(1,)]
+    assert operator.on_site(OLD) == [(3,)]
+    assert operator.case.read_evidence("comparison", Comparison).agrees
+    with Hosts(operator.workspace, operator.case.manifest) as hosts:
+        assert door.seen_open(hosts.site())
+    assert status.of(operator.case).way_back == "armed"
+
+
+def test_people_work_there_in_their_roles(operator: Firm) -> None:
+    """Accounts and roles, a session and a page from the workstation, services on; then it is accepted."""
+    case = operator.case
+    accounts = {one.user: one for one in case.read_evidence("accounts", Accounts).accounts}
+    assert accounts["PAUL"].may == ("dossiers:read", "paie:read", "paie:write")
+    for package in ("session", "impression"):
+        assert case.read_evidence(f"package-{package}", Matrix).counted["met"] == 2
+    with Hosts(operator.workspace, case.manifest) as hosts:
+        site = hosts.site()
+        assert site.services == ("connect", "box", "suivi-caisse", "devis-fact")
+        assert ask(site, "/devis").status == 200
+    # Each of two users opened a session once, and closed it.
+    assert "0 open, 2 closed, 0 lines" in operator.fab("console", "--once").text
+    words = ["--act", "disable", "--user", "PAUL", "--as", operator.responsible]
+    said = operator.fab("users", *words, "--key", str(operator.keys[operator.responsible]))
+    assert said.code == 0, said.text
+    assert "PAUL             paie             inactive" in operator.fab("users").text
+    assert "disable PAUL by elodie.chef@belledonne.example, done" in operator.fab("users", "--log").text
+    said = operator.fab("verify", "--environment", "prod")
+    assert said.code == 0, said.text
+
+    _only_the_right_signature_opens(operator, "accept-site", "acceptance.pdf")
+    _killed(operator, "hand-over-support")
+    said = operator.carry_on()
+    assert said.code == 0, said.text
+    required = [phase.state for phase in status.of(case).phases if phase.state != "on request"]
+    # Six that every firm goes through, and the purge that was planned anew.
+    assert required == ["finished"] * 7
+    place = page.paths(case)
+    assert seal.check(case, place.page, place.facts) == []
+    said = operator.fab("finalize")
+    assert said.code == 0, said.text
+    assert operator.on_legacy("SELECT count(*) FROM pg_replication_slots") == [(0,)]
+
+
+def _refused(operator: Firm, *says: str) -> None:
+    """Loading is refused for these reasons, and the site's host holds nothing that could be offered."""
+    said = operator.carry()
+    assert said.code == FAILED, said.text
+    for words in says:
+        assert words in said.text
+    with Hosts(operator.workspace, operator.case.manifest) as hosts:
+        held = remote.attempt(hosts.target(), "ls .bascule/staged/belledonne/*/tree 2>/dev/null")
+        assert held.text == ""
+        assert not door.seen_open(hosts.site())
+
+
+def _killed(operator: Firm, step: str) -> None:
+    """Kill -9 a run as soon as it begins a step; whoever starts it again finds it going on."""
+    with operator.at_work("run") as run:
+        run.until("intent", step)
+        with suppress(ProcessLookupError):
+            run.signal(signal.SIGKILL)
+        run.ended()
+
+
+def _only_the_right_signature_opens(operator: Firm, gate: str, name: str) -> None:
+    """Unsigned, signed by another, changed after signing: a run stays before the gate; then all is well."""
+    said = operator.carry_on(until=gate)
+    assert said.code == WAITING, said.text
+    assert f"{operator.responsible} has not signed" in said.text
+    assert operator.sign(gate, key_of=operator.vendor).code == FAILED
+    said = operator.sign(gate)
+    assert said.code == 0, said.text
+    document: Path = operator.case.document(name)
+    signed = document.read_bytes()
+    document.write_bytes(signed + b"\n")
+    said = operator.fab("run")
+    assert said.code == FAILED
+    assert f"gate {gate} stays shut: {name} was changed after it was signed" in said.text
+    document.write_bytes(signed)
