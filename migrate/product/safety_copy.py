@@ -5,12 +5,13 @@ Promise: a copy counts once its list was read back from its file; putting it bac
 copy has it, owned and granted as on any site. Nothing but the site's own database is touched.
 """
 
+import re
 from collections.abc import Mapping
 from shlex import quote
 
 from migrate import remote
 from migrate.connections import Hosts
-from migrate.databases import Database, query
+from migrate.databases import Database, query, value
 from migrate.errors import TransferError
 from migrate.product.installation import owner_of, site_of
 from migrate.transfer.postgresql_bulk import empty_database, grant
@@ -31,9 +32,12 @@ pg_dump -Fc --no-subscriptions --no-publications -N bascule -f {path}.part &&
 pg_restore --list {path}.part > list && test -s list && mv -f {path}.part {path}
 status=$?; cd; rm -rf {folder}; exit $status
 """
-_RESTORE = """ pg_restore --no-owner --no-acl --role={owner} --single-transaction --exit-on-error -L toc -d
-"$PGDATABASE" {path} status=$?; cd; rm -rf {folder}; exit $status
+_RESTORE = """
+pg_restore --no-owner --no-acl --role={owner} --single-transaction --exit-on-error \\
+  -L toc -d "$PGDATABASE" {path}
+status=$?; cd; rm -rf {folder}; exit $status
 """
+_TABLES = "SELECT count(*) FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND relowner = %s::regrole"
 
 
 def make(hosts: Hosts, environment: Environment, name: str) -> str:
@@ -77,6 +81,12 @@ def put_back(hosts: Hosts, environment: Environment, path: str) -> None:
         {"toc": without_extensions(toc, present).encode()},
     )
     with database.opened(role=owner) as session:
+        # Not by the exit status alone: what the copy lists has to be there.
+        wanted = sum(
+            bool(re.match(r"\d+; \d+ \d+ TABLE (?!DATA |ATTACH )", line)) for line in toc.splitlines()
+        )
+        if (found := value(session, _TABLES, owner)) != wanted:
+            raise TransferError(f"{name} has {wanted} tables, {found} were put back on {database.name}")
         grant(session, hosts.site(environment).database.application.name)
 
 
