@@ -121,6 +121,11 @@ def test_the_firm_goes_live_with_what_changed_since(operator: Firm) -> None:
     operator.do("check-window")
     _killed(operator, "final-sync")
     said = operator.carry_on(until="accept-site")
+    if "Fallen back" in said.text:
+        # On a busy machine the new run comes over the freeze's limit: all is put back, and done once more.
+        said = operator.fab("cutover")
+        assert said.code == 0, said.text
+        said = operator.carry_on(until="accept-site")
 
     assert said.code == WAITING, said.text
     assert operator.on_site(COUNTS) == operator.on_legacy(COUNTS)
