@@ -13,10 +13,10 @@ from time import monotonic
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from migrate.case import Case
+from migrate.matching import require_match
 from migrate.step import Progress
 from provisioning.door_state import DoorState
 from provisioning.engine import Stack
-from provisioning.errors import SiteError
 from provisioning.manifest import Environment
 from provisioning.site import SiteOutputs
 
@@ -66,14 +66,12 @@ def deploy(case: Case, environment: Environment, site_name: str, progress: Progr
     up_seconds = monotonic() - started
     progress.say(f"{stack.name} stands after {up_seconds:.1f} s")
     started = monotonic()
-    matches, said = stack.matches_its_program()
+    require_match(
+        stack,
+        "does not match its program right after it was deployed",
+        state="The site stands, its door as the stack says.",
+    )
     preview_seconds = monotonic() - started
-    if not matches:
-        raise SiteError(
-            f"{stack.name} does not match its program right after it was deployed:\n{said.strip()[-2000:]}",
-            state="The site stands, its door as the stack says.",
-            next_step=f"pulumi preview -s {stack.name} --refresh --diff",
-        )
     progress.say(f"{stack.name} matches its program; a preview takes {preview_seconds:.1f} s")
     deployed = _without_secrets(stack.name, stack.outputs(), up_seconds, preview_seconds)
     case.write_evidence(f"site-{environment}", deployed)

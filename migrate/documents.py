@@ -18,11 +18,11 @@ import yaml
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import TypeAdapter
 
 from migrate.case import Case
 from migrate.rates import Language, Vendor, Words
+from migrate.templating import templates
 from provisioning.manifest import Manifest
 from provisioning.manifest_operations import WEEKDAYS, Weekday
 
@@ -134,20 +134,13 @@ def write(case: Case, name: str, template: str, *, vendor: Vendor, **content: An
     return case.write_document(name, pdf)
 
 
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("migrate", "templates/documents"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 def render_html(template: str, voice: Voice, **content: Any) -> str:
     """Return a document as HTML, before it is set as PDF."""
-    return _templates().get_template(f"{template}.html").render(v=voice, say=voice.say, **content)
+    return (
+        templates("templates/documents")
+        .get_template(f"{template}.html")
+        .render(v=voice, say=voice.say, **content)
+    )
 
 
 def render(template: str, voice: Voice, **content: Any) -> bytes:

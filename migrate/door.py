@@ -19,6 +19,7 @@ from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import ConnectionFailed, EvidenceError, Refused, VerificationError
 from migrate.lock import held
+from migrate.matching import require_match
 from migrate.position import DOOR_STEP
 from migrate.waiting import wait_until
 from migrate.web import Answer, ask
@@ -173,14 +174,9 @@ def declare(stack: Stack, state: DoorState, reason: str = "") -> None:
     stack.set_config("bascule:door", state)
     stack.set_config("bascule:doorReason", reason)
     stack.up()
-    agrees, said = stack.matches_its_program()
-    if not agrees:
-        tail = "\n".join(said.strip().splitlines()[-15:])
-        raise SiteError(
-            f"{stack.name} differs from its program right after an update:\n{tail}",
-            state=f"The door is declared {state}.",
-            next_step=f"pulumi preview --refresh --diff -s {stack.name}",
-        )
+    require_match(
+        stack, "differs from its program right after an update", state=f"The door is declared {state}."
+    )
 
 
 def _say(connection: Connection, site: SiteOutputs, words: str) -> DoorState:

@@ -22,11 +22,11 @@ from migrate.databases import Session, site_database, value
 from migrate.environment_template import Template, template_of
 from migrate.errors import DifferenceError, EvidenceError, MigrationError
 from migrate.kpis.dashboards import SCHEMA as KPI_SCHEMA
+from migrate.matching import require_match
 from migrate.workbook.adopting import DOCUMENT, adopted
 from migrate.workbook.loading import Loaded, Rejected, differing, load
 from provisioning.configuration_mark import CONFIGURATION_MARK
 from provisioning.engine import Stack
-from provisioning.errors import SiteError
 
 Part = Literal["configuration", "history"]
 
@@ -214,19 +214,12 @@ def _declare(case: Case, hosts: Hosts, sha256: str) -> None:
     remote.write_file(hosts.target(), CONFIGURATION_MARK, content)
     stack = Stack(case.workspace, case.manifest.stack("prod"))
     declared = stack.run("config", "get", "bascule:configuration", check=False)
-    agrees, said = False, ""
-    if declared.returncode == 0 and declared.stdout.strip() == sha256:
-        agrees, said = stack.matches_its_program()
-    if not agrees:
-        stack.set_config("bascule:configuration", sha256)
-        stack.up()
-        agrees, said = stack.matches_its_program()
-    if not agrees:
-        raise SiteError(
-            f"{stack.name} differs from its program right after it was configured:\n{said.strip()[-2000:]}",
-            state="The workbook is loaded.",
-            next_step=f"pulumi preview --refresh --diff -s {stack.name}",
-        )
+    if declared.returncode == 0 and declared.stdout.strip() == sha256 and stack.matches_its_program()[0]:
+        return
+    stack.set_config("bascule:configuration", sha256)
+    stack.up()
+    why = "differs from its program right after it was configured"
+    require_match(stack, why, state="The workbook is loaded.")
 
 
 def _kept(one: Loaded) -> LoadedSheet:

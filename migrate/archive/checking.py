@@ -97,13 +97,7 @@ def signed_manifest(store: Store, keys: Keys, tenant: str) -> Manifest:
     Raises:
         TransferError: It was not, or is of another format.
     """
-    text = read_small(store, MANIFEST)
-    if not keys.is_signed(text, read_small(store, SIGNATURE)):
-        raise TransferError(
-            f"{store.where}: {MANIFEST} was not signed with the ticket of {tenant}, or was changed since",
-            state=_STATE,
-            next_step="find out who made it, and with which ticket; load nothing of it",
-        )
+    text = signed_text(store, keys, tenant, state=_STATE, advice="load nothing of it")
     try:
         manifest = Manifest.model_validate_json(text)
     except ValidationError:
@@ -125,6 +119,23 @@ def signed_manifest(store: Store, keys: Keys, tenant: str) -> Manifest:
             next_step="load it where the identity lies that belongs to its ticket",
         )
     return manifest
+
+
+def signed_text(store: Store, keys: Keys, tenant: str, *, state: str, advice: str) -> bytes:
+    """
+    Return the text of a manifest that was signed with our ticket.
+
+    Raises:
+        TransferError: It was not; `advice` says what not to do with the archive.
+    """
+    text = read_small(store, MANIFEST)
+    if not keys.is_signed(text, read_small(store, SIGNATURE)):
+        raise TransferError(
+            f"{store.where}: {MANIFEST} was not signed with the ticket of {tenant}, or was changed since",
+            state=state,
+            next_step=f"find out who made it, and with which ticket; {advice}",
+        )
+    return text
 
 
 def _faults_of_sizes(store: Store, every: Sequence[Sealed]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from migrate.compare.verdict import DatabaseComparison, Difference, RowDifferenc
 from migrate.errors import ComparisonError
 from migrate.mariadb.columns import Table, digest_sums, printed, same_engine_digest, tables
 from migrate.mariadb.definitions import compared
-from migrate.mariadb.session import MariaDatabase, MariaSession, name
+from migrate.mariadb.session import MariaDatabase, MariaSession, formatted, name
 from migrate.mariadb.stream import POSITION
 
 SHOWN = 20
@@ -214,9 +214,7 @@ def keyed(session: MariaSession, table: Table, condition: str = "TRUE", *args: o
     digest = same_engine_digest(table)
     parts = ", ".join(printed(columns[part]) for part in table.key)
     key = f"CONCAT_WS(',', {parts})" if parts else digest
-    for found in session.stream(
-        f"SELECT {key} AS k, {digest} AS d FROM {name(table.name)} WHERE {condition}"  # noqa: S608 - quoted names
-        " ORDER BY CAST(k AS BINARY), d",
-        *args,
-    ):
+    rows = f"SELECT {key} AS k, {digest} AS d FROM {name(table.name)}"  # noqa: S608 - quoted names
+    rows = formatted(rows) if args else rows
+    for found in session.stream(f"{rows} WHERE {condition} ORDER BY CAST(k AS BINARY), d", *args):
         yield str(found[0]), str(found[1])

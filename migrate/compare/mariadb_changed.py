@@ -14,9 +14,12 @@ from migrate.compare.mariadb_record import Record
 from migrate.compare.verdict import TableResult
 from migrate.mariadb.changes import Changes, Key, changes
 from migrate.mariadb.columns import Table, digest_sums, same_engine_digest
-from migrate.mariadb.session import MariaDatabase, MariaSession, name
+from migrate.mariadb.session import MariaDatabase, MariaSession, formatted, name
 
 BATCH_KEYS = 500
+
+Digests = list[tuple[int, str]]
+"""Count and digest of the rows of each batch of keys."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,12 @@ def compare_changed(source: Side, target: Side, before: Record, *, is_forward: b
     for table in source.tables:
         keys = [*{**here.keys.get(table, {}), **there.keys.get(table, {})}]
         if table in target.tables and table not in whole:
-            found = _by_keys(source, target, table, keys, before.rows[table] + more.get(table, 0))
-            is_sure = _is_as_told(source, table, here) and _is_as_told(target, table, there)
+            left, right = (_digests(side, table, keys) for side in (source, target))
+            rows = before.rows[table] + more.get(table, 0)
+            found = _by_keys(source, target, table, keys, rows, left, right)
+            is_sure = _is_as_told(source, table, here, keys, left) and _is_as_told(
+                target, table, there, keys, right
+            )
             if is_sure or not found.agrees:
                 results.append(found)
                 continue
@@ -76,9 +83,10 @@ def _whole(source: Side, target: Side, names: Sequence[str]) -> list[TableResult
     return table_results(source.session, target.session, known, held)
 
 
-def _by_keys(source: Side, target: Side, table: str, keys: Sequence[Key], rows: int) -> TableResult:
-    """Read the rows of these keys on both sides; `rows` is how many the source has all together."""
-    left, right = (_digests(side, table, keys) for side in (source, target))
+def _by_keys(
+    source: Side, target: Side, table: str, keys: Sequence[Key], rows: int, left: Digests, right: Digests
+) -> TableResult:
+    """Judge the rows of these keys on both sides; `rows` is how many the source has all together."""
     found = TableResult(
         name=table,
         source_rows=rows,
@@ -94,19 +102,25 @@ def _by_keys(source: Side, target: Side, table: str, keys: Sequence[Key], rows: 
     )
 
 
-def _is_as_told(side: Side, table: str, told: Changes) -> bool:
-    """Whether as many rows are there as the side's own log left there: else the keys are not the rows'."""
+def _is_as_told(side: Side, table: str, told: Changes, read: Sequence[Key], found: Digests) -> bool:
+    """
+    Whether as many rows are there as the side's own log left there: else the keys are not the rows'.
+
+    Args:
+        read: The keys of which `found` was read there; mostly they are the log's own.
+    """
     keys = told.keys.get(table, {})
-    return sum(n for n, _ in _digests(side, table, [*keys])) == sum(keys.values())
+    of_own = found if len(keys) == len(read) else _digests(side, table, [*keys])
+    return sum(n for n, _ in of_own) == sum(keys.values())
 
 
-def _digests(side: Side, table: str, keys: Sequence[Key]) -> list[tuple[int, str]]:
+def _digests(side: Side, table: str, keys: Sequence[Key]) -> Digests:
     """Count and digest of the rows of each batch of keys."""
     of = side.tables[table]
     found = []
     for batch in _batches(keys):
-        rows = f"{name(table)} WHERE {_condition(of, batch)}"
-        statement = digest_sums(same_engine_digest(of).replace("%", "%%"), rows)
+        rows = f"{formatted(name(table))} WHERE {_condition(of, batch)}"
+        statement = digest_sums(formatted(same_engine_digest(of)), rows)
         (row,) = side.session.run(statement, *(part for key in batch for part in key))
         found.append((int(row["n"]), str(row["digest"])))
     return found
@@ -131,6 +145,6 @@ def _batches(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
 def _condition(table: Table, batch: Sequence[Key]) -> str:
     """One that an index answers, with a place for every part of every key."""
     if len(table.key) == 1:
-        return f"{name(table.key[0])} IN ({', '.join(['%s'] * len(batch))})"
-    one = " AND ".join(f"{name(part)} = %s" for part in table.key)
+        return f"{formatted(name(table.key[0]))} IN ({', '.join(['%s'] * len(batch))})"
+    one = " AND ".join(f"{formatted(name(part))} = %s" for part in table.key)
     return " OR ".join([f"({one})"] * len(batch))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from migrate.case import write_whole
+
 _SUFFIX = ".json"
 
 
@@ -28,11 +30,7 @@ class Record(BaseModel):
     """Tables that somebody wrote on the target, beside the replication."""
 
     def save(self, store: Path) -> None:
-        file = store.with_suffix(_SUFFIX)
-        fresh = file.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(self.model_dump_json())
-        fresh.replace(file)
+        write_whole(store.with_suffix(_SUFFIX), self.model_dump_json().encode())
 
 
 def load(store: Path) -> Record | None:

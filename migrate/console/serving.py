@@ -8,15 +8,13 @@ host, as a page of somebody else's would make it, is refused. Without scripts th
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from migrate.console.connections import Connections
 from migrate.documents import Voice
+from migrate.templating import templates
 from provisioning.errors import BasculeError
 from provisioning.manifest import Manifest
 
@@ -74,7 +72,7 @@ class Console:
 
     def _template(self, name: str, **content: object) -> str:
         return (
-            _templates()
+            templates("templates")
             .get_template(name)
             .render(v=self._voice, say=self._voice.say, customer=self._manifest, **content)
         )
@@ -111,14 +109,3 @@ class Console:
                 """Say nothing: the operator's terminal is for what matters."""
 
         return Handler
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("migrate", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

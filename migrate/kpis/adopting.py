@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from migrate.case import Case, digest_of
+from migrate.adopting import adopt_document
+from migrate.case import Case
 from migrate.environment_template import template_of
-from migrate.errors import Refused, Waiting, WorkbookError
+from migrate.errors import Waiting, WorkbookError
 from migrate.kpis.definition import Kpis
-from migrate.signatures import signature_of
 from provisioning.model_file import load_model
 
 DOCUMENT = "kpis.yaml"
@@ -47,16 +47,7 @@ def adopt(case: Case, path: Path, *, replace: bool = False) -> Kpis:
             state="Nothing was adopted.",
             next_step=f"correct the file, then fab kpis --tenant {case.manifest.tenant} --file {path}",
         )
-    document = case.document(DOCUMENT)
-    if signature_of(document).exists() and digest_of(document) != digest_of(path):
-        if not replace:
-            raise Refused(
-                f"{DOCUMENT} is signed; another file would void the signature",
-                state="Nothing was changed.",
-                next_step=f"fab run --tenant {case.manifest.tenant}, or the same command with --replace",
-            )
-        signature_of(document).unlink()
-    case.write_document(DOCUMENT, path.read_bytes())
+    adopt_document(case, DOCUMENT, path.read_bytes(), replace=replace)
     return kpis
 
 

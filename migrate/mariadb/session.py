@@ -60,6 +60,11 @@ def name(*parts: str) -> str:
     return ".".join("`" + part.replace("`", "``") + "`" for part in parts)
 
 
+def formatted(text: str) -> str:
+    """A piece of a statement that is given arguments, so that a ``%`` in it stands for itself."""
+    return text.replace("%", "%%")
+
+
 def literal(text: str) -> str:
     """A string as SQL has it, for places that take no parameter; right under `PINNED`'s sql_mode."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

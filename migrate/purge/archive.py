@@ -20,11 +20,11 @@ from typing import Literal
 import psycopg
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from migrate.archive.checking import require_whole
+from migrate.archive.checking import require_whole, signed_text
 from migrate.archive.keys import Keys, Ticket
 from migrate.archive.layout import MANIFEST, OPENED, SIGNATURE, Opened, Plain, Sealed, chunk_name
 from migrate.archive.sealing import Writer, seal, unseal
-from migrate.archive.store import Store, archives, open_store, read_small, write_small
+from migrate.archive.store import Store, archives, open_store, write_small
 from migrate.databases import Session
 from migrate.errors import TransferError
 from migrate.purge.selection import Selection
@@ -146,13 +146,7 @@ def checked(store: Store, keys: Keys, tenant: str, progress: Progress) -> RowArc
     Raises:
         TransferError: Names every chunk that is missing, truncated, changed or another archive's.
     """
-    text = read_small(store, MANIFEST)
-    if not keys.is_signed(text, read_small(store, SIGNATURE)):
-        raise TransferError(
-            f"{store.where}: {MANIFEST} was not signed with the ticket of {tenant}, or was changed since",
-            state=_STATE,
-            next_step="find out who made it, and with which ticket; use nothing of it",
-        )
+    text = signed_text(store, keys, tenant, state=_STATE, advice="use nothing of it")
     try:
         found = RowArchive.model_validate_json(text)
     except ValidationError:

@@ -9,11 +9,11 @@ from migrate import carrying, freeze, pausing
 from migrate.compare.engines import beside
 from migrate.errors import TransferError
 from migrate.files import empty_tree, forget, trees
+from migrate.matching import require_match
 from migrate.moving import live_moves, moves
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import require_closed
 from provisioning.engine import Stack
-from provisioning.errors import SiteError
 
 
 @step("end-replication", changes=True)
@@ -67,12 +67,8 @@ def retire_mover(ctx: StepContext) -> Result:
         stack = Stack(ctx.case.workspace, ctx.manifest.stack(environment))
         stack.set_config("bascule:moving", "false")
         stack.up()
-        matches, said = stack.matches_its_program()
-        if not matches:
-            raise SiteError(
-                f"{stack.name} does not match its program without its mover:\n{said.strip()[-2000:]}",
-                state="The tenant works on its site.",
-                next_step=f"pulumi preview -s {stack.name} --refresh --diff",
-            )
+        require_match(
+            stack, "does not match its program without its mover", state="The tenant works on its site."
+        )
         done.append(stack.name)
     return {"match_their_programs": done}

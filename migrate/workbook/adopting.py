@@ -15,10 +15,10 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from migrate.adopting import adopt_document
 from migrate.case import Case, digest_of
 from migrate.environment_template import template_of
-from migrate.errors import Refused, Waiting, WorkbookError
-from migrate.signatures import signature_of
+from migrate.errors import Waiting, WorkbookError
 from migrate.workbook.book import opened
 from migrate.workbook.checking import Checked, faults_of, parsed
 from migrate.workbook.form import Form
@@ -59,16 +59,7 @@ def adopt(case: Case, path: Path, *, replace: bool = False) -> Configuration:
     template, document = template_of(case), case.document(DOCUMENT)
     checked = check(case, path, template.form)
     with _as_workbook(path, template.form) as workbook:
-        same = document.exists() and digest_of(document) == digest_of(workbook)
-        if signature_of(document).exists() and not same:
-            if not replace:
-                raise Refused(
-                    f"{DOCUMENT} is signed; another file would void the signature",
-                    state="Nothing was changed.",
-                    next_step=f"fab run --tenant {case.manifest.tenant}, or the same command with --replace",
-                )
-            signature_of(document).unlink()
-        case.write_document(DOCUMENT, workbook.read_bytes())
+        adopt_document(case, DOCUMENT, workbook.read_bytes(), replace=replace)
     adopted = Configuration(
         file=path.name,
         sha256=digest_of(document),

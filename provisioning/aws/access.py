@@ -14,24 +14,18 @@ from pulumi import Input, InvokeOutputOptions, Output, Resource, ResourceOptions
 
 from provisioning.aws.component import Component, TaggedArgs
 from provisioning.aws.parameters import site_parameter
+from provisioning.ssh_config import PINNED
 
 USER = "site"
 """Who logs in, and whom the application runs as: files that a move brings belong to it."""
 NOTHING_REPORTED = "none"
 
-_CONFIG = """\
-Host {alias}
-    HostName {alias}
-    User {user}
-    IdentityFile "{{identity}}"
-    IdentitiesOnly yes
-    UserKnownHostsFile "{{known_hosts}}"
-    GlobalKnownHostsFile /dev/null
-    StrictHostKeyChecking yes
-    HostKeyAlgorithms ssh-ed25519
-    PasswordAuthentication no
-    ServerAliveInterval 30
-    ProxyCommand {proxy}
+_CONFIG = f"""\
+Host {{alias}}
+    HostName {{alias}}
+    User {{user}}
+{PINNED}    ServerAliveInterval 30
+    ProxyCommand {{proxy}}
 """
 _FIND = (
     "aws ec2 describe-instances --region {region} --output text"

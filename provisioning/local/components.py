@@ -22,20 +22,14 @@ from provisioning.local.resources import (
     SshKey,
 )
 from provisioning.running import running_workspace
+from provisioning.ssh_config import PINNED
 
-_SSH_CONFIG = """\
-Host {alias}
-    HostName {address}
-    Port {port}
-    User {user}
-    IdentityFile "{{identity}}"
-    IdentitiesOnly yes
-    UserKnownHostsFile "{{known_hosts}}"
-    GlobalKnownHostsFile /dev/null
-    StrictHostKeyChecking yes
-    HostKeyAlgorithms ssh-ed25519
-    PasswordAuthentication no
-"""
+_SSH_CONFIG = f"""\
+Host {{alias}}
+    HostName {{address}}
+    Port {{port}}
+    User {{user}}
+{PINNED}"""
 
 
 def address_of_stack(chosen: str | None = None) -> str:

@@ -10,7 +10,7 @@ from functools import wraps
 
 from migrate.assess.facts import Database
 from migrate.assess.findings.access import expiring_soon
-from migrate.assess.findings.server import clock_differing
+from migrate.assess.findings.server import CLOCK_MEANING, CLOCK_REMEDY, clock_differing
 from migrate.assess.kinds import Kinds, Seen, counted, listed
 from migrate.assess.mariadb_facts import MariadbFacts
 
@@ -59,9 +59,8 @@ def mariadb_password_expires(facts: Database) -> Seen:
 
 @kinds.kind(
     "warning",
-    meaning="where the site's clock is right, moments that applications write jump by as much at the switch: "
-    "orders by time, numbers by day and what ends at a moment go wrong; the move itself counts by no clock",
-    remedy="find out which of the two is right (timedatectl); have it set by NTP before the window, slowly",
+    meaning=CLOCK_MEANING,
+    remedy=CLOCK_REMEDY,
 )
 def mariadb_clock_differs(facts: Database) -> Seen:
     return clock_differing(facts)

@@ -64,6 +64,13 @@ def source_read_only(facts: Database) -> Seen:
 
 CLOCK_SECONDS = 5.0
 """Beyond this a clock is wrong, and no answer was merely late."""
+CLOCK_MEANING = (
+    "where the site's clock is right, moments that applications write jump by as much at the switch: "
+    "orders by time, numbers by day and what ends at a moment go wrong; the move itself counts by no clock"
+)
+CLOCK_REMEDY = (
+    "find out which of the two is right (timedatectl); have it set by NTP before the window, slowly"
+)
 
 
 def clock_differing(facts: Database) -> Seen:
@@ -76,9 +83,8 @@ def clock_differing(facts: Database) -> Seen:
 
 @kinds.kind(
     "warning",
-    meaning="where the site's clock is right, moments that applications write jump by as much at the switch: "
-    "orders by time, numbers by day and what ends at a moment go wrong; the move itself counts by no clock",
-    remedy="find out which of the two is right (timedatectl); have it set by NTP before the window, slowly",
+    meaning=CLOCK_MEANING,
+    remedy=CLOCK_REMEDY,
 )
 def clock_differs(facts: Database) -> Seen:
     return clock_differing(facts)

@@ -34,9 +34,12 @@ LOOK_SECONDS = 1.0
 
 
 def flow(task: Task) -> Flow:
-    """Look at the flow from source to target."""
+    """Look at the flow from source to target, and at how much more log of it the source can keep."""
     with both_at_work(task) as ((source,), (target,)):
-        return _flow(task, source, target)
+        seen = _flow(task, source, target)
+        if seen.state in ("absent", "copying"):
+            return seen
+        return seen.model_copy(update={"room_bytes": _room(task, source, seen.room_bytes)})
 
 
 def _flow(task: Task, source: Session, target: Session) -> Flow:
@@ -59,19 +62,20 @@ def _flow(task: Task, source: Session, target: Session) -> Flow:
         lag_bytes=_most(one.lag_bytes for one in seen),
         lag_seconds=_most(one.lag_seconds for one in seen),
         retained_bytes=_most(one.retained_bytes for one in seen),
-        room_bytes=_room(task, source, [one.room_bytes for one in seen]),
+        room_bytes=min((one.room_bytes for one in seen if one.room_bytes is not None), default=None),
         oldest_write_seconds=value(source, query("live_oldest_write")),
         says="; ".join(filter(None, broken)) or (f"paused: {why}" if why else ""),
     )
 
 
-def _room(task: Task, source: Session, limits: Iterable[int | None]) -> int | None:
+def _room(task: Task, source: Session, limit: int | None) -> int | None:
     """What the source can still keep for us: its own limit, or what its disk holds, whichever is less."""
-    found = [limit for limit in limits if limit is not None]
     # Only some logins may know where the server's files lie.
     folder = value(source, "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'")
     disk = log_disk(task.source.through, folder) if folder else None
-    return min([*found, *([disk.free_bytes] if disk else [])], default=None)
+    if disk is None:
+        return limit
+    return disk.free_bytes if limit is None else min(limit, disk.free_bytes)
 
 
 def _most(figures: Iterable[_Figure | None]) -> _Figure | None:
