@@ -15,9 +15,14 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn, Protocol
 
+from migrate import status
+from migrate.case import Case, write_whole
+from migrate.journal import Record
 from provisioning.errors import BasculeError
 from provisioning.workspace import Workspace
 
@@ -73,6 +78,57 @@ def fab_or_stop(workspace: Workspace, *words: str) -> None:
     code = fab(workspace, *words)
     if code != 0:
         give_up(f"fab {words[0]} ended with {code}; its last words above say what to do")
+
+
+def begin(folder: Path, remove: Callable[[Path], None]) -> None:
+    """Take a finished demo away, so that a new one begins; one that was killed goes on."""
+    if _finished(folder).exists():
+        say("A finished demo stands here; it is taken away, and a new one begins.")
+        remove(folder)
+
+
+def finish(folder: Path) -> None:
+    """Remember that this demo came to its end."""
+    write_whole(_finished(folder), b"{}\n")
+
+
+def _finished(folder: Path) -> Path:
+    return folder / ".state" / "demo-finished.json"
+
+
+def carry_on(
+    case: Case, act: Callable[[Record | None], None], *, rounds: int, command: str = "run", once: bool = False
+) -> None:
+    """
+    Type a command again and again until nothing is left to do, doing in between what it waits for.
+
+    Args:
+        act: Does what people would, given what the journal says is waited for.
+        rounds: After so many nothing moves, and the demo gives up.
+        once: The command ends what it began by itself; else a run stops between phases, too.
+    """
+    tenant = case.manifest.tenant
+    for _ in range(rounds):
+        code = fab(case.workspace, command, "--tenant", tenant)
+        if code == WAITING:
+            act(case.journal.last("waiting"))
+        elif code != 0:
+            give_up(f"fab {command} ended with {code}; its last words above say what to do")
+        elif once or not status.of(case).next_step:
+            return
+    give_up(f"still not finished after {rounds} rounds; fab status --tenant {tenant} says why")
+
+
+def sign(workspace: Workspace, tenant: str, gate: str, who: str, key: Path) -> None:
+    words = ["--gate", gate, "--as", who, "--key", str(key)]
+    fab_or_stop(workspace, "sign", "--tenant", tenant, *words)
+
+
+def waive(workspace: Workspace, tenant: str, what: str, reason: str, by: str, key: Path) -> None:
+    """Sign a waiver for the next hour."""
+    expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+    words = ["--what", what, "--by", by, "--reason", reason, "--expires", expires, "--key", str(key)]
+    fab_or_stop(workspace, "waive", "--tenant", tenant, *words)
 
 
 def say(line: str) -> None:

@@ -9,12 +9,11 @@ finished demo it begins anew. The site stays open for looking at, until `make cl
 import json
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from examples.alpenblick.prepare import RESPONSIBLE, TENANT, VENDOR_PERSON, Prepared, prepare, remove
 from examples.alpenblick.site_work import Notes, held_by_legacy, held_by_site, write_notes
-from examples.demo import WAITING, fab, fab_or_stop, give_up, say, show
+from examples.demo import WAITING, begin, carry_on, fab_or_stop, finish, give_up, say, show, sign, waive
 from migrate import status
 from migrate.case import Case, write_whole
 from migrate.compare.verdict import Comparison
@@ -47,73 +46,36 @@ class Demo:
 
     def run(self) -> None:
         """Prepare, carry on until nothing is left to do, and print the figures."""
-        finished = self.folder / ".state" / "demo-finished.json"
-        if finished.exists():
-            say("A finished demo stands here; it is taken away, and a new one begins.")
-            remove(self.folder)
+        begin(self.folder, remove)
         say(f"Legacy: PostgreSQL, an application, two interfaces and a workload, scale {self.scale:g}")
         prepared = prepare(self.folder, self.scale)
         say(f"Legacy answers at {prepared.url}")
         case = Case.of(prepared.workspace, TENANT)
-        for _ in range(ROUNDS):
-            code = fab(prepared.workspace, "run", "--tenant", TENANT)
-            if code == WAITING:
-                self._do_what_a_person_would(prepared, case, code)
-            elif code != 0:
-                give_up(f"fab run ended with {code}; its last words above say what to do")
-            elif not status.of(case).next_step:
-                break
-        else:
-            give_up(f"still not finished after {ROUNDS} rounds; fab status --tenant {TENANT} says why")
+        carry_on(case, lambda waiting: self._do_what_a_person_would(prepared, case, waiting), rounds=ROUNDS)
         if status.of(case).way_back == "armed":
             say("Everybody is content with the new site: the way back is given up")
             fab_or_stop(prepared.workspace, "finalize", "--tenant", TENANT)
         self._show(prepared, case)
-        write_whole(finished, b"{}\n")
+        finish(self.folder)
 
-    def _do_what_a_person_would(self, prepared: Prepared, case: Case, code: int) -> None:
+    def _do_what_a_person_would(self, prepared: Prepared, case: Case, waiting: Record | None) -> None:
         """Act on what the run waits for, as the responsible person or the vendor's staff would."""
-        waiting = case.journal.last("waiting")
-        about = waiting.about if waiting else f"exit status {code}"
+        about = waiting.about if waiting else f"exit status {WAITING}"
         if about == "accept-site" and case.journal.last("done", "reopen-legacy") is None:
             self._go_back_once(prepared, case)
             return
         match about:
             case "confirm-offer" | "accept-site":
                 say(f"The responsible person reads the document and signs: {about}")
-                key = str(prepared.keys[RESPONSIBLE])
-                fab_or_stop(
-                    prepared.workspace,
-                    "sign",
-                    "--tenant",
-                    TENANT,
-                    "--gate",
-                    about,
-                    "--as",
-                    RESPONSIBLE,
-                    "--key",
-                    key,
-                )
+                sign(prepared.workspace, TENANT, about, RESPONSIBLE, prepared.keys[RESPONSIBLE])
             case "agree-schedule":
                 say("Customer and vendor agree on the wished window")
                 fab_or_stop(prepared.workspace, "schedule", "--tenant", TENANT)
             case "check-window":
                 say("The window is months away; the vendor waives it, signed, for the next hour")
-                expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
                 reason = "Demonstration: the move is shown now, outside the agreed window."
-                key = str(prepared.keys[VENDOR_PERSON])
-                words = ["--what", "window", "--by", VENDOR_PERSON, "--reason", reason]
-                fab_or_stop(
-                    prepared.workspace,
-                    "waive",
-                    "--tenant",
-                    TENANT,
-                    *words,
-                    "--expires",
-                    expires,
-                    "--key",
-                    key,
-                )
+                key = prepared.keys[VENDOR_PERSON]
+                waive(prepared.workspace, TENANT, "window", reason, VENDOR_PERSON, key)
             case "write-settlement":
                 say("The vendor's staff record the hours they worked")
                 for position, hours, note in _hours(waiting):

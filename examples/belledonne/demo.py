@@ -8,20 +8,19 @@ started again, it goes on. After a finished demo it begins anew.
 
 import shutil
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
 
 from examples.belledonne.prepare import RESPONSIBLE, TENANT, VENDOR_PERSON, Prepared, prepare, remove
-from examples.demo import WAITING, fab, fab_or_stop, give_up, say, show
-from migrate import status
+from examples.demo import begin, carry_on, fab, fab_or_stop, finish, give_up, say, show, sign, waive
 from migrate.accounts.creating import Accounts
 from migrate.archive import stage
-from migrate.case import Case, write_whole
+from migrate.case import Case
 from migrate.compare.verdict import Comparison
 from migrate.dossier import page
 from migrate.inventory.found import FoundDatabases
+from migrate.journal import Record
 from migrate.product.workstations import Matrix
 from migrate.purge.purging import Purged
 from migrate.stop import Stop
@@ -40,41 +39,28 @@ DECIDED = {
 def run(folder: Path, scale: float) -> None:
     """Carry Belledonne through its playbook in `folder`, and print what came of it."""
     began_at = time.monotonic()
-    finished = folder / ".state" / "demo-finished.json"
-    if finished.exists():
-        say("A finished demo stands here; it is taken away, and a new one begins.")
-        remove(folder)
+    begin(folder, remove)
     say(f"Legacy: PostgreSQL, files, a workstation, an empty disk, scale {scale:g}")
     prepared = prepare(folder, scale)
     case = Case.of(prepared.workspace, TENANT)
     with prepared.provider():
-        for _ in range(ROUNDS):
-            code = fab(prepared.workspace, "run", "--tenant", TENANT)
-            if code == WAITING:
-                _do_what_a_person_would(prepared, case)
-            elif code != 0:
-                give_up(f"fab run ended with {code}; its last words above say what to do")
-            elif not status.of(case).next_step:
-                break
-        else:
-            give_up(f"still not finished after {ROUNDS} rounds; fab status --tenant {TENANT} says why")
+        carry_on(case, lambda waiting: _do_what_a_person_would(prepared, case, waiting), rounds=ROUNDS)
         say("The supervisor disables the account of somebody who has left")
         words = ["--act", "disable", "--user", "PAUL", "--as", RESPONSIBLE]
         fab_or_stop(
             prepared.workspace, "users", "--tenant", TENANT, *words, "--key", str(prepared.keys[RESPONSIBLE])
         )
     _show(prepared, case, began_at)
-    write_whole(finished, b"{}\n")
+    finish(folder)
 
 
-def _do_what_a_person_would(prepared: Prepared, case: Case) -> None:
+def _do_what_a_person_would(prepared: Prepared, case: Case, waiting: Record | None) -> None:
     """Act on what the run waits for, as the responsible person or the vendor's staff would."""
-    workspace, waiting = prepared.workspace, case.journal.last("waiting")
+    workspace = prepared.workspace
     about = waiting.about if waiting else "nothing"
     if about in GATES:
         say(f"The responsible person reads the document and signs: {about}")
-        words = ["--gate", about, "--as", RESPONSIBLE, "--key", str(prepared.keys[RESPONSIBLE])]
-        fab_or_stop(workspace, "sign", "--tenant", TENANT, *words)
+        sign(workspace, TENANT, about, RESPONSIBLE, prepared.keys[RESPONSIBLE])
     elif about == "decide-inventory":
         say("The firm decides: the bookkeeping is purged and moves, the cash book moves, the rest is left")
         _decide(workspace.stacks / f"{TENANT}.inventory.yaml")
@@ -85,12 +71,8 @@ def _do_what_a_person_would(prepared: Prepared, case: Case) -> None:
         _carry(prepared, case)
     elif about == "check-window":
         say("The window is months away; the vendor waives it, signed, for the next hour")
-        expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
         reason = "Demonstration: the move is shown now, outside the agreed window."
-        words = ["--what", "window", "--by", VENDOR_PERSON, "--reason", reason, "--expires", expires]
-        fab_or_stop(
-            workspace, "waive", "--tenant", TENANT, *words, "--key", str(prepared.keys[VENDOR_PERSON])
-        )
+        waive(workspace, TENANT, "window", reason, VENDOR_PERSON, prepared.keys[VENDOR_PERSON])
     else:
         give_up(f"the run waits for {about}, which this demo does not know")
 

@@ -7,36 +7,24 @@ Promise: may be stopped at any point and called again; what is there already is 
 keys, passwords and tokens lie below ``.state`` with mode 0600 and stand in no argument.
 """
 
-import argparse
-import json
 import secrets
-import shutil
 import socket
 import sqlite3
 import struct
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
-from examples import identity, workspaces
-from migrate.case import write_whole
-from migrate.connections import write_access
+from examples import identity, machines, workspaces
 from provisioning.engine import Stack
-from provisioning.errors import SiteError, WorkspaceError
-from provisioning.local import ports
-from provisioning.site import SshAccess
 from provisioning.workspace import Workspace
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
 TENANT = "belledonne"
 SERVER, WORKSTATION = "belledonne-legacy", "belledonne-poste"
 RESPONSIBLE = "elodie.chef@belledonne.example"
@@ -64,8 +52,7 @@ class Prepared:
     def provider(self) -> Iterator[None]:
         """Have the provider of accounts answer as long as the block lasts."""
         token = (self.workspace.state / "secrets" / f"{TENANT}-scim").read_text().strip()
-        port = json.loads((self.workspace.state / "prepared.json").read_text())["provider"]
-        with identity.serving(token, port=port):
+        with identity.serving(token, port=(workspaces.known(self.workspace) or {})["provider"]):
             yield
 
     def connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -82,35 +69,27 @@ def prepare(folder: Path, scale: float = 1.0) -> Prepared:
         EngineError: A machine could not be stood up.
     """
     workspace, legacy = Workspace(folder.resolve()), Workspace(folder.resolve() / "legacy")
-    marker = workspace.state / "prepared.json"
-    was = json.loads(marker.read_text()) if marker.exists() else None
-    if was is not None and was["scale"] != scale:
-        raise WorkspaceError(
-            f"{folder} was prepared with scale {was['scale']}, not {scale}",
-            next_step=f"python -m examples.belledonne.prepare {folder} --remove",
-        )
-    prepared = Prepared(
-        workspace,
-        legacy,
-        {email: workspaces.key_file(workspace, email) for email in (RESPONSIBLE, VENDOR_PERSON)},
-    )
-    if was is not None and ports.answers(was["address"], ports.SSH):
+    wanted = {"scale": scale}
+    was = workspaces.known_before(workspace, wanted, "examples.belledonne.prepare")
+    people = (RESPONSIBLE, VENDOR_PERSON)
+    prepared = Prepared(workspace, legacy, {email: workspaces.key_file(workspace, email) for email in people})
+    if workspaces.is_up(was):
         return prepared
     provider = was["provider"] if was else _free_port()
-    _lay_out(workspace, legacy, provider)
+
+    def of_this_machine(text: str) -> str:
+        return text.replace(_DISK, str(prepared.disk)).replace(_PROVIDER, f"http://127.0.0.1:{provider}/v2")
+
+    copies = {"app": "artifacts/compta", "packages": "packages"}
+    workspaces.lay_out(workspace, legacy, HERE, copies, of_this_machine)
     prepared.disk.mkdir(exist_ok=True)
-    keys = {email: workspaces.signing_key(workspace, email) for email in (RESPONSIBLE, VENDOR_PERSON)}
-    workspaces.write_allowed_signers(workspace, keys, vendor=VENDOR_PERSON)
-    with ThreadPoolExecutor(2) as pool:
-        outputs, station = pool.map(lambda name: _stood_up(legacy, name), (SERVER, WORKSTATION))
-    for name, each in ((SERVER, outputs), (WORKSTATION, station)):
-        write_access(workspace, name, SshAccess.model_validate(each["ssh"]))
+    workspaces.make_keys(workspace, people, vendor=VENDOR_PERSON)
+    outputs = machines.stand_up(workspace, legacy, (SERVER, WORKSTATION))[0]
     _write_secrets(workspace, outputs)
     if was is None:
         _fill(workspace, outputs, max(5, round(ENTRIES * scale)))
         _load_files(workspace)
-    content = {"scale": scale, "address": outputs["address"], "provider": provider}
-    write_whole(marker, json.dumps(content).encode())
+    workspaces.remember(workspace, wanted, {"address": outputs["address"], "provider": provider})
     return prepared
 
 
@@ -121,73 +100,27 @@ def remove(folder: Path) -> None:
     workspaces.remove(workspace, stacks)
 
 
-def _stood_up(legacy: Workspace, name: str) -> dict[str, Any]:
-    stack = Stack(legacy, name)
-    stack.ensure()
-    stack.up()
-    return stack.raw_outputs()
-
-
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 
 
-def _lay_out(workspace: Workspace, legacy: Workspace, provider: int) -> None:
-    """Write what a workspace consists of; what was changed since is left alone."""
-    foreign = workspace.root.exists() and any(workspace.root.iterdir())
-    if foreign and not (workspace.root / "Pulumi.yaml").exists():
-        raise WorkspaceError(f"{workspace.root} holds something else", next_step="name an empty folder")
-    for space, source in ((workspace, REPOSITORY), (legacy, HERE / "legacy")):
-        space.root.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / "Pulumi.yaml", space.root / "Pulumi.yaml")  # first: the folder's mark
-        space.stacks.mkdir(exist_ok=True)
-        workspaces.link(space.root / "provisioning", REPOSITORY / "provisioning")
-        space.prepare()
-    workspaces.link(legacy.root / "program", HERE / "legacy" / "program")
-    workspaces.link(workspace.root / "fabfile.py", REPOSITORY / "fabfile.py")
-    for space, folder in ((workspace, HERE / "stacks"), (legacy, HERE / "legacy" / "stacks")):
-        for source in folder.iterdir():
-            if not (space.stacks / source.name).exists():
-                text = source.read_text()
-                text = text.replace(_DISK, str(workspace.root / "disque"))
-                text = text.replace(_PROVIDER, f"http://127.0.0.1:{provider}/v2")
-                write_whole(space.stacks / source.name, text.encode())
-    for name, target in (("app", "artifacts/compta"), ("packages", "packages")):
-        if not (workspace.root / target).exists():
-            shutil.copytree(
-                HERE / name, workspace.root / target, ignore=shutil.ignore_patterns("__pycache__")
-            )
-
-
 def _write_secrets(workspace: Workspace, outputs: dict[str, Any]) -> None:
     """Write what the manifest names: the migration role's password, the authority, the provider's token."""
-    folder = workspace.state / "secrets"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for name, text in {
+    token = f"{TENANT}-scim"
+    texts = {
         f"{TENANT}-migration": outputs["migration"]["password"] + "\n",
         f"{TENANT}-ca.pem": outputs["ca"],
-        f"{TENANT}-scim": secrets.token_urlsafe(24) + "\n",
-    }.items():
-        if name.endswith("scim") and (folder / name).exists():
-            continue
-        write_whole(folder / name, text.encode())
-        (folder / name).chmod(0o600)
+    }
+    if not (workspace.state / "secrets" / token).exists():
+        texts[token] = secrets.token_urlsafe(24) + "\n"
+    workspaces.write_secrets(workspace, texts)
 
 
 def _connect(
     outputs: dict[str, Any], workspace: Workspace, dbname: str = "compta"
 ) -> "psycopg.Connection[tuple[Any, ...]]":
-    conninfo = make_conninfo(
-        host=outputs["address"],
-        port=ports.POSTGRESQL,
-        dbname=dbname,
-        user=outputs["migration"]["name"],
-        password=outputs["migration"]["password"],
-        sslmode="verify-full",
-        sslrootcert=str(workspace.state / "secrets" / f"{TENANT}-ca.pem"),
-    )
-    return psycopg.connect(conninfo, autocommit=True)
+    return machines.connect(outputs, workspace.state / "secrets" / f"{TENANT}-ca.pem", dbname=dbname)
 
 
 def _fill(workspace: Workspace, outputs: dict[str, Any], entries: int) -> None:
@@ -202,7 +135,6 @@ def _fill(workspace: Workspace, outputs: dict[str, Any], entries: int) -> None:
 
 def _load_files(workspace: Workspace) -> None:
     """Copy the firm's files to the server: client files, a cash book in SQLite, tables of long ago."""
-    config = workspace.ssh_config(SERVER)
     with tempfile.TemporaryDirectory(prefix="belledonne-") as folder:
         root = Path(folder)
         (root / "dossiers" / "caisse").mkdir(parents=True)
@@ -214,10 +146,7 @@ def _load_files(workspace: Workspace) -> None:
             made.execute("CREATE TABLE recette (le TEXT, montant REAL)")
             made.executemany("INSERT INTO recette VALUES (?, ?)", [("2026-01-02", 12.5)] * 50)
         (root / "anciens" / "CLIENTS98.DBF").write_bytes(_dbase(30))
-        command = ["rsync", "-rlpt", "-e", f"ssh -F '{config}'", f"{root}/", f"{SERVER}:"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
-    if done.returncode != 0:
-        raise SiteError(f"rsync ended with {done.returncode}: {done.stderr.strip()}")
+        machines.send(workspace, SERVER, root)
 
 
 def _dbase(rows: int) -> bytes:
@@ -227,18 +156,5 @@ def _dbase(rows: int) -> bytes:
     return header + field + b"\r" + b"".join(b" " + f"client{n}".encode().ljust(10) for n in range(rows))
 
 
-def main() -> None:
-    """Prepare or remove what the arguments name."""
-    parser = argparse.ArgumentParser(description="Make the firm's workspace and machines.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--remove", action="store_true")
-    words = parser.parse_args()
-    if words.remove:
-        remove(words.folder)
-    else:
-        print(f"prepared {prepare(words.folder, words.scale).workspace.root}")
-
-
 if __name__ == "__main__":
-    main()
+    workspaces.main("the firm's", lambda folder, scale: prepare(folder, scale).workspace, remove)

@@ -11,16 +11,16 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from examples.demo import WAITING, fab, fab_or_stop, give_up, say, show
+from examples.demo import carry_on, fab_or_stop, give_up, say, show, sign
 from examples.fieldpro.billing_system import SECRET, BillingSystem, billing_system
 from examples.fieldpro.prepare import HERE, OFFICER, RESPONSIBLE, TENANT, prepare, take_away
 from examples.workspaces import key_file
-from migrate import status
 from migrate.billing import subscription
 from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.dossier import page
 from migrate.environment import Proof
+from migrate.journal import Record
 from migrate.verify import GoLive
 from migrate.web import ask
 from provisioning.workspace import Workspace
@@ -43,22 +43,13 @@ def run(folder: Path, scale: float) -> None:
         say(f"The vendor's billing system takes events at {system.url}")
         case = Case.of(workspace, TENANT)
         visits = max(1, round(VISITS * scale))
-        for _ in range(ROUNDS):
-            code = fab(workspace, "run", "--tenant", TENANT)
-            if code == WAITING:
-                _do_what_a_person_would(case, visits)
-            elif code != 0:
-                give_up(f"fab run ended with {code}; its last words above say what to do")
-            elif not status.of(case).next_step:
-                break
-        else:
-            give_up(f"still not finished after {ROUNDS} rounds; fab status --tenant {TENANT} says why")
+        carry_on(case, lambda waiting: _do_what_a_person_would(case, waiting, visits), rounds=ROUNDS)
         seen = _let_a_month_pass(case)
         _show(case, system, visits, seen, time.monotonic() - began_at)
 
 
-def _do_what_a_person_would(case: Case, visits: int) -> None:
-    workspace, waiting = case.workspace, case.journal.last("waiting")
+def _do_what_a_person_would(case: Case, waiting: Record | None, visits: int) -> None:
+    workspace = case.workspace
     about = waiting.about if waiting else ""
     today = datetime.now(UTC).date().isoformat()
     match about:
@@ -90,8 +81,7 @@ def _do_what_a_person_would(case: Case, visits: int) -> None:
 
 
 def _sign(workspace: Workspace, gate: str, email: str) -> None:
-    key = str(key_file(workspace, email))
-    fab_or_stop(workspace, "sign", "--tenant", TENANT, "--gate", gate, "--as", email, "--key", key)
+    sign(workspace, TENANT, gate, email, key_file(workspace, email))
 
 
 def _work(case: Case, visits: int) -> None:

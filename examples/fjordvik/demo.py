@@ -6,12 +6,11 @@ started again, it goes on. After a finished demo it begins anew. The site stays 
 """
 
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
 
-from examples.demo import WAITING, fab, fab_or_stop, give_up, say, show
+from examples.demo import begin, carry_on, fab_or_stop, finish, give_up, say, show, sign, waive
 from examples.fjordvik.prepare import RESPONSIBLE, TENANT, VENDOR_PERSON, Prepared, prepare, remove
 from migrate import status
 from migrate.case import Case, write_whole
@@ -43,14 +42,16 @@ WAIVED = {
 
 def run(folder: Path, scale: float) -> None:
     """Carry Fjordvik through its playbook in `folder`, and print what came of it."""
-    finished = folder / ".state" / "demo-finished.json"
-    if finished.exists():
-        say("A finished demo stands here; it is taken away, and a new one begins.")
-        remove(folder)
+    begin(folder, remove)
     say(f"Legacy: PostgreSQL, people who file records, a terminal server for tests, scale {scale:g}")
     prepared = prepare(folder, scale)
     case = Case.of(prepared.workspace, TENANT)
-    _carry(prepared, case, "run")
+
+    def act(waiting: Record | None) -> None:
+        if waiting is not None:
+            _do_what_a_person_would(prepared, waiting)
+
+    carry_on(case, act, rounds=ROUNDS, once=True)
     if status.of(case).way_back == "armed":
         say("Everybody is content with the new site: the way back is given up")
         fab_or_stop(prepared.workspace, "finalize", "--tenant", TENANT)
@@ -58,26 +59,12 @@ def run(folder: Path, scale: float) -> None:
     order = prepared.workspace.stacks / f"{TENANT}.upgrade.yaml"
     write_whole(order, order.read_text().replace('to: "9"\n', 'to: "9.1"\n').encode())
     if case.journal.last("evidence", "release-prod") is None:
-        _carry(prepared, case, "upgrade")
+        carry_on(case, act, rounds=ROUNDS, command="upgrade", once=True)
     _show(case)
-    write_whole(finished, b"{}\n")
+    finish(folder)
 
 
-def _carry(prepared: Prepared, case: Case, command: str) -> None:
-    """Type a command again and again, doing in between what it waits for."""
-    for _ in range(ROUNDS):
-        code = fab(prepared.workspace, command, "--tenant", TENANT)
-        if code == 0:
-            return
-        if code != WAITING:
-            give_up(f"fab {command} ended with {code}; its last words above say what to do")
-        waiting = case.journal.last("waiting")
-        if waiting is not None:
-            _do_what_a_person_would(prepared, case, waiting)
-    give_up(f"still not finished after {ROUNDS} rounds; fab status --tenant {TENANT} says why")
-
-
-def _do_what_a_person_would(prepared: Prepared, case: Case, waiting: Record) -> None:
+def _do_what_a_person_would(prepared: Prepared, waiting: Record) -> None:
     """Act on what the run waits for, as the customer or the vendor's staff would."""
     workspace, about = prepared.workspace, waiting.about
     signers = {"take-over": VENDOR_PERSON}
@@ -93,8 +80,7 @@ def _do_what_a_person_would(prepared: Prepared, case: Case, waiting: Record) -> 
         case "accept-offer" | "sign-contract" | "accept-version" | "accept-handover" | "take-over":
             who = signers.get(about, RESPONSIBLE)
             say(f"{who} reads the document and signs: {about}")
-            key = str(prepared.keys[who])
-            fab_or_stop(workspace, "sign", "--tenant", TENANT, "--gate", about, "--as", who, "--key", key)
+            sign(workspace, TENANT, about, who, prepared.keys[who])
         case "agree-schedule":
             say("Customer and vendor agree on the wished window")
             fab_or_stop(workspace, "schedule", "--tenant", TENANT)
@@ -105,10 +91,8 @@ def _do_what_a_person_would(prepared: Prepared, case: Case, waiting: Record) -> 
         case known if known in WAIVED:
             what, why = WAIVED[known]
             say(f"{why}, signed, for the next hour")
-            expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
-            words = ["--what", what, "--by", VENDOR_PERSON, "--reason", "Demonstration: it is shown now."]
-            key = str(prepared.keys[VENDOR_PERSON])
-            fab_or_stop(workspace, "waive", "--tenant", TENANT, *words, "--expires", expires, "--key", key)
+            reason = "Demonstration: it is shown now."
+            waive(workspace, TENANT, what, reason, VENDOR_PERSON, prepared.keys[VENDOR_PERSON])
         case _:
             give_up(f"the run waits for {about}, which this demo does not know")
 

@@ -8,34 +8,21 @@ Promise: may be stopped at any point and called again; what is there already is 
 keys and passwords lie below ``.state`` with mode 0600 and stand in no argument.
 """
 
-import argparse
-import json
 import shutil
-import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
-from examples import workspaces
-from migrate.case import write_whole
-from migrate.connections import write_access
+from examples import machines, workspaces
 from migrate.product.baseline import folder_of, write_baseline
 from migrate.product.description import load_product
 from migrate.product.objects import in_database
-from provisioning.engine import Stack
-from provisioning.errors import SiteError, WorkspaceError
-from provisioning.local import ports
-from provisioning.site import SshAccess
 from provisioning.workspace import Workspace
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
 TENANT, DATABASE, FIRST = "fjordvik", "websak", "8"
 SERVER, TERMINAL = "fjordvik-legacy", "fjordvik-terminal"
 RESPONSIBLE = "ingrid.fjord@fjordvik.example"
@@ -62,27 +49,19 @@ def prepare(folder: Path, scale: float = 1.0) -> Prepared:
         EngineError: A machine could not be stood up.
     """
     workspace, legacy = Workspace(folder.resolve()), Workspace(folder.resolve() / "legacy")
-    marker = workspace.state / "prepared.json"
-    if marker.exists():
-        was = json.loads(marker.read_text())
-        if ports.answers(was["address"], ports.SSH):
-            return _prepared(workspace, legacy, was["folder"])
-    _lay_out(workspace, legacy)
-    keys = {email: workspaces.signing_key(workspace, email) for email in (RESPONSIBLE, VENDOR_PERSON)}
-    workspaces.write_allowed_signers(workspace, keys, vendor=VENDOR_PERSON)
-    with ThreadPoolExecutor(2) as pool:
-        outputs, terminal = pool.map(lambda name: _stood_up(legacy, name), (SERVER, TERMINAL))
-    for name, each in ((SERVER, outputs), (TERMINAL, terminal)):
-        write_access(workspace, name, SshAccess.model_validate(each["ssh"]))
-    secrets = workspace.state / "secrets"
-    secrets.mkdir(mode=0o700, exist_ok=True)
+    was = workspaces.known_before(workspace, {}, "examples.fjordvik.prepare")
+    if was is not None and workspaces.is_up(was):
+        return _prepared(workspace, legacy, was["folder"])
+    workspaces.lay_out(workspace, legacy, HERE, {"app": "artifacts/websak", "product": "products/websak"})
+    workspaces.make_keys(workspace, (RESPONSIBLE, VENDOR_PERSON), vendor=VENDOR_PERSON)
+    outputs = machines.stand_up(workspace, legacy, (SERVER, TERMINAL))[0]
     password = outputs["migration"]["password"]
-    for name, text in ((f"{TENANT}-migration", f"{password}\n"), (f"{TENANT}-ca.pem", outputs["ca"])):
-        write_whole(secrets / name, text.encode())
-        (secrets / name).chmod(0o600)
+    workspaces.write_secrets(
+        workspace, {f"{TENANT}-migration": f"{password}\n", f"{TENANT}-ca.pem": outputs["ca"]}
+    )
     _install(workspace, outputs, cases=int(2000 * scale))
     _load_files(workspace)
-    write_whole(marker, json.dumps({"address": outputs["address"], "folder": outputs["folder"]}).encode())
+    workspaces.remember(workspace, {}, {key: outputs[key] for key in ("address", "folder")})
     return _prepared(workspace, legacy, outputs["folder"])
 
 
@@ -98,53 +77,9 @@ def _prepared(workspace: Workspace, legacy: Workspace, folder: str) -> Prepared:
     return Prepared(workspace, legacy, Path(folder), keys)
 
 
-def _stood_up(legacy: Workspace, name: str) -> dict[str, Any]:
-    stack = Stack(legacy, name)
-    stack.ensure()
-    stack.up()
-    return stack.raw_outputs()
-
-
-def _lay_out(workspace: Workspace, legacy: Workspace) -> None:
-    """Write what a workspace consists of; what was changed since is left alone."""
-    foreign = workspace.root.exists() and any(workspace.root.iterdir())
-    if foreign and not (workspace.root / "Pulumi.yaml").exists():
-        raise WorkspaceError(f"{workspace.root} holds something else", next_step="name an empty folder")
-    for space, source in ((workspace, REPOSITORY), (legacy, HERE / "legacy")):
-        space.root.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / "Pulumi.yaml", space.root / "Pulumi.yaml")  # first: the folder's mark
-        space.stacks.mkdir(exist_ok=True)
-        workspaces.link(space.root / "provisioning", REPOSITORY / "provisioning")
-        space.prepare()
-    workspaces.link(legacy.root / "program", HERE / "legacy" / "program")
-    workspaces.link(workspace.root / "fabfile.py", REPOSITORY / "fabfile.py")
-    for space, folder in ((workspace, HERE / "stacks"), (legacy, HERE / "legacy" / "stacks")):
-        for source in folder.glob("*.yaml"):
-            if not (space.stacks / source.name).exists():
-                shutil.copyfile(source, space.stacks / source.name)
-    for source, target in (
-        (HERE / "app", workspace.root / "artifacts" / "websak"),
-        (HERE / "product", workspace.root / "products" / "websak"),
-    ):
-        if not target.exists():
-            fresh = target.with_name(f".{target.name}")
-            shutil.rmtree(fresh, ignore_errors=True)
-            shutil.copytree(source, fresh, ignore=shutil.ignore_patterns("__pycache__"))
-            fresh.rename(target)
-
-
 def connect(outputs: dict[str, Any], ca: Path, *, dbname: str = DATABASE, role: str = "migration") -> Any:
     """Open a session on the server, as the role that the machine's outputs name."""
-    conninfo = make_conninfo(
-        host=outputs["address"],
-        port=ports.POSTGRESQL,
-        dbname=dbname,
-        user=outputs[role]["name"],
-        password=outputs[role]["password"],
-        sslmode="verify-full",
-        sslrootcert=str(ca),
-    )
-    return psycopg.connect(conninfo, autocommit=True, options="-c search_path=")
+    return machines.connect(outputs, ca, dbname=dbname, role=role, options="-c search_path=")
 
 
 def _install(workspace: Workspace, outputs: dict[str, Any], *, cases: int) -> None:
@@ -177,7 +112,6 @@ def _install(workspace: Workspace, outputs: dict[str, Any], *, cases: int) -> No
 
 def _load_files(workspace: Workspace) -> None:
     """Copy documents and programs to the server."""
-    config = workspace.ssh_config(SERVER)
     with tempfile.TemporaryDirectory(prefix="fjordvik-") as folder:
         tree = Path(folder)
         (tree / "files" / "dokumenter").mkdir(parents=True)
@@ -187,24 +121,8 @@ def _load_files(workspace: Workspace) -> None:
         (tree / "files").chmod(0o750)
         shutil.copytree(HERE / "product" / "deliveries" / FIRST / "programs", tree / "programs")
         for part in ("files", "programs"):
-            command = ["rsync", "-rlpt", "-e", f"ssh -F '{config}'", f"{tree / part}/", f"{SERVER}:{part}/"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
-            if done.returncode != 0:
-                raise SiteError(f"rsync ended with {done.returncode}: {done.stderr.strip()}")
-
-
-def main() -> None:
-    """Prepare or remove what the arguments name."""
-    parser = argparse.ArgumentParser(description="Make the municipality's workspace and machines.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--remove", action="store_true")
-    words = parser.parse_args()
-    if words.remove:
-        remove(words.folder)
-    else:
-        print(f"prepared {prepare(words.folder, words.scale).workspace.root}")
+            machines.send(workspace, SERVER, tree / part, f"{part}/")
 
 
 if __name__ == "__main__":
-    main()
+    workspaces.main("the municipality's", lambda folder, scale: prepare(folder, scale).workspace, remove)

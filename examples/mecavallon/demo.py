@@ -10,15 +10,14 @@ import json
 import shutil
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from examples.demo import WAITING, fab, fab_or_stop, give_up, say, show
+from examples.demo import begin, carry_on, fab_or_stop, finish, give_up, say, show, sign, waive
 from examples.mecavallon.prepare import RESPONSIBLE, TENANT, VENDOR_PERSON, Prepared, prepare, remove
-from migrate import status
-from migrate.case import Case, write_whole
+from migrate.case import Case
 from migrate.compare.verdict import Comparison
 from migrate.dossier import page
+from migrate.journal import Record
 from migrate.offer import Offer
 from migrate.product.customisations import kept as found_customisations
 from migrate.product.evidence import ProductionCopy
@@ -36,35 +35,23 @@ GATES = ("confirm-offer", "accept-customisations", "accept-version", "accept-dat
 
 def run(folder: Path, scale: float) -> None:
     """Carry Mecavallon through its playbook in `folder`, and print what came of it."""
-    finished, began_at = folder / ".state" / "demo-finished.json", time.monotonic()
-    if finished.exists():
-        say("A finished demo stands here; it is taken away, and a new one begins.")
-        remove(folder)
+    began_at = time.monotonic()
+    begin(folder, remove)
     say(f"Legacy: a server with people ordering on it, and two workstations, scale {scale:g}")
     prepared = prepare(folder, scale)
     case = Case.of(prepared.workspace, TENANT)
-    for _ in range(ROUNDS):
-        code = fab(prepared.workspace, "run", "--tenant", TENANT)
-        if code == WAITING:
-            _do_what_a_person_would(prepared, case)
-        elif code != 0:
-            give_up(f"fab run ended with {code}; its last words above say what to do")
-        elif not status.of(case).next_step:
-            break
-    else:
-        give_up(f"still not finished after {ROUNDS} rounds; fab status --tenant {TENANT} says why")
+    carry_on(case, lambda waiting: _do_what_a_person_would(prepared, waiting), rounds=ROUNDS)
     _show(prepared, case, time.monotonic() - began_at)
-    write_whole(finished, b"{}\n")
+    finish(folder)
 
 
-def _do_what_a_person_would(prepared: Prepared, case: Case) -> None:
+def _do_what_a_person_would(prepared: Prepared, waiting: Record | None) -> None:
     """Act on what the run waits for, as the responsible person or the vendor's staff would."""
-    waiting, workspace = case.journal.last("waiting"), prepared.workspace
+    workspace = prepared.workspace
     about = waiting.about.partition(":")[0] if waiting else "nothing"
     if about in GATES:
         say(f"The responsible person reads the document and signs: {about}")
-        key = str(prepared.keys[RESPONSIBLE])
-        fab_or_stop(workspace, "sign", "--tenant", TENANT, "--gate", about, "--as", RESPONSIBLE, "--key", key)
+        sign(workspace, TENANT, about, RESPONSIBLE, prepared.keys[RESPONSIBLE])
         return
     match about:
         case "upgrade-customisations":
@@ -86,10 +73,7 @@ def _do_what_a_person_would(prepared: Prepared, case: Case) -> None:
 
 
 def _waive(prepared: Prepared, what: str, reason: str) -> None:
-    expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
-    words = ["--what", what, "--by", VENDOR_PERSON, "--reason", reason, "--expires", expires]
-    key = str(prepared.keys[VENDOR_PERSON])
-    fab_or_stop(prepared.workspace, "waive", "--tenant", TENANT, *words, "--key", key)
+    waive(prepared.workspace, TENANT, what, reason, VENDOR_PERSON, prepared.keys[VENDOR_PERSON])
 
 
 def _show(prepared: Prepared, case: Case, seconds: float) -> None:

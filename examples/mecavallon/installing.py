@@ -8,14 +8,12 @@ beside the workshop's own, which is dropped again.
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
+from examples import machines
 from migrate.product.baseline import folder_of, write_baseline
 from migrate.product.description import Product, load_product
 from migrate.product.objects import Kind, Object, in_database
-from provisioning.local import ports
 
 HERE = Path(__file__).resolve().parent
 DATABASE = "clipper"
@@ -25,16 +23,7 @@ _KINDS: dict[str, Kind] = {"rapports": "report", "scripts": "script"}
 
 def connect(outputs: dict[str, Any], ca: Path, *, dbname: str = DATABASE, role: str = "migration") -> Any:
     """Open a session on the server, as the role that the machine's outputs name."""
-    conninfo = make_conninfo(
-        host=outputs["address"],
-        port=ports.POSTGRESQL,
-        dbname=dbname,
-        user=outputs[role]["name"],
-        password=outputs[role]["password"],
-        sslmode="verify-full",
-        sslrootcert=str(ca),
-    )
-    return psycopg.connect(conninfo, autocommit=True, options="-c search_path=")
+    return machines.connect(outputs, ca, dbname=dbname, role=role, options="-c search_path=")
 
 
 def make_baselines(folder: Path, outputs: dict[str, Any], ca: Path) -> None:

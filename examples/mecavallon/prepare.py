@@ -7,28 +7,16 @@ Promise: may be stopped at any point and called again; what is there already is 
 keys and passwords lie below ``.state`` with mode 0600 and stand in no argument.
 """
 
-import argparse
-import json
 import shutil
-import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from examples import workspaces
+from examples import machines, workspaces
 from examples.mecavallon import installing
-from migrate.case import write_whole
-from migrate.connections import write_access
-from provisioning.engine import Stack
-from provisioning.errors import SiteError, WorkspaceError
-from provisioning.local import ports
-from provisioning.site import SshAccess
 from provisioning.workspace import Workspace
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
 TENANT = "mecavallon"
 SERVER, WORKSTATIONS = "mecavallon-legacy", ("mecavallon-bureau", "mecavallon-methodes")
 RESPONSIBLE = "ines.vallon@mecavallon.example"
@@ -55,34 +43,21 @@ def prepare(folder: Path, scale: float = 1.0) -> Prepared:
         EngineError: A machine could not be stood up.
     """
     workspace, legacy = Workspace(folder.resolve()), Workspace(folder.resolve() / "legacy")
-    marker = workspace.state / "prepared.json"
-    if marker.exists():
-        was = json.loads(marker.read_text())
-        if was["scale"] != scale:
-            raise WorkspaceError(
-                f"{folder} was prepared with scale {was['scale']}, not {scale}",
-                next_step=f"python -m examples.mecavallon.prepare {folder} --remove",
-            )
-        if ports.answers(was["address"], ports.SSH):
-            return _prepared(workspace, legacy, was["folder"])
-    _lay_out(workspace, legacy)
-    keys = {email: workspaces.signing_key(workspace, email) for email in (RESPONSIBLE, VENDOR_PERSON)}
-    workspaces.write_allowed_signers(workspace, keys, vendor=VENDOR_PERSON)
-    with ThreadPoolExecutor(2) as pool:
-        outputs, *others = pool.map(lambda name: _stood_up(legacy, name), (SERVER, *WORKSTATIONS))
-    for name, each in zip((SERVER, *WORKSTATIONS), (outputs, *others), strict=True):
-        write_access(workspace, name, SshAccess.model_validate(each["ssh"]))
-    _write_secrets(workspace, outputs)
-    product = workspace.root / "products" / "clipper"
-    ca = workspace.state / "secrets" / f"{TENANT}-ca.pem"
-    installing.make_baselines(product, outputs, ca)
-    installing.install(product, outputs, ca, orders=int(20_000 * scale))
-    if not marker.exists():
+    wanted = {"scale": scale}
+    was = workspaces.known_before(workspace, wanted, "examples.mecavallon.prepare")
+    if was is not None and workspaces.is_up(was):
+        return _prepared(workspace, legacy, was["folder"])
+    workspaces.lay_out(workspace, legacy, HERE, {"app": "artifacts/clipper", "product": "products/clipper"})
+    workspaces.make_keys(workspace, (RESPONSIBLE, VENDOR_PERSON), vendor=VENDOR_PERSON)
+    outputs = machines.stand_up(workspace, legacy, (SERVER, *WORKSTATIONS))[0]
+    password, ca = outputs["migration"]["password"], f"{TENANT}-ca.pem"
+    workspaces.write_secrets(workspace, {f"{TENANT}-migration": f"{password}\n", ca: outputs["ca"]})
+    product, authority = workspace.root / "products" / "clipper", workspace.state / "secrets" / ca
+    installing.make_baselines(product, outputs, authority)
+    installing.install(product, outputs, authority, orders=int(20_000 * scale))
+    if was is None:
         _load_files(workspace)
-    write_whole(
-        marker,
-        json.dumps({"scale": scale, "address": outputs["address"], "folder": outputs["folder"]}).encode(),
-    )
+    workspaces.remember(workspace, wanted, {key: outputs[key] for key in ("address", "folder")})
     return _prepared(workspace, legacy, outputs["folder"])
 
 
@@ -98,56 +73,8 @@ def _prepared(workspace: Workspace, legacy: Workspace, folder: str) -> Prepared:
     return Prepared(workspace, legacy, Path(folder), keys)
 
 
-def _stood_up(legacy: Workspace, name: str) -> dict[str, Any]:
-    stack = Stack(legacy, name)
-    stack.ensure()
-    stack.up()
-    return stack.raw_outputs()
-
-
-def _lay_out(workspace: Workspace, legacy: Workspace) -> None:
-    """Write what a workspace consists of; what was changed since is left alone."""
-    foreign = workspace.root.exists() and any(workspace.root.iterdir())
-    if foreign and not (workspace.root / "Pulumi.yaml").exists():
-        raise WorkspaceError(f"{workspace.root} holds something else", next_step="name an empty folder")
-    for space, source in ((workspace, REPOSITORY), (legacy, HERE / "legacy")):
-        space.root.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / "Pulumi.yaml", space.root / "Pulumi.yaml")  # first: the folder's mark
-        space.stacks.mkdir(exist_ok=True)
-        workspaces.link(space.root / "provisioning", REPOSITORY / "provisioning")
-        space.prepare()
-    workspaces.link(legacy.root / "program", HERE / "legacy" / "program")
-    workspaces.link(workspace.root / "fabfile.py", REPOSITORY / "fabfile.py")
-    for space, folder in ((workspace, HERE / "stacks"), (legacy, HERE / "legacy" / "stacks")):
-        for source in folder.glob("*.yaml"):
-            if not (space.stacks / source.name).exists():
-                shutil.copyfile(source, space.stacks / source.name)
-    for source, target in (
-        (HERE / "app", workspace.root / "artifacts" / "clipper"),
-        (HERE / "product", workspace.root / "products" / "clipper"),
-    ):
-        if not target.exists():
-            fresh = target.with_name(f".{target.name}")
-            shutil.rmtree(fresh, ignore_errors=True)
-            shutil.copytree(source, fresh, ignore=shutil.ignore_patterns("__pycache__"))
-            fresh.rename(target)
-
-
-def _write_secrets(workspace: Workspace, outputs: dict[str, Any]) -> None:
-    """Write what the manifest names: the migration role's password, the authority."""
-    secrets = workspace.state / "secrets"
-    secrets.mkdir(mode=0o700, exist_ok=True)
-    for name, text in {
-        f"{TENANT}-migration": outputs["migration"]["password"] + "\n",
-        f"{TENANT}-ca.pem": outputs["ca"],
-    }.items():
-        write_whole(secrets / name, text.encode())
-        (secrets / name).chmod(0o600)
-
-
 def _load_files(workspace: Workspace) -> None:
     """Copy the files of the delivery to the server, with what the workshop changed in them."""
-    config = workspace.ssh_config(SERVER)
     with tempfile.TemporaryDirectory(prefix="mecavallon-") as folder:
         tree = Path(folder, "files")
         for part in ("rapports", "scripts"):
@@ -158,24 +85,8 @@ def _load_files(workspace: Workspace) -> None:
         for number in range(40):
             (tree / "plans" / f"Plan {number:03} – axe.dxf").write_bytes(bytes([number]) * 20_000)
         tree.chmod(0o750)
-        command = ["rsync", "-rlpt", "-e", f"ssh -F '{config}'", f"{tree}/", f"{SERVER}:files/"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
-    if done.returncode != 0:
-        raise SiteError(f"rsync ended with {done.returncode}: {done.stderr.strip()}")
-
-
-def main() -> None:
-    """Prepare or remove what the arguments name."""
-    parser = argparse.ArgumentParser(description="Make the workshop's workspace and machines.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--remove", action="store_true")
-    words = parser.parse_args()
-    if words.remove:
-        remove(words.folder)
-    else:
-        print(f"prepared {prepare(words.folder, words.scale).workspace.root}")
+        machines.send(workspace, SERVER, tree, "files/")
 
 
 if __name__ == "__main__":
-    main()
+    workspaces.main("the workshop's", lambda folder, scale: prepare(folder, scale).workspace, remove)

@@ -4,30 +4,18 @@ The firm's machines: a server with its databases, or a workstation.
 Promise: made from the same parts as a site, so that whatever reaches them meets real servers.
 """
 
-import pulumi
-
-from provisioning.local import ports
-from provisioning.local.components import DatabaseServer, Machine, address_of_stack
+from examples import declaring
+from provisioning.local.components import Machine
 from provisioning.local.resources import Database
-
-SERVER = "belledonne-legacy"
 
 
 def declare() -> None:
     """Declare the machine of the running stack, and export how it is reached."""
-    address = address_of_stack()
-    name = "server" if pulumi.get_stack() == SERVER else "workstation"
-    machine = Machine(name, address=address, site_ports=[ports.POSTGRESQL] if name == "server" else [])
-    pulumi.export("ssh", machine.ssh)
-    pulumi.export("folder", machine.folder)
-    if name == "server":
-        _server(machine, address)
+    declaring.declare("belledonne-legacy", "workstation", _server)
 
 
 def _server(machine: Machine, address: str) -> None:
-    server = DatabaseServer("server-db", machine=machine, memory_mb=64, connections=60)
-    owner, people = server.role("compta_owner"), server.role("compta_people")
-    migration = server.role("migration", attributes=["SUPERUSER"])
+    server, owner, people, migration = declaring.database_server(machine, address, "compta")
     for name in ("compta", "essais"):
         Database(
             f"server-{name}",
@@ -39,6 +27,3 @@ def _server(machine: Machine, address: str) -> None:
             connects=[migration.name],
             guests="bascule_",
         )
-    pulumi.export("address", address)
-    pulumi.export("ca", machine.authority.certificate)
-    pulumi.export("migration", {"name": migration.name, "password": migration.password})
