@@ -1,4 +1,4 @@
-"""Carrying a tenant when something is wrong: an archive damaged, files changed meanwhile, two operators."""
+"""Carrying a tenant when something is wrong: an archive damaged or swapped, a disk pulled, files changed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from migrate.archive import area
+from migrate.archive.area import Area
 from migrate.connections import Hosts
 from migrate.errors import Refused, TransferError
 from migrate.transfer.postgresql_staged import PostgresqlStaged
@@ -31,7 +32,8 @@ def hosts(staged: Staged) -> Iterator[Hosts]:
 @pytest.fixture
 def disk(tmp_path: Path) -> str:
     """An empty disk for one test."""
-    return str(tmp_path)
+    (tmp_path / "disk").mkdir()
+    return str(tmp_path / "disk")
 
 
 def test_a_damaged_archive_touches_nothing_on_the_site(staged: Staged, hosts: Hosts, disk: str) -> None:
@@ -98,3 +100,54 @@ def test_a_second_loader_is_refused(staged: Staged, hosts: Hosts) -> None:
         pass
     with area.held(hosts.target(), TENANT):
         pass
+
+
+def test_swapped_chunks_are_both_named(staged: Staged, hosts: Hosts, disk: str) -> None:
+    """Two sound chunks of one archive under each other's names: both are told, and nothing is loaded."""
+    made = staged.out(hosts, disk)
+    first, second = (Path(disk) / made.archive / made.chunks[n].name for n in (1, 3))
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+
+    with pytest.raises(TransferError) as told:
+        staged.load(hosts, disk)
+
+    assert f"\n  {first.name} is " in told.value.what
+    assert f"\n  {second.name} is " in told.value.what
+    assert not (staged.move.site.folder / area.FOLDER / TENANT / "files-documents").exists()
+
+
+def test_a_disk_pulled_while_it_is_loaded_is_told(staged: Staged, hosts: Hosts, disk: str) -> None:
+    """The chunk that was missed is named; half a load is offered to nobody; plugged in again, it goes on."""
+    made = staged.out(hosts, disk)
+    away = Path(disk).with_name("pulled")
+
+    class Pulling(Told):
+        """Pulls the disk once half of it was loaded."""
+
+        total = 0.0
+        loading = False
+
+        def start(self, what: str, total: float | None, unit: str) -> None:
+            super().start(what, total, unit)
+            self.loading, self.total = "checking" not in what, total or 0
+
+        def advance_to(self, done: float) -> None:
+            super().advance_to(done)
+            if self.loading and self.total / 2 < done < self.total and Path(disk).exists():
+                Path(disk).rename(away)
+
+    with pytest.raises(TransferError, match=r"chunk-\d+\.age cannot be read: No such file") as told:
+        staged.load(hosts, disk, told=Pulling())
+    assert "connect the medium" in told.value.next_step
+    areas = [Area(hosts.target(), TENANT, item.kind, item.name) for item in made.items]
+    (half, *_) = [one for one in areas if (state := one.state()) is None or state.stage != "arrived"]
+    with pytest.raises(TransferError, match=r"is only half loaded|no archive was loaded"):
+        half.arrived()
+
+    away.rename(disk)
+    received = staged.load(hosts, disk)
+
+    assert received.archive == made.archive
+    assert {one.arrived().archive for one in areas} == {made.archive}
