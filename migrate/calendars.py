@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from icalendar import Calendar, Event, vCalAddress, vText
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -38,6 +36,8 @@ def calendar(entries: Iterable[Entry], *, name: str, organizer: str, stamped_at:
         organizer: E-mail address.
         stamped_at: When what it says was decided; a later one counts more.
     """
+    from icalendar import Calendar, Event, vCalAddress, vText  # here: few commands write one
+
     made = Calendar()
     made.add("version", "2.0")
     made.add("prodid", f"-//Bascule//{name}//EN")

@@ -17,6 +17,9 @@ from provisioning.pulumi_command import environment, executable
 from provisioning.site import SiteOutputs
 from provisioning.workspace import Workspace
 
+PLATFORM = "platform"
+"""No tenant's name: ``platform-test`` and ``platform-prod`` are what the sites of a class share on AWS."""
+
 
 @dataclass(frozen=True)
 class Stack:

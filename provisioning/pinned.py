@@ -7,8 +7,6 @@ Promise: credentials come from the environment alone; another account's are refu
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
 
@@ -54,4 +52,6 @@ def pinned_by(stack: Stack) -> Pinned:
 
 def session_in(region: str) -> Any:
     """Return a boto3 session with the environment's credentials."""
+    import boto3  # here: it takes long, and few commands ask AWS
+
     return boto3.Session(region_name=region)

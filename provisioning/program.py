@@ -13,14 +13,12 @@ import pulumi
 from pydantic import TypeAdapter, ValidationError
 
 from provisioning.door_state import DoorState
+from provisioning.engine import PLATFORM
 from provisioning.errors import BasculeError, ManifestError, WorkspaceError
 from provisioning.manifest import Environment, HostName, Manifest
 from provisioning.manifest_file import load_manifest
 from provisioning.running import running_workspace
 from provisioning.site import SiteArgs
-
-PLATFORM = "platform"
-"""No tenant's name: ``platform-test`` and ``platform-prod`` are what the sites of a class share on AWS."""
 
 
 def environment_of(stack: str) -> tuple[str, Environment]:

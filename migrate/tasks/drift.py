@@ -15,10 +15,9 @@ from migrate.connections import Hosts
 from migrate.drift import Drift, is_stood_up, look
 from migrate.maintenance import Level
 from migrate.tasks.edge import for_a_person, open_case
-from provisioning.engine import Stack
+from provisioning.engine import PLATFORM, Stack
 from provisioning.manifest import Environment
 from provisioning.manifest_file import tenants
-from provisioning.program import PLATFORM
 from provisioning.workspace import Workspace
 
 DRIFTED = 5

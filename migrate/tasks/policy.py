@@ -10,9 +10,9 @@ from json import dumps
 from fabric import Connection, task
 
 from migrate.tasks.edge import for_a_person, open_case
+from provisioning.engine import PLATFORM
 from provisioning.manifest_file import tenants
 from provisioning.policy.look import look
-from provisioning.program import PLATFORM
 from provisioning.workspace import Workspace
 
 BROKEN = 5

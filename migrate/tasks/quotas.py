@@ -11,10 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from migrate.errors import Refused
 from migrate.tasks.edge import for_a_person
-from provisioning.engine import Stack
+from provisioning.engine import PLATFORM, Stack
 from provisioning.manifest import Environment
 from provisioning.pinned import pinned_by, session_in
-from provisioning.program import PLATFORM
 from provisioning.quotas import room_for_a_site
 from provisioning.workspace import Workspace
 

@@ -5,15 +5,16 @@ Promise: shows without a signature, changes nothing without one.
 """
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from fabric import task
 from invoke.context import Context
 
-from migrate.accounts import provider, requests
-from migrate.accounts.requests import Act, Asked
 from migrate.errors import Refused
 from migrate.tasks.edge import for_a_person, open_case
+
+if TYPE_CHECKING:
+    from migrate.accounts.requests import Asked
 
 
 @task(
@@ -43,6 +44,8 @@ def users(
     log: bool = False,
 ) -> None:
     """Show a firm's accounts, or have the supervisor request, change or disable one."""
+    from migrate.accounts import provider, requests  # here: SCIM takes over a second
+
     with for_a_person():
         case = open_case(tenant)
         if log:
@@ -63,7 +66,9 @@ def users(
         print(f"{one.user:16} {one.role or '-':16} {state:9} {one.name}, {one.email}: {', '.join(one.may)}")
 
 
-def _asked(act: str, user: str, name: str, email: str, role: str, by: str) -> Asked:
+def _asked(act: str, user: str, name: str, email: str, role: str, by: str) -> "Asked":
+    from migrate.accounts.requests import Act, Asked
+
     known: tuple[Act, ...] = get_args(Act)
     for one in known:
         if one == act:

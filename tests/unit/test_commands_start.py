@@ -9,9 +9,12 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("heavy", ["dbos", "sqlalchemy", "weasyprint"])
+HEAVY = ["boto3", "dbos", "icalendar", "pulumi", "scim2_models", "sqlalchemy", "weasyprint"]
+
+
+@pytest.mark.parametrize("heavy", HEAVY)
 def test_commands_do_not_load_what_few_of_them_need(heavy: str) -> None:
-    """Durable runs and PDF are loaded by those who run and print, so that status answers at once."""
+    """Runs, PDF, AWS, SCIM and the engine are loaded by those who use them: status answers at once."""
     program = f"import fabfile, sys; sys.exit({heavy!r} in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, check=False).returncode == 0
