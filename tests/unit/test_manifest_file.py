@@ -189,7 +189,7 @@ def test_a_file_named_otherwise_than_its_tenant_is_refused(workspace: Workspace,
 def test_broken_yaml_is_told_with_its_line(alpenblick: Path) -> None:
     """A file that is not YAML says where it stops being so."""
     alpenblick.write_text("tenant: alpenblick\nlegacy: [\n")
-    assert faults_of(alpenblick) == ["not YAML: expected the node content, but found '<stream end>' (line 3)"]
+    assert faults_of(alpenblick) == ["not YAML: did not find expected node content (line 3)"]
 
 
 def test_tenants_lists_manifests_only(workspace: Workspace, alpenblick: Path) -> None:
