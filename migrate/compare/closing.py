@@ -49,17 +49,18 @@ class Work:
         )
 
 
-def close_open(work: Work, *, patience_seconds: float) -> list[TableResult]:
+def close_open(work: Work, *, patience_seconds: float | None) -> list[TableResult]:
     """
     Compare what is open again, and return the tables that differ although nothing changed in them.
 
     Args:
-        patience_seconds: How long a row may be on its way from source to target.
+        patience_seconds: How long a row may be on its way from source to target; None for one look only,
+            after which what differs is left open for the verdict in the freeze.
     """
     ledger = work.ledger
     work.pump()
     before = ledger.next_generation()
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + (patience_seconds or 0)
     pace, longest = _PACE_SECONDS
     while True:
         for name, keys in ledger.open_keys(before).items():
@@ -69,6 +70,8 @@ def close_open(work: Work, *, patience_seconds: float) -> list[TableResult]:
             left, right = _whole(work, name)
             if left == right:
                 ledger.close_table(name, before)
+        if patience_seconds is None:
+            return []
         is_late = time.monotonic() >= deadline
         # What changed while it was read is open anew, and so excused.
         work.pump()

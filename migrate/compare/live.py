@@ -49,7 +49,7 @@ def compare_live(
     store: Path,
     workers: int = WORKERS,
     pace: Callable[[], None] | None = None,
-    patience_seconds: float = PATIENCE_SECONDS,
+    patience_seconds: float | None = PATIENCE_SECONDS,
     told: Told | None = None,
 ) -> BaseComparison:
     """
@@ -62,7 +62,8 @@ def compare_live(
         store: The file that keeps what was compared. Begun anew where a stream was lost meanwhile.
         workers: Pieces at once; each asks both sides at the same time.
         pace: Called before each piece; returns when the source may be asked again.
-        patience_seconds: How long a row may be on its way before a difference counts.
+        patience_seconds: How long a row may be on its way before a difference counts; None to leave what
+            differs open for the verdict in the freeze, which is soon.
         told: Progress, by pieces.
 
     Raises:

@@ -194,10 +194,11 @@ def switch(
     with ExitStack() as ready:
         # Before the fence, as in the cutover: what changed so far is compared, and sessions are open.
         # The catalogues are read beside it: users wait for neither, but whoever decided to go back does.
-        opening = standing_by(store, NAME, built.work.source, built.work.target)
+        sides = built.work.source, built.work.target
+        opening = standing_by(store, NAME, *sides)
         with ThreadPoolExecutor(1) as aside:
             opened = aside.submit(ready.enter_context, opening)
-            compare_live(NAME, built.work.source, built.work.target, tenant=work.tenant, store=store)
+            compare_live(NAME, *sides, tenant=work.tenant, store=store, patience_seconds=None)
             standby = opened.result()
         if not forward:
             door()
