@@ -14,15 +14,7 @@ from pathlib import Path
 
 from benchmarks.results import Measure
 
-ALL: dict[str, tuple[str, ...]] = {
-    "switches": ("--quick",),
-    "copies": ("--quick",),
-    "comparisons": ("--quick",),
-    "files": ("--scale", "0.05"),
-}
-"""By module; with the words that make it quick."""
-KEEPING = ("switches", "copies", "comparisons")
-"""Those that keep their result in a file for the report."""
+ALL = ("switches", "copies", "comparisons", "files")
 
 
 def measured(words: list[str]) -> tuple[int, list[str]]:
@@ -50,10 +42,10 @@ def main() -> int:
     asked = parser.parse_args()
     lines: list[str] = []
     failed: list[str] = []
-    for name, quick in ALL.items():
+    for name in ALL:
         print(f"\n== {name}", flush=True)
-        words = ["-m", f"benchmarks.{name}", *(quick if asked.quick else ())]
-        if asked.keep and name in KEEPING:
+        words = ["-m", f"benchmarks.{name}", *(["--quick"] if asked.quick else [])]
+        if asked.keep:
             asked.keep.mkdir(parents=True, exist_ok=True)
             words.append(f"--keep={asked.keep / name}.json")
         status, found = measured(words)

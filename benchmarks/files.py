@@ -1,10 +1,10 @@
 """
 How fast files move: Bascule's passes against plain ``rsync -a`` over SSH, in pairs, fresh targets each.
 
-    python -m benchmarks.files [--rounds 3] [--scale 1.0]
+    python -m benchmarks.files [--rounds 3] [--scale 1.0] [--quick]
 
 Promise: both sides of a pair move the same tree between the same two servers in the same run, and take turns
-to begin; what counts is the median of the ratios. The last lines read ``measure value goal met|short``.
+to begin; what counts is the median of the ratios. A last pass whose comparison differs gives no figure.
 """
 
 import argparse
@@ -18,20 +18,21 @@ from statistics import median
 from time import monotonic
 
 from benchmarks.files_tree import CHANGES, change, make_tree
+from benchmarks.results import Bar, Conditions, Measure, Plot, Table, told
 from migrate.files import Tree, base_pass, compare_changes, empty_tree, forget, last_pass, prepare, trees
 from tests.support.moves import Move, Told, a_move
 
-GOALS = {"files_base_vs_rsync": 1.25, "files_second_pass_vs_rsync_checked": 1.25}
+GOAL = 1.25
+BASE, RSYNC = "Bascule's base pass", "rsync -a"
+LAST = f"Bascule's last pass, {CHANGES} changes, compared"
+CHECKED = f"rsync -a and rsync -anc, {CHANGES} changes"
+UNCHECKED = f"rsync -a alone, {CHANGES} changes, not compared"
+PREPARE, COMPARE = "prepare: every file read, outside the freeze", "the comparison alone"
+PAIRS = {"files_base_vs_rsync": (BASE, RSYNC), "files_second_pass_vs_rsync_checked": (LAST, CHECKED)}
+"""By measure: Bascule's way, and the one that it is held against."""
 
-
-def timed(what: str, work: Callable[[], object]) -> float:
-    """Seconds that some work takes; says so. What the work before left to be written out is not its own."""
-    subprocess.run(["sync"], check=True)  # noqa: S607 - the machine's own
-    begun = monotonic()
-    work()
-    took = monotonic() - begun
-    print(f"  {what:<48} {took:7.2f} s", flush=True)
-    return took
+Seconds = dict[str, list[float]]
+"""What each way took, one value a round."""
 
 
 class Pair:
@@ -68,42 +69,64 @@ class Pair:
         shutil.rmtree(self.beside, ignore_errors=True)
 
 
-def in_turn(round_: int, ours: Callable[[], float], theirs: Callable[[], float]) -> float:
-    """Run both, another one first each round; return how many times as fast ours is."""
-    if round_ % 2:
-        mine, other = ours(), theirs()
-    else:
-        other, mine = theirs(), ours()
-    print(f"  {'ratio':<48} {other / mine:7.2f}", flush=True)
-    return other / mine
+def measure(pair: Pair, rounds: int) -> Seconds:
+    """Time every way, ours and theirs in turn."""
+    took: Seconds = {}
 
+    def timed(way: str, work: Callable[[], object]) -> None:
+        # What the work before left to be written out is not its own.
+        subprocess.run(["sync"], check=True)  # noqa: S607 - the machine's own
+        begun = monotonic()
+        work()
+        took.setdefault(way, []).append(monotonic() - begun)
+        print(f"  {way:<48} {took[way][-1]:7.2f} s", flush=True)
 
-def measure(pair: Pair, rounds: int) -> dict[str, float]:
-    """Return the median ratio of each measure."""
-    ratios: dict[str, list[float]] = {name: [] for name in GOALS}
+    def in_turn(round_: int, *ways: tuple[str, Callable[[], object]]) -> None:
+        for way, work in reversed(ways) if round_ % 2 else ways:
+            timed(way, work)
+
     for round_ in range(rounds):
         print(f"round {round_ + 1}")
         pair.clear()
-        ratios["files_base_vs_rsync"].append(
-            in_turn(
-                round_,
-                lambda: timed("Bascule's base pass", pair.base),
-                lambda: timed("rsync -a", pair.rsync),
-            )
-        )
-        timed("prepare: every file read, outside the freeze", lambda: prepare(pair.tree, "benchmark", Told()))
+        in_turn(round_, (RSYNC, pair.rsync), (BASE, pair.base))
+        timed(PREPARE, lambda: prepare(pair.tree, "benchmark", Told()))
         change(pair.source, round_)
-        ratios["files_second_pass_vs_rsync_checked"].append(
-            in_turn(
-                round_,
-                lambda: timed(f"Bascule's last pass, {CHANGES} changes, compared", pair.last),
-                lambda: timed(f"rsync -a and rsync -anc, {CHANGES} changes", pair.rsync_checked),
-            )
-        )
+        in_turn(round_, (CHECKED, pair.rsync_checked), (LAST, pair.last))
         change(pair.source, round_ + rounds)
-        timed(f"rsync -a alone, {CHANGES} changes, not compared", pair.rsync)
-        timed("the comparison alone", lambda: compare_changes(pair.tree, "benchmark"))
-    return {name: median(found) for name, found in ratios.items()}
+        timed(UNCHECKED, pair.rsync)
+        timed(COMPARE, lambda: compare_changes(pair.tree, "benchmark"))
+    return took
+
+
+def measures(took: Seconds) -> list[Measure]:
+    """Hold the median of the ratios of each pair to its goal."""
+    ratios = {
+        name: median(other / ours for ours, other in zip(took[mine], took[theirs], strict=True))
+        for name, (mine, theirs) in PAIRS.items()
+    }
+    return [Measure(name=name, value=value, goal=GOAL, better="higher") for name, value in ratios.items()]
+
+
+def table(took: Seconds, size: int) -> Table:
+    """Show everything that was timed."""
+    return Table(
+        heading=f"Files of {size / 1024**2:.0f} MiB, seconds",
+        columns=("way", "rounds", "median"),
+        rows=tuple(
+            (way, " ".join(f"{one:.2f}" for one in every), f"{median(every):.2f}")
+            for way, every in took.items()
+        ),
+    )
+
+
+def plot(took: Seconds) -> Plot:
+    """Set Bascule's passes against rsync's."""
+    bars = [
+        Bar(label=way, seconds=median(took[way]), is_ours=way == mine)
+        for mine, theirs in PAIRS.values()
+        for way in (mine, theirs)
+    ]
+    return Plot(heading="Files", bars=tuple(bars))
 
 
 def main() -> None:
@@ -113,18 +136,24 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="of 20,000 small files and 1 GiB in large ones"
     )
+    parser.add_argument("--quick", action="store_true", help="a small tree, to see that it runs")
+    parser.add_argument("--keep", type=Path, help="keep the result in this file")
     asked = parser.parse_args()
+    scale = 0.05 if asked.quick else asked.scale
+    conditions = Conditions()
     with tempfile.TemporaryDirectory(prefix="bascule-files-") as folder:
         base = Path(folder)
         base.chmod(0o711)  # the database server of a host walks through it
         with a_move(base) as move, move.hosts() as hosts:
-            size = make_tree(move.legacy.folder / "documents", asked.scale)
+            size = make_tree(move.legacy.folder / "documents", scale)
             print(f"{size / 1024**2:.0f} MiB, {asked.rounds} rounds")
             (tree,) = trees(hosts)
-            found = measure(Pair(move, tree), asked.rounds)
+            took = measure(Pair(move, tree), asked.rounds)
             forget(tree)
-    for name, value in found.items():
-        print(f"{name} {value:.2f} {GOALS[name]:.2f} {'met' if value >= GOALS[name] else 'short'}")
+    result = conditions.result(measures(took), [table(took, size)], [plot(took)])
+    if asked.keep:
+        result.keep(asked.keep)
+    told(result)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,20 @@ def kill() -> None:
     raise Killed
 
 
+def test_one_look_before_the_fence_hides_nothing(flow: Flowing, store: Path) -> None:
+    """Where the verdict is soon, a difference is not waited for: it stays open, and the verdict finds it."""
+    assert live(flow, store, Pace()).agrees
+    flow.tamper("UPDATE viele SET was = 'anders' WHERE id = 12")
+    look = compare_live(
+        "besa", flow.source, flow.target, tenant="alpenblick", store=store, patience_seconds=None
+    )
+    assert look.different == ()
+    assert [table.name for table in look.tables if table.open_keys] == ["public.viele"]
+    assert not verdict(flow, store)
+    flow.tamper("UPDATE viele SET was = repeat(md5('12'), 20) WHERE id = 12")
+    assert verdict(flow, store)
+
+
 def test_trap_8_a_kill_loses_one_piece(flow: Flowing, store: Path) -> None:
     """Vitess 10495: what was compared before a kill is not compared again, and what changed since is."""
     whole = Pace()
