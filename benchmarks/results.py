@@ -14,14 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
+
+from provisioning.model import Model
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Measure(_Kept):
+class Measure(Model):
     """One figure and its goal."""
 
     name: str
@@ -54,7 +52,7 @@ class Measure(_Kept):
         return cls(name=words[0], value=value, goal=goal, better=better)
 
 
-class Table(_Kept):
+class Table(Model):
     """Figures as a table; each row begins with what it is about."""
 
     heading: str
@@ -63,7 +61,7 @@ class Table(_Kept):
     note: str = ""
 
 
-class Bar(_Kept):
+class Bar(Model):
     """One bar of the plot."""
 
     label: str
@@ -71,14 +69,14 @@ class Bar(_Kept):
     is_ours: bool
 
 
-class Plot(_Kept):
+class Plot(Model):
     """Bars that are to be set against each other, on one scale."""
 
     heading: str
     bars: tuple[Bar, ...]
 
 
-class Result(_Kept):
+class Result(Model):
     """All that one command found."""
 
     command: str

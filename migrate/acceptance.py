@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from migrate.case import Case
 from migrate.compare.verdict import Comparison
 from migrate.deploy import DeployedSite
@@ -19,13 +17,10 @@ from migrate.interfaces import Interfaces
 from migrate.stop import Stop
 from migrate.verify import GoLive
 from provisioning.manifest import Manifest
+from provisioning.model import Model
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Table(_Kept):
+class Table(Model):
     """One table, before and after."""
 
     name: str
@@ -34,7 +29,7 @@ class Table(_Kept):
     agrees: bool
 
 
-class Item(_Kept):
+class Item(Model):
     """One line of the checklist. `values` fill the phrase ``acceptance.result.<kind>``."""
 
     kind: Literal["database", "files", "interface", "module", "golive"]
@@ -50,7 +45,7 @@ class Item(_Kept):
         }
 
 
-class Sheet(_Kept):
+class Sheet(Model):
     """All that ``acceptance.pdf`` shows."""
 
     url: str

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate import facts, gates
 from migrate.case import Case, digest_of
@@ -17,15 +17,15 @@ from migrate.environment_template import deployment_of
 from migrate.errors import Refused, Waiting
 from migrate.playbook import load
 from provisioning.errors import BasculeError
+from provisioning.model import Model
 
 DEADLINE_STEP = "keep-deadline"
 PAPER = "steering.pdf"
 
 
-class Postponed(BaseModel):
+class Postponed(Model):
     """One milestone's later day, as it was asked for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     milestone: str
     until: date
     reason: str
@@ -33,17 +33,15 @@ class Postponed(BaseModel):
     at: AwareDatetime
 
 
-class Postponements(BaseModel):
+class Postponements(Model):
     """Evidence ``postponements``: every one, newest last."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     all: tuple[Postponed, ...] = ()
 
 
-class Steered(BaseModel):
+class Steered(Model):
     """Evidence ``steering``: what the paper says that is to be signed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     sha256: str
     until: dict[str, date]
 

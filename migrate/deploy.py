@@ -10,7 +10,7 @@ import hashlib
 from datetime import UTC, datetime
 from time import monotonic
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate.case import Case
 from migrate.matching import require_match
@@ -18,13 +18,13 @@ from migrate.step import Progress
 from provisioning.door_state import DoorState
 from provisioning.engine import Stack
 from provisioning.manifest import Environment
+from provisioning.model import Model
 from provisioning.site import SiteOutputs
 
 
-class DeployedSite(BaseModel):
+class DeployedSite(Model):
     """Evidence ``site-test`` or ``site-prod``: the stack's outputs, without secrets."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     stack: str
     environment: Environment
     substrate: str

@@ -8,20 +8,17 @@ listed, with what people know it by, for whoever has to call a partner the next 
 from datetime import datetime
 
 from psycopg import sql
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate.connections import Hosts
 from migrate.databases import site_database, value
 from provisioning.manifest import Effect, Manifest
+from provisioning.model import Model
 
 SHOWN = 200
 
 
-class _Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Sent(_Evidence):
+class Sent(Model):
     """One kind of effect since the site opened."""
 
     name: str
@@ -30,7 +27,7 @@ class Sent(_Evidence):
     """What the newest are known by, at most `SHOWN`."""
 
 
-class Effects(_Evidence):
+class Effects(Model):
     """Evidence ``effects``: what a rollback leaves behind in the world."""
 
     attempt: str

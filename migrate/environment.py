@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from psycopg import sql
-from pydantic import BaseModel, ConfigDict
 
 from migrate import environment_template, gates, pilot, remote
 from migrate.case import Case
@@ -27,15 +26,12 @@ from migrate.workbook.adopting import DOCUMENT, adopted
 from migrate.workbook.loading import Loaded, Rejected, differing, load
 from provisioning.configuration_mark import CONFIGURATION_MARK
 from provisioning.engine import Stack
+from provisioning.model import Model
 
 Part = Literal["configuration", "history"]
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SetUp(_Kept):
+class SetUp(Model):
     """Evidence ``environment``: what the site was set up from, and what it was made of right afterwards."""
 
     template: str
@@ -45,7 +41,7 @@ class SetUp(_Kept):
     definitions_sha256: str
 
 
-class LoadedSheet(_Kept):
+class LoadedSheet(Model):
     sheet: str
     rows: int
     changed: int
@@ -53,7 +49,7 @@ class LoadedSheet(_Kept):
     rejected: tuple[Rejected, ...]
 
 
-class Configured(_Kept):
+class Configured(Model):
     """Evidence ``configured`` (who works there) and ``history`` (what was taken over)."""
 
     sha256: str
@@ -64,7 +60,7 @@ class Configured(_Kept):
         return tuple(row for sheet in self.sheets for row in sheet.rejected)
 
 
-class Proof(_Kept):
+class Proof(Model):
     """Evidence ``environment-proof``: the site is its template, filled with the workbook, nothing else."""
 
     attempt: str

@@ -22,8 +22,9 @@ from migrate import remote
 from migrate.case import Case, digest_of
 from migrate.errors import EvidenceError, MigrationError
 from migrate.workbook.form import Bilingual, Form
-from provisioning.manifest import Identifier, Model, Name, Text
+from provisioning.manifest import Identifier, Name, Text
 from provisioning.manifest_deployment import Deployment
+from provisioning.model import Model
 from provisioning.model_file import load_model
 from provisioning.workspace import Workspace
 

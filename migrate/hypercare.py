@@ -14,8 +14,8 @@ from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import EvidenceError, MigrationError, Refused
 from migrate.stop import Stop
-from provisioning.manifest import Model
 from provisioning.manifest_operations import Hypercare
+from provisioning.model import Model
 
 RECORD = "incident"
 """The journal's kind of record: about an incident, with ``state`` (open or closed) and ``says``."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from migrate.connections import Hosts
 from migrate.connector import Connector, Received, Status
@@ -20,6 +20,7 @@ from migrate.errors import ConnectionFailed, InterfaceError
 from migrate.waiting import wait_until
 from migrate.web import ask
 from provisioning.manifest import Interface
+from provisioning.model import Model
 from provisioning.site import SiteOutputs
 
 SETTLE_SECONDS = 30.0
@@ -30,11 +31,7 @@ DRAIN_SECONDS = 120.0
 """How long a buffer may take to drain after the release."""
 
 
-class _Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Count(_Evidence):
+class Count(Model):
     """A connector's own numbers at one moment."""
 
     accepted: int
@@ -54,7 +51,7 @@ class Count(_Evidence):
         )
 
 
-class InterfaceCount(_Evidence):
+class InterfaceCount(Model):
     """One interface through the move; what has not happened yet is None."""
 
     name: str
@@ -75,7 +72,7 @@ class InterfaceCount(_Evidence):
     in_order: bool | None = None
 
 
-class Interfaces(_Evidence):
+class Interfaces(Model):
     """The interfaces of one tenant in one attempt: evidence ``interfaces``."""
 
     attempt: str

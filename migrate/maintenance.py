@@ -9,8 +9,9 @@ import re
 from migrate import remote
 from migrate.connections import Hosts
 from migrate.databases import site_database, value
-from provisioning.manifest import Environment, Model
+from provisioning.manifest import Environment
 from provisioning.manifest_operations import Program
+from provisioning.model import Model
 
 _ASKED: dict[Program, str] = {
     "nginx": "/usr/sbin/nginx -v 2>&1",

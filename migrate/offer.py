@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate.assess.facts import Assessment, Fingerprint, Mode
 from migrate.case import Case
@@ -20,13 +20,10 @@ from migrate.rates import CENT, Customised, Demand, PerCustomisation, Position, 
 from migrate.request import Request
 from migrate.window_rules import touches_weekend
 from provisioning.manifest import Manifest
+from provisioning.model import Model
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Line(_Kept):
+class Line(Model):
     """One position with its quantity; `amount` is without VAT."""
 
     position: str
@@ -41,7 +38,7 @@ class Line(_Kept):
         return money(self.price * self.quantity)
 
 
-class Sum(_Kept):
+class Sum(Model):
     """What lines add up to."""
 
     net: Decimal
@@ -59,7 +56,7 @@ class Sum(_Kept):
         return cls(net=net, vat_percent=vat_percent, vat=vat, rounding=total - net - vat, total=total)
 
 
-class Offer(_Kept):
+class Offer(Model):
     """Evidence ``offer``; ``offer.pdf`` shows it and is what the customer signs."""
 
     number: str

@@ -13,19 +13,19 @@ from zoneinfo import ZoneInfo
 import psycopg
 from dateutil.relativedelta import relativedelta
 from psycopg import sql
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate.databases import Session, query
 from migrate.errors import MigrationError
+from provisioning.model import Model
 
 MARK = "bascule_pilot"
 SHOWN = 20
 
 
-class Pilot(BaseModel):
+class Pilot(Model):
     """Evidence ``pilot``: from when to when."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     begins_at: AwareDatetime
     ends_at: AwareDatetime
 

@@ -24,8 +24,9 @@ from migrate.documents import Voice
 from migrate.errors import Refused, Waiting
 from migrate.rates import Words
 from provisioning.errors import ManifestError
-from provisioning.manifest import Identifier, Model
+from provisioning.manifest import Identifier
 from provisioning.manifest_file import read_manifest
+from provisioning.model import Model
 from provisioning.model_file import load_model
 from provisioning.workspace import Workspace
 

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import EmailStr, Field, HttpUrl, model_validator
 
-from provisioning.manifest import Model, Name, Text
+from provisioning.manifest import Name, Text
+from provisioning.model import Model
 from provisioning.model_file import load_model
 from provisioning.workspace import Workspace
 

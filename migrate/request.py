@@ -13,7 +13,8 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from migrate.case import Case
 from migrate.errors import EvidenceError, Waiting
 from migrate.rates import Quantity
-from provisioning.manifest import Model, Name, Person
+from provisioning.manifest import Name, Person
+from provisioning.model import Model
 from provisioning.model_file import load_model
 
 

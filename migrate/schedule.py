@@ -7,7 +7,7 @@ Promise: a schedule that exists kept every rule of `migrate.window_rules` when i
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate.assess.facts import Assessment
 from migrate.case import Case
@@ -15,12 +15,11 @@ from migrate.errors import Refused
 from migrate.request import recorded
 from migrate.window_rules import ROLLBACK_RESERVE, Broken, broken_rules, whole_minutes
 from provisioning.manifest import HostName, TimeZone
+from provisioning.model import Model
 
 
-class Schedule(BaseModel):
+class Schedule(Model):
     """Evidence ``schedule``: what was agreed with the customer."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     opens_at: AwareDatetime
     closes_at: AwareDatetime

@@ -10,22 +10,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from migrate.case import Case
 from migrate.errors import EvidenceError, Refused, Waiting
 from migrate.offer import Line, Offer, Sum
 from migrate.rates import Words, money
+from provisioning.model import Model
 
 RECORD = "performed"
 """The journal's kind of record: about a position, with ``quantity`` (a decimal as text) and ``note``."""
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Performed(_Kept):
+class Performed(Model):
     """One record of work: hours of an hourly position, units of any other. Negative ones correct."""
 
     position: str
@@ -34,7 +29,7 @@ class Performed(_Kept):
     on: date
 
 
-class SettledLine(_Kept):
+class SettledLine(Model):
     position: str
     title: Words
     unit: str
@@ -57,7 +52,7 @@ class SettledLine(_Kept):
         return self.amount - self.offered_amount
 
 
-class Settlement(_Kept):
+class Settlement(Model):
     """Evidence ``settlement``; ``settlement.pdf`` shows it."""
 
     number: str

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pydantic import EmailStr, Field
 
 from migrate.outbox import NotTaken, OutboxError
-from provisioning.manifest import Model, RelativePath
+from provisioning.manifest import RelativePath
+from provisioning.model import Model
 from provisioning.model_file import load_model
 from provisioning.workspace import Workspace
 

@@ -25,7 +25,8 @@ from migrate import remote
 from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import ConnectionFailed, MigrationError
-from provisioning.manifest import Model, Name, RelativePath
+from provisioning.manifest import Name, RelativePath
+from provisioning.model import Model
 from provisioning.model_file import load_model
 
 CONNECT_SECONDS = 5

@@ -7,19 +7,19 @@ Promise: measured from the freeze to the moment at which the open door was seen 
 from contextlib import suppress
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate.case import Case
 from migrate.errors import EvidenceError
 from migrate.offer import Offer
 from migrate.product.evidence import Preproduction
 from migrate.rehearsal.evidence import Rehearsal
+from provisioning.model import Model
 
 
-class Stop(BaseModel):
+class Stop(Model):
     """Evidence ``stop``. The prediction is the rehearsal's or the offer's, as a range."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     attempt: str
     frozen_at: AwareDatetime
     opened_at: AwareDatetime
@@ -34,10 +34,9 @@ class Stop(BaseModel):
         return None if high is None else self.actual_seconds <= high
 
 
-class Return(BaseModel):
+class Return(Model):
     """Evidence ``return``: how long the way back stopped the tenant."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     attempt: str
     fenced_at: AwareDatetime
     reopened_at: AwareDatetime

@@ -16,24 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate import waivers
 from migrate.case import Case
 from migrate.errors import EvidenceError, VerificationError
 from migrate.suite_run import SuiteRun
 from provisioning.manifest import Environment
+from provisioning.model import Model
 
 DETAIL_CHARACTERS = 800
 
 Outcome = Literal["passed", "failed", "error", "skipped", "waived"]
 
 
-class _Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Check(_Evidence):
+class Check(Model):
     """One check of the suite."""
 
     id: str
@@ -45,7 +42,7 @@ class Check(_Evidence):
     seconds: float
 
 
-class GoLive(_Evidence):
+class GoLive(Model):
     """What the suite found: evidence ``golive``."""
 
     tenant: str

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, EmailStr, Field
+from pydantic import AwareDatetime, EmailStr, Field
 
 from migrate import signatures
 from migrate.assess.facts import Finding
@@ -19,15 +19,15 @@ from migrate.assess.kinds import require_waivable
 from migrate.case import Case, write_whole
 from migrate.errors import GateError, Refused
 from migrate.signatures import VENDOR
+from provisioning.model import Model
 
 FINDING = "finding:"
 """What a waiver of a finding begins with: ``finding:<id>:<subject>``, or without the subject for all."""
 
 
-class Waiver(BaseModel):
+class Waiver(Model):
     """What is let be, by whom, why, and until when."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     tenant: str
     what: str = Field(description="A finding, a check of the go-live suite, or a waivable gate.")
     by: EmailStr

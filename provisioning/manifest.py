@@ -16,7 +16,6 @@ from provisioning.manifest_base import AgeRecipient as AgeRecipient
 from provisioning.manifest_base import ArchivePlace as ArchivePlace
 from provisioning.manifest_base import HostName as HostName
 from provisioning.manifest_base import Identifier as Identifier
-from provisioning.manifest_base import Model as Model
 from provisioning.manifest_base import Name as Name
 from provisioning.manifest_base import Person as Person
 from provisioning.manifest_base import RelativePath as RelativePath
@@ -28,6 +27,7 @@ from provisioning.manifest_inventory import Inventory
 from provisioning.manifest_operations import Operations
 from provisioning.manifest_purge import Purge
 from provisioning.manifest_services import Service, Workplace
+from provisioning.model import Model
 
 Environment = Literal["test", "prod"]
 Engine = Literal["postgresql", "mariadb"]

@@ -8,7 +8,8 @@ from typing import Literal, Self
 
 from pydantic import Field, HttpUrl, model_validator
 
-from provisioning.manifest_base import Model, Name, RelativePath, Text, refuse_twice
+from provisioning.manifest_base import Name, RelativePath, Text, refuse_twice
+from provisioning.model import Model
 
 Permission = Literal["read", "write", "other"]
 """On files of one area: look, change, and whatever else an application knows, such as to lock or to sign."""

@@ -9,7 +9,9 @@ from pathlib import PurePosixPath
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field
+from pydantic import AfterValidator, EmailStr, Field
+
+from provisioning.model import Model
 
 _NAME_RULE = "2 to 30 characters: lowercase a-z, digits and single hyphens, a letter first, no hyphen last"
 
@@ -100,12 +102,6 @@ RelativePath = Annotated[str, AfterValidator(_relative_path)]
 ArchivePlace = Annotated[str, AfterValidator(_archive_place)]
 AgeRecipient = Annotated[str, AfterValidator(_age_recipient)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
-
-
-class Model(BaseModel):
-    """Base of all parts of a manifest: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Person(Model):

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, HttpUrl, model_validator
 
-from provisioning.manifest_base import Model, Name, Person, RelativePath
+from provisioning.manifest_base import Name, Person, RelativePath
+from provisioning.model import Model
 
 Amount = Annotated[Decimal, Field(ge=0, le=10_000_000, decimal_places=2)]
 

@@ -8,7 +8,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from provisioning.manifest_base import Identifier, Model, Name, RelativePath, refuse_twice
+from provisioning.manifest_base import Identifier, Name, RelativePath, refuse_twice
+from provisioning.model import Model
 
 
 class LookedAtServer(Model):

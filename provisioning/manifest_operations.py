@@ -8,17 +8,15 @@ moved.
 from datetime import time
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from provisioning.model import Model
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Hours(_Part):
+class Hours(Model):
     """When people work, on the clock of ``window.time_zone``; sites are switched and upgraded outside."""
 
     days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
@@ -40,7 +38,7 @@ class Hours(_Part):
         return self
 
 
-class Hypercare(_Part):
+class Hypercare(Model):
     """How a site is followed after going live, and what has to hold before it is handed over."""
 
     days: int = Field(default=21, ge=1, le=180, description="At least so long.")
@@ -50,7 +48,7 @@ class Hypercare(_Part):
     )
 
 
-class Wheel(_Part):
+class Wheel(Model):
     """The annual wheel: months, 1 for January."""
 
     status_month: int = Field(default=9, ge=1, le=12, description="The yearly status meeting.")
@@ -72,7 +70,7 @@ Program = Literal["postgresql", "nginx", "openssh", "openssl"]
 PatchLevel = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 
 
-class Operations(_Part):
+class Operations(Model):
     """``operations:`` of a manifest."""
 
     hours: Hours = Field(default_factory=Hours)

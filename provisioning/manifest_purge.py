@@ -8,7 +8,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from provisioning.manifest_base import AgeRecipient, ArchivePlace, Identifier, Model, Name, refuse_twice
+from provisioning.manifest_base import AgeRecipient, ArchivePlace, Identifier, Name, refuse_twice
+from provisioning.model import Model
 
 
 class Keep(Model):

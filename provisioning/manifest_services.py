@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from provisioning.manifest_base import Model, Name, RelativePath, Text, refuse_twice
+from provisioning.manifest_base import Name, RelativePath, Text, refuse_twice
+from provisioning.model import Model
 
 UserCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 

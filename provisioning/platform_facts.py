@@ -10,15 +10,12 @@ it. Imports nothing of AWS.
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from provisioning.manifest import Environment
+from provisioning.model import Model
 
 
-class PlatformFacts(BaseModel):
+class PlatformFacts(Model):
     """What ``platform-<class>`` tells its tenants."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     form: Literal[1] = 1
     vpc_id: str

@@ -9,10 +9,11 @@ folder, ``provisioning/<substrate>/site.py``, with a component ``Site(name, Site
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import SecretStr
 
 from provisioning.door_state import DoorState
 from provisioning.manifest import Engine, Environment, Manifest
+from provisioning.model import Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +32,7 @@ class SiteArgs:
     """Names of `Manifest.services` that are switched on."""
 
 
-class _Output(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SshAccess(_Output):
+class SshAccess(Model):
     """How OpenSSH, Fabric and testinfra reach the site's host."""
 
     alias: str
@@ -48,12 +45,12 @@ class SshAccess(_Output):
     """The private key that logs in."""
 
 
-class DatabaseRole(_Output):
+class DatabaseRole(Model):
     name: str
     password: SecretStr
 
 
-class DatabaseEndpoint(_Output):
+class DatabaseEndpoint(Model):
     """The tenant's database, reached from the site's host (or through it)."""
 
     engine: Engine = "postgresql"
@@ -75,7 +72,7 @@ class DatabaseEndpoint(_Output):
     """Reads figures and nothing else; on sites that are set up from a template."""
 
 
-class Door(_Output):
+class Door(Model):
     """What lets users in. ``<command> open|closed|suspended`` flips it; alone it prints the state."""
 
     state: DoorState
@@ -84,7 +81,7 @@ class Door(_Output):
     """On the site's host, over SSH."""
 
 
-class SiteOutputs(_Output):
+class SiteOutputs(Model):
     """Stack outputs of ``<tenant>-<environment>``."""
 
     tenant: str

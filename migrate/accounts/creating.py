@@ -13,7 +13,7 @@ from migrate.accounts.provider import Account, access_of
 from migrate.accounts.sheet import read_sheet
 from migrate.case import Case
 from migrate.step import Progress
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 
 class Accounts(Model):

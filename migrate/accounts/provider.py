@@ -33,8 +33,8 @@ from migrate.accounts.sheet import Wanted
 from migrate.case import Case
 from migrate.databases import secret_line, text_of
 from migrate.errors import ConnectionFailed, MigrationError, Refused
-from provisioning.manifest import Model
 from provisioning.manifest_access import Access, Role
+from provisioning.model import Model
 
 _PAGE = 100
 _User = User[Any]

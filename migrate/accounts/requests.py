@@ -24,7 +24,7 @@ from migrate.errors import GateError, Refused
 from migrate.gates import allowed_signers
 from migrate.journal import Record
 from provisioning.errors import BasculeError
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 RECORD = "account-request"
 Act = Literal["request", "change", "disable", "grant"]

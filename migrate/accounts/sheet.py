@@ -14,8 +14,9 @@ from typing import Annotated
 from pydantic import EmailStr, StringConstraints, TypeAdapter, ValidationError
 
 from migrate.errors import MigrationError
-from provisioning.manifest import Model, Text
+from provisioning.manifest import Text
 from provisioning.manifest_access import Access
+from provisioning.model import Model
 
 COLUMNS = ("user", "name", "email", "role")
 MOST_ROWS = 10_000

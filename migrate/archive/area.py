@@ -16,11 +16,11 @@ from typing import Literal
 
 import paramiko
 from fabric import Connection
-from pydantic import BaseModel, ConfigDict
 
 from migrate import remote
 from migrate.archive.layout import Facts, Kind, Reserved
 from migrate.errors import ConnectionFailed, Refused, TransferError
+from provisioning.model import Model
 
 FOLDER = ".bascule/staged"
 
@@ -31,10 +31,8 @@ flock -n lock sh -c {inner} || {{ cat holder; echo; }}
 _INNER = "echo {who} > holder; echo held; exec cat > /dev/null"
 
 
-class State(BaseModel):
+class State(Model):
     """How far one item is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     archive: str
     stage: Literal["clearing", "filling", "arrived"]

@@ -17,18 +17,17 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 from pyrage import IdentityError, RecipientError, x25519
 
 from migrate.case import write_whole
 from migrate.errors import Refused, TransferError
+from provisioning.model import Model
 from provisioning.workspace import Workspace
 
 
-class Ticket(BaseModel):
+class Ticket(Model):
     """What the place that makes an archive needs: for whom to encrypt, and how to sign."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tenant: str
     recipient: str

@@ -8,13 +8,11 @@ of a later format is told and not half understood.
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
+
+from provisioning.model import Model
 
 OPENED, CONTENTS, MANIFEST, SIGNATURE = "opened.json", "contents.age", "manifest.json", "manifest.sig"
-
-
-class _Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 Kind: TypeAlias = Literal["database", "files"]
@@ -47,7 +45,7 @@ def name_of(path: str) -> bytes:
     return unquote_to_bytes(path)
 
 
-class Pack(_Evidence):
+class Pack(Model):
     """A chunk that is a tar of whole files and links."""
 
     kind: Literal["pack"] = "pack"
@@ -55,7 +53,7 @@ class Pack(_Evidence):
     """Which of the item's entries."""
 
 
-class Piece(_Evidence):
+class Piece(Model):
     """A chunk that is one range of a large file."""
 
     kind: Literal["piece"] = "piece"
@@ -64,7 +62,7 @@ class Piece(_Evidence):
     bytes: int
 
 
-class Facts(_Evidence):
+class Facts(Model):
     """What a database was when it was dumped: ``migrate/sql/staged_facts.sql``."""
 
     position: str
@@ -78,7 +76,7 @@ class Facts(_Evidence):
     extensions: tuple[str, ...]
 
 
-class Reserved(_Evidence):
+class Reserved(Model):
     """What legacy keeps a database's changes for since its dump, so that they can flow once a path exists."""
 
     stream: str
@@ -92,7 +90,7 @@ class Reserved(_Evidence):
     lanes: dict[str, int]
 
 
-class PlannedItem(_Evidence):
+class PlannedItem(Model):
     """One database or tree of an archive, and how it is cut up."""
 
     kind: Kind
@@ -109,7 +107,7 @@ class PlannedItem(_Evidence):
         return f"{self.kind}-{self.name}"
 
 
-class Sealed(_Evidence):
+class Sealed(Model):
     """One encrypted object. Both figures are of what lies on the disk."""
 
     name: str
@@ -117,21 +115,21 @@ class Sealed(_Evidence):
     sha256: str
 
 
-class Plain(_Evidence):
+class Plain(Model):
     """What a chunk holds once it is decrypted."""
 
     bytes: int
     sha256: str
 
 
-class Contents(_Evidence):
+class Contents(Model):
     """Everything that only the recipient may know. `plain` holds one entry a chunk, over all items."""
 
     items: tuple[PlannedItem, ...]
     plain: tuple[Plain, ...]
 
 
-class ItemSummary(_Evidence):
+class ItemSummary(Model):
     """What may be known of an item without the identity."""
 
     kind: Kind
@@ -144,7 +142,7 @@ class ItemSummary(_Evidence):
     """Whether legacy keeps what changes since, until `stage-release` or the end of the move."""
 
 
-class Manifest(_Evidence):
+class Manifest(Model):
     """The table of an archive."""
 
     format: Literal[1] = 1
@@ -161,7 +159,7 @@ class Manifest(_Evidence):
     contents: Sealed
 
 
-class Opened(_Evidence):
+class Opened(Model):
     """What is known of an archive while it is written."""
 
     format: Literal[1] = 1

@@ -12,11 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from migrate.archive.layout import Entry, Pack, Piece, Plain, PlannedItem, Sealed
 from migrate.case import write_whole
 from migrate.errors import TransferError
+from provisioning.model import Model
 
 CHUNK_BYTES = 256 * 1024 * 1024
 HEADER_BYTES = 2048
@@ -24,10 +25,8 @@ HEADER_BYTES = 2048
 NAMES_IN_A_PACK = 50_000
 
 
-class Plan(BaseModel):
+class Plan(Model):
     """One archive that is being written, or was."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     archive: str
     tenant: str
@@ -42,10 +41,8 @@ class Plan(BaseModel):
         return [(item, chunk) for item in self.items for chunk in item.chunks]
 
 
-class Begun(BaseModel):
+class Begun(Model):
     """What an archive was begun as."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     location: str
     base: str = ""
@@ -55,10 +52,8 @@ class Begun(BaseModel):
     """Of the move that it is made for; empty for one that was made by hand."""
 
 
-class Written(BaseModel):
+class Written(Model):
     """One chunk that lies in the archive."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sealed: Sealed
     plain: Plain

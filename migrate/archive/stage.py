@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate import lock
 from migrate.archive import area, keys, listing
@@ -33,14 +33,13 @@ from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_staged import dump as dumping
 from migrate.transfer.postgresql_staged import reserving
 from provisioning.manifest import Environment
+from provisioning.model import Model
 
 LEAST_CHUNK_BYTES = 64 * 1024
 
 
-class ReceivedItem(BaseModel):
+class ReceivedItem(Model):
     """One database or tree that arrived on the site's host."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["database", "files"]
     name: str
@@ -53,10 +52,8 @@ class ReceivedItem(BaseModel):
     """Names that changed while they were read: the next archive, or a last pass, brings them."""
 
 
-class Received(BaseModel):
+class Received(Model):
     """An archive that was loaded whole: evidence ``staged``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     archive: str
     base: str

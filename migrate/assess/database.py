@@ -22,7 +22,6 @@ from migrate.assess.facts import (
     Database,
     DatabaseFingerprint,
     Extension,
-    Facts,
     Growth,
     Index,
     Job,
@@ -45,8 +44,9 @@ from migrate.databases import query as statement
 from migrate.errors import MigrationError
 from migrate.log_disk import log_disk
 from provisioning.manifest import LegacyDatabase
+from provisioning.model import Model
 
-F = TypeVar("F", bound=Facts)
+F = TypeVar("F", bound=Model)
 
 SAMPLE_BYTES = 64 * 1024 * 1024
 RATE_SECONDS = 3.0

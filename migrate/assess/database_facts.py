@@ -11,7 +11,8 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from migrate.assess.mariadb_facts import MariadbFacts
-from migrate.assess.plain import Facts, product
+from migrate.assess.plain import product
+from provisioning.model import Model
 
 Mode = Literal["live", "bulk", "staged", "staged-bulk"]
 """As in `migrate.transfer.WAYS`."""
@@ -31,7 +32,7 @@ def ahead(clock_epoch: float, asked_at: float) -> float:
     return round(clock_epoch - (asked_at + time.time()) / 2, 1)
 
 
-class Server(Facts):
+class Server(Model):
     """One server, as the manifest's user sees it; what only PostgreSQL has is at its default elsewhere."""
 
     version: str
@@ -87,7 +88,7 @@ class Server(Facts):
         return self.version_number // 10000
 
 
-class Table(Facts):
+class Table(Model):
     """A table. `has_key` tells of a key that replication can use: primary, and not deferrable."""
 
     schema_name: str
@@ -108,14 +109,14 @@ class Table(Facts):
         return f"{self.schema_name}.{self.name}"
 
 
-class Index(Facts):
+class Index(Model):
     schema_name: str
     table: str
     name: str
     bytes: int
 
 
-class Counts(Facts):
+class Counts(Model):
     views: int
     materialized_views: int
     sequences: int
@@ -132,7 +133,7 @@ class Counts(Facts):
     materialized_view_bytes: int = 0
 
 
-class Oddity(Facts):
+class Oddity(Model):
     """Something in the schema that a move has to know of. `kind` is as ``assess_oddities.sql`` calls it."""
 
     kind: str
@@ -140,7 +141,7 @@ class Oddity(Facts):
     detail: str
 
 
-class PathTrap(Facts):
+class PathTrap(Model):
     """A function that finds its names by the search path, and what calls it while rows are loaded."""
 
     function: str
@@ -148,12 +149,12 @@ class PathTrap(Facts):
     names: tuple[str, ...]
 
 
-class Extension(Facts):
+class Extension(Model):
     name: str
     version: str
 
 
-class Collation(Facts):
+class Collation(Model):
     """A collation that columns or indexes name themselves."""
 
     name: str
@@ -163,7 +164,7 @@ class Collation(Facts):
     version_now: str | None
 
 
-class Role(Facts):
+class Role(Model):
     name: str
     may_log_in: bool
     is_superuser: bool
@@ -174,13 +175,13 @@ class Role(Facts):
     """Objects of this database on which somebody granted it something."""
 
 
-class LongTransaction(Facts):
+class LongTransaction(Model):
     who: str
     seconds: float
     is_prepared: bool
 
 
-class Work(Facts):
+class Work(Model):
     """A backup or maintenance that runs now."""
 
     kind: Literal["backup", "maintenance"]
@@ -188,7 +189,7 @@ class Work(Facts):
     seconds: float
 
 
-class Job(Facts):
+class Job(Model):
     """A job that the server starts by itself. `schedule` is as its scheduler writes it."""
 
     scheduler: str
@@ -196,7 +197,7 @@ class Job(Facts):
     schedule: str
 
 
-class Slot(Facts):
+class Slot(Model):
     name: str
     is_logical: bool
     is_active: bool
@@ -206,7 +207,7 @@ class Slot(Facts):
     """From PostgreSQL 13 on; ``lost`` when it can no longer be used."""
 
 
-class WriteRate(Facts):
+class WriteRate(Model):
     """Between two readings, `seconds` apart. WAL is that of the whole server."""
 
     seconds: float
@@ -214,7 +215,7 @@ class WriteRate(Facts):
     wal_bytes_per_second: float
 
 
-class WalHistory(Facts):
+class WalHistory(Model):
     """What the segments on the server's disk tell of the hours before; of the whole server."""
 
     bytes: int
@@ -228,7 +229,7 @@ class WalHistory(Facts):
         return self.bytes / self.seconds if self.seconds else 0.0
 
 
-class WalDisk(Facts):
+class WalDisk(Model):
     """Room on the file system of the write-ahead log, or of the nearest folder that the login may look at."""
 
     path: str
@@ -236,12 +237,12 @@ class WalDisk(Facts):
     free_bytes: int
 
 
-class Growth(Facts):
+class Growth(Model):
     bytes_per_day: float
     rests_on: str
 
 
-class ReadSample(Facts):
+class ReadSample(Model):
     """A short timed read: what the estimate of the stop rests on."""
 
     what: str
@@ -255,7 +256,7 @@ class ReadSample(Facts):
         return self.bytes / self.seconds if self.seconds else 0.0
 
 
-class Database(Facts):
+class Database(Model):
     """One database under ``legacy.databases``."""
 
     name: str

@@ -33,7 +33,7 @@ from migrate.assess.database_facts import (
 )
 from migrate.assess.fingerprint import DatabaseFingerprint, Fingerprint
 from migrate.assess.mariadb_facts import MariadbFacts
-from migrate.assess.plain import Facts
+from provisioning.model import Model
 
 __all__ = [
     "Assessment",
@@ -42,7 +42,6 @@ __all__ = [
     "Database",
     "DatabaseFingerprint",
     "Extension",
-    "Facts",
     "Files",
     "Finding",
     "Fingerprint",
@@ -74,7 +73,7 @@ __all__ = [
 Severity = Literal["info", "warning", "blocker"]
 
 
-class Host(Facts):
+class Host(Model):
     name: str
     system: str
     cores: int
@@ -83,7 +82,7 @@ class Host(Facts):
     """Where the login folder lies."""
 
 
-class Target(Facts):
+class Target(Model):
     """The prod site's host and database, where they stand already."""
 
     free_bytes: int
@@ -107,7 +106,7 @@ class Target(Facts):
     """None while the site has no mover: it gets one for the time of a move."""
 
 
-class Files(Facts):
+class Files(Model):
     """One tree under ``legacy.files``."""
 
     name: str
@@ -142,7 +141,7 @@ class Files(Facts):
     """Names beyond 143 bytes or paths beyond 1000, which encrypted or foreign file systems cut."""
 
 
-class InterfaceFacts(Facts):
+class InterfaceFacts(Model):
     name: str
     kind: str
     host: str
@@ -151,7 +150,7 @@ class InterfaceFacts(Facts):
     """Mode and counts when it answers, else why it does not."""
 
 
-class Finding(Facts):
+class Finding(Model):
     """Something that matters for the move. `id` is stable: a waiver names it."""
 
     id: str
@@ -169,7 +168,7 @@ class Finding(Facts):
         return f"finding:{self.id}:{self.subject}"
 
 
-class Part(Facts):
+class Part(Model):
     """One part of the estimated stop and what its figure rests on."""
 
     name: str
@@ -178,7 +177,7 @@ class Part(Facts):
     rests_on: str
 
 
-class StopEstimate(Facts):
+class StopEstimate(Model):
     """How long users will be without a writable system, as a range."""
 
     parts: tuple[Part, ...]
@@ -192,7 +191,7 @@ class StopEstimate(Facts):
         return sum(part.high_seconds for part in self.parts)
 
 
-class Assessment(Facts):
+class Assessment(Model):
     """All that `fab assess` measured. Evidence ``assessment``."""
 
     tenant: str

@@ -7,13 +7,14 @@ has words that name it.
 
 from collections.abc import Iterator
 
-from migrate.assess.plain import Facts, product
+from migrate.assess.plain import product
+from provisioning.model import Model
 
 NEAR = 0.1
 """A day's growth changes nothing: volumes count as the same within a tenth of the larger."""
 
 
-class DatabaseFingerprint(Facts):
+class DatabaseFingerprint(Model):
     """One database. `version` is as `Database.series`: a minor upgrade changes no estimate."""
 
     name: str
@@ -31,7 +32,7 @@ class DatabaseFingerprint(Facts):
         return f"{product(self.engine)} {series}"
 
 
-class Fingerprint(Facts):
+class Fingerprint(Model):
     """Schema and volume of all that moves."""
 
     schema_digest: str

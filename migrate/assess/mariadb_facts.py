@@ -4,10 +4,10 @@ What is measured of a MariaDB server and database beside what every engine has.
 Promise: plain data; what the account may not see is said in `hidden`, never taken for nought.
 """
 
-from migrate.assess.plain import Facts
+from provisioning.model import Model
 
 
-class MariadbFacts(Facts):
+class MariadbFacts(Model):
     """One database and its server, as seen by the account of the manifest."""
 
     has_log: bool

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate import door
 from migrate.billing import events
@@ -24,14 +24,14 @@ from migrate.rates import money
 from provisioning.door_state import DoorState
 from provisioning.engine import Stack
 from provisioning.manifest_deployment import Subscription as Terms
+from provisioning.model import Model
 
 _BY = "billing"
 
 
-class Subscription(BaseModel):
+class Subscription(Model):
     """Evidence ``subscription``: since when it runs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     went_live_at: AwareDatetime
     period: str
     price: str

@@ -7,17 +7,14 @@ every row and nothing else.
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from migrate.case import write_whole
+from provisioning.model import Model
 
 _SUFFIX = ".json"
 
 
-class Record(BaseModel):
+class Record(Model):
     """Every row was seen equal at these positions, but for the tables in `open`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: str
     """GTIDs up to which the source's log was read, as ``0-1-100``."""

@@ -7,14 +7,12 @@ nothing in scope is no agreement but an error, and what cannot be compared is li
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
+
+from provisioning.model import Model
 
 
-class _Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ValueDifference(_Evidence):
+class ValueDifference(Model):
     """One value of a row on both sides, long ones cut, secrets masked; None is NULL, or no such row."""
 
     column: str
@@ -22,7 +20,7 @@ class ValueDifference(_Evidence):
     target: str | None
 
 
-class RowDifference(_Evidence):
+class RowDifference(Model):
     """One row that one side lacks or holds otherwise. `key` is the primary key, or the row's digest."""
 
     key: str
@@ -32,7 +30,7 @@ class RowDifference(_Evidence):
     """Those that differ; empty where they were not read."""
 
 
-class TableResult(_Evidence):
+class TableResult(Model):
     """One table on both sides; a side without the table has None."""
 
     name: str
@@ -59,7 +57,7 @@ class TableResult(_Evidence):
         )
 
 
-class Difference(_Evidence):
+class Difference(Model):
     """Something other than a row in which the sides differ; None where a side has nothing."""
 
     kind: str
@@ -69,7 +67,7 @@ class Difference(_Evidence):
     target: str | None
 
 
-class DatabaseComparison(_Evidence):
+class DatabaseComparison(Model):
     """One database, compared at one moment on each side."""
 
     name: str
@@ -111,7 +109,7 @@ class DatabaseComparison(_Evidence):
         return bool(self.tables) and not self.differing_tables and not self.differences
 
 
-class TableState(_Evidence):
+class TableState(Model):
     """One table in a comparison beside running work."""
 
     name: str
@@ -127,7 +125,7 @@ class TableState(_Evidence):
     """As a whole: it is compared again as a whole."""
 
 
-class BaseComparison(_Evidence):
+class BaseComparison(Model):
     """
     One database, compared while it was at work: evidence ``base-comparison``.
 
@@ -164,7 +162,7 @@ class BaseComparison(_Evidence):
         return bool(self.tables) and not self.different
 
 
-class FileDifference(_Evidence):
+class FileDifference(Model):
     """One name in which two trees differ, and in what: the weightiest where there are several."""
 
     path: str
@@ -172,7 +170,7 @@ class FileDifference(_Evidence):
     kind: Literal["missing", "extra", "kind", "content", "link", "hard link", "mode", "owner", "time"]
 
 
-class TreeComparison(_Evidence):
+class TreeComparison(Model):
     """One tree of files on both sides."""
 
     name: str
@@ -192,7 +190,7 @@ class TreeComparison(_Evidence):
         return self.differing == 0
 
 
-class Comparison(_Evidence):
+class Comparison(Model):
     """All databases and trees of one tenant: evidence ``comparison``."""
 
     attempt: str

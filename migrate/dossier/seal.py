@@ -12,20 +12,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from migrate.case import Case, digest_of
 from migrate.errors import EvidenceError
+from provisioning.model import Model
 
 _PLACE = "0" * 64
 _PAGE_SEAL = re.compile(r'(<meta name="bascule-seal" content=")([0-9a-f]{64})(">)')
 _PAGE_FACTS = re.compile(r'(<meta name="bascule-facts" content=")([0-9a-f]{64})(">)')
 
 
-class Chain(BaseModel):
+class Chain(Model):
     """What a dossier rests on: SHA-256 of each file, and the journal's digest at its last record."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     journal_records: int
     journal_digest: str
     files: dict[str, str]

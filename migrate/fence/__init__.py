@@ -7,7 +7,6 @@ Promise: `FENCES` has every engine that a manifest may name.
 from migrate.fence.contract import (
     GRACE_SECONDS,
     EndedSession,
-    Evidence,
     Fence,
     FrozenDatabase,
     Watched,
@@ -15,7 +14,7 @@ from migrate.fence.contract import (
 from migrate.fence.mariadb import MariadbFence
 from migrate.fence.postgresql import PostgresqlFence
 
-__all__ = ["FENCES", "GRACE_SECONDS", "EndedSession", "Evidence", "Fence", "FrozenDatabase", "Watched"]
+__all__ = ["FENCES", "GRACE_SECONDS", "EndedSession", "Fence", "FrozenDatabase", "Watched"]
 
 FENCES: dict[str, Fence] = {"postgresql": PostgresqlFence(), "mariadb": MariadbFence()}
 """By engine, as ``legacy.databases[].engine`` names it."""

@@ -9,17 +9,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
+
+from provisioning.model import Model
 
 GRACE_SECONDS = 2.0
 """How long a transaction that is open at the freeze may take to end by itself."""
 
 
-class Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EndedSession(Evidence):
+class EndedSession(Model):
     """A session that the fence ended. What it ran is not kept: it may hold personal data."""
 
     user: str
@@ -30,7 +28,7 @@ class EndedSession(Evidence):
     had_written: bool
 
 
-class FrozenDatabase(Evidence):
+class FrozenDatabase(Model):
     """One database that takes no writes: an entry of evidence ``freeze``."""
 
     name: str
@@ -49,7 +47,7 @@ class FrozenDatabase(Evidence):
     """Roles that can log in and that no right can be taken from; what they write is noticed."""
 
 
-class Watched(Evidence):
+class Watched(Model):
     """What is known of a fenced database now."""
 
     is_fenced: bool

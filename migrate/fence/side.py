@@ -18,10 +18,11 @@ from fabric import Connection
 from pydantic import AwareDatetime
 
 from migrate.errors import ConnectionFailed, FreezeError, MigrationError
-from migrate.fence import FENCES, GRACE_SECONDS, Evidence, Fence, FrozenDatabase, Watched
+from migrate.fence import FENCES, GRACE_SECONDS, Fence, FrozenDatabase, Watched
 from migrate.lease import Lease, Look
 from migrate.lease.renewal import Renewal, Renewed
 from migrate.step import StepContext
+from provisioning.model import Model
 
 LEASE_SECONDS = 60
 LIMIT_SECONDS = 30
@@ -32,7 +33,7 @@ class HalfThawed(FreezeError):  # noqa: N818 - reads as what it is
     """Not all was put back, but at least one database takes writes again: users may be at work there."""
 
 
-class Freeze(Evidence):
+class Freeze(Model):
     """The freeze of one attempt: evidence ``freeze``, or ``site-freeze`` on the way back."""
 
     attempt: str

@@ -10,22 +10,18 @@ from typing import Literal, Self
 
 import paramiko
 from fabric import Connection
-from pydantic import BaseModel, ConfigDict
 
 from migrate.compare.verdict import TreeComparison
 from migrate.connections import Hosts
 from migrate.remote_jobs import Job
 from provisioning.manifest import Environment, LegacyFiles
+from provisioning.model import Model
 
 Pass = Literal["whole", "base", "delta", "last"]
 """whole: everything at once from a frozen source; base, delta, last: the three passes of a live move."""
 
 
-class _Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TreeCopied(_Evidence):
+class TreeCopied(Model):
     """One pass over one tree."""
 
     name: str
@@ -48,7 +44,7 @@ class TreeCopied(_Evidence):
         return self.bytes / self.seconds if self.seconds else 0.0
 
 
-class FilesCopied(_Evidence):
+class FilesCopied(Model):
     """All trees of one attempt: evidence ``files``."""
 
     attempt: str

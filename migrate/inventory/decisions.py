@@ -21,7 +21,8 @@ from pydantic import EmailStr
 from migrate.case import Case, write_whole
 from migrate.errors import Waiting
 from migrate.inventory.found import FoundDatabase, FoundDatabases
-from provisioning.manifest import Manifest, Model
+from provisioning.manifest import Manifest
+from provisioning.model import Model
 from provisioning.model_file import load_model
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 Kind = Literal["postgresql", "mariadb", "sqlite", "dbase", "access"]
 

@@ -6,22 +6,20 @@ Promise: only a sound file is adopted, byte for byte; one that is signed is repl
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from migrate.adopting import adopt_document
 from migrate.case import Case
 from migrate.environment_template import template_of
 from migrate.errors import Waiting, WorkbookError
 from migrate.kpis.definition import Kpis
+from provisioning.model import Model
 from provisioning.model_file import load_model
 
 DOCUMENT = "kpis.yaml"
 
 
-class Dashboards(BaseModel):
+class Dashboards(Model):
     """Evidence ``dashboards``: from which file they were built, and how many rows each then had."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     sha256: str
     rows: dict[str, int]
 

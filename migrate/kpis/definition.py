@@ -12,7 +12,8 @@ Promise: names are safe in SQL and stand once. Whether a figure only reads is `m
 from pydantic import Field
 
 from migrate.workbook.form import Bilingual
-from provisioning.manifest_base import Identifier, Model, refuse_twice
+from provisioning.manifest_base import Identifier, refuse_twice
+from provisioning.model import Model
 
 
 class Kpi(Model):

@@ -17,7 +17,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from migrate.rates import Words
-from provisioning.manifest import Model, Name
+from provisioning.manifest import Name
+from provisioning.model import Model
 from provisioning.model_file import load_model
 from provisioning.workspace import Workspace
 

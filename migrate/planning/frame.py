@@ -11,7 +11,8 @@ from decimal import Decimal
 from migrate.offer import Line, Offer, line_of
 from migrate.planning.activities import Activities, spans
 from migrate.rates import Demand, RateCard, Words
-from provisioning.manifest import Manifest, Model
+from provisioning.manifest import Manifest
+from provisioning.model import Model
 
 DAYS_A_WEEK = 5
 

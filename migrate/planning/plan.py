@@ -12,7 +12,7 @@ from migrate.case import Case
 from migrate.documents import Voice
 from migrate.planning.activities import Activities, spans
 from migrate.rates import Words
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 
 class Planned(Model):

@@ -21,7 +21,7 @@ from migrate.product.evidence import Licences, Preproduction, ProductionCopy
 from migrate.product.installation import Installation
 from migrate.product.put_back import CustomisationTests, PutBack
 from migrate.product.workstations import Matrix
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 VERSION_DOCUMENT = "preproduction.pdf"
 CUSTOMISATIONS_DOCUMENT = "customisations.pdf"

@@ -19,7 +19,7 @@ from pydantic import Field
 from migrate.case import write_whole
 from migrate.product.description import Product, ProductError
 from migrate.product.objects import Kind, Object, identity
-from provisioning.manifest import Model
+from provisioning.model import Model
 from provisioning.model_file import load_model
 
 

@@ -17,7 +17,7 @@ from migrate.databases import Database
 from migrate.product.description import Hop, Product, ProductError, UpgradeStep
 from migrate.product.installation import require_version, version_in
 from migrate.step import Progress
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 COMMAND_SECONDS = 3600.0
 _FOLDER = ".bascule/upgrade"

@@ -14,7 +14,7 @@ from migrate.errors import MigrationError
 from migrate.product.description import ProductError
 from migrate.product.installation import legacy_of, rows
 from migrate.product.order import Ordered, Workstation
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 
 class ClientHost(Model):

@@ -13,7 +13,7 @@ from migrate.case import Case, digest_of, write_whole
 from migrate.errors import EvidenceError
 from migrate.product.baseline import Baseline
 from migrate.product.objects import Kind, Object, identity
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 FACT = "customised"
 """Recorded where there is at least one, so that a playbook can depend on it."""

@@ -25,7 +25,8 @@ from migrate.product import merging
 from migrate.product.baseline import Baseline
 from migrate.product.customisations import Customisation, Customisations
 from migrate.product.merging import Merged, Merges
-from provisioning.manifest import Model, RelativePath
+from provisioning.manifest import RelativePath
+from provisioning.model import Model
 from provisioning.model_file import load_model
 
 

@@ -18,7 +18,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from migrate.errors import MigrationError
-from provisioning.manifest import Identifier, Model, Name, RelativePath, Text
+from provisioning.manifest import Identifier, Name, RelativePath, Text
+from provisioning.model import Model
 from provisioning.model_file import load_model
 
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]

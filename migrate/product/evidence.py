@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from migrate.assess.facts import Fingerprint
 from migrate.product.latency import Latency
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 
 class ProductionCopy(Model):

@@ -25,7 +25,7 @@ from migrate.product.installation import require_version, version_in
 from migrate.product.order import Ordered
 from migrate.step import Progress
 from migrate.transfer.postgresql_bulk import grant
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 MARK = "bascule: only on this site"
 """Comment of a schema that the source does not have; the queries that compare two sides pass it by."""

@@ -13,7 +13,8 @@ from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.databases import Database, Session, legacy_database, site_database
 from migrate.product.description import Product, ProductError
-from provisioning.manifest import Environment, Model
+from provisioning.manifest import Environment
+from provisioning.model import Model
 
 
 class Installation(Model):

@@ -17,7 +17,7 @@ from psycopg import Error
 
 from migrate.databases import Database, Session
 from migrate.product.description import Probe
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 PACE_SECONDS = 0.05
 LEAST = 40

@@ -15,7 +15,7 @@ from migrate.product.baseline import Baseline
 from migrate.product.customisations import Customisation, text
 from migrate.product.description import ProductError
 from migrate.product.objects import identity
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 Outcome = Literal["carried with the data", "as it is", "delivered now", "merged", "conflict"]
 

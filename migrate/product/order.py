@@ -19,9 +19,10 @@ from pydantic import Field, HttpUrl, model_validator
 
 from migrate.case import Case
 from migrate.product.description import Product, Version, load_product
-from provisioning.manifest import Model, RelativePath
+from provisioning.manifest import RelativePath
 from provisioning.manifest_services import Group as Group
 from provisioning.manifest_services import Workstation as Workstation
+from provisioning.model import Model
 from provisioning.model_file import load_model
 
 

@@ -22,7 +22,8 @@ from migrate.product.decisions import Decision
 from migrate.product.description import Product, ProductError
 from migrate.product.installation import owner_of, site_of
 from migrate.product.objects import IN_DATABASE, in_database, path_on_site
-from provisioning.manifest import Environment, Model
+from provisioning.manifest import Environment
+from provisioning.model import Model
 
 Decided = tuple[Customisation, Decision, bytes | None]
 

@@ -23,7 +23,8 @@ from migrate import remote
 from migrate.assess.facts import Assessment
 from migrate.connections import Hosts
 from migrate.errors import MigrationError
-from provisioning.manifest import Model, Name, Text
+from provisioning.manifest import Name, Text
+from provisioning.model import Model
 
 Measure = Literal[
     "cores", "memory_gb", "disk_free_gb", "disk_free_percent", "disk_read_mb_per_second",

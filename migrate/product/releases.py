@@ -25,7 +25,8 @@ from migrate.product.order import Ordered
 from migrate.step import StepContext
 from migrate.transfer.postgresql_bulk import grant
 from provisioning.errors import BasculeError
-from provisioning.manifest import Environment, Model
+from provisioning.manifest import Environment
+from provisioning.model import Model
 
 RECORD = "release"
 """

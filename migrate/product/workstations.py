@@ -22,7 +22,7 @@ from migrate.connections import connect
 from migrate.errors import ConnectionFailed, MigrationError
 from migrate.product.description import Client
 from migrate.product.order import Group, Workstation
-from provisioning.manifest import Model
+from provisioning.model import Model
 
 FOLDER = "client"
 Outcome = Literal["met", "failed", "not tried"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 import psycopg
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from migrate.archive.checking import require_whole, signed_text
 from migrate.archive.keys import Keys, Ticket
@@ -30,15 +30,12 @@ from migrate.errors import TransferError
 from migrate.purge.selection import Selection
 from migrate.purge.tables import Table, Tables
 from migrate.step import Progress
+from provisioning.model import Model
 
 _STATE = "Nothing was brought back."
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Chunk(_Kept):
+class Chunk(Model):
     """Rows of one table."""
 
     table: tuple[str, str]
@@ -47,7 +44,7 @@ class Chunk(_Kept):
     plain: Plain
 
 
-class RowArchive(_Kept):
+class RowArchive(Model):
     """``manifest.json``. Chunks come in the order in which rows can be brought back."""
 
     format: Literal[1] = 1

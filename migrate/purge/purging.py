@@ -9,7 +9,6 @@ import secrets
 from datetime import UTC, date, datetime
 
 from psycopg import sql
-from pydantic import BaseModel, ConfigDict
 
 from migrate.archive import keys
 from migrate.archive.store import open_store
@@ -23,13 +22,10 @@ from migrate.purge.selection import Selection, snapshot
 from migrate.purge.tables import Table, Tables, name_of, shown, taking_part
 from migrate.step import Progress
 from provisioning.manifest_purge import Purge
+from provisioning.model import Model
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TableSize(_Kept):
+class TableSize(Model):
     """What would go of one table."""
 
     table: str
@@ -39,7 +35,7 @@ class TableSize(_Kept):
     """Rows that stay."""
 
 
-class PurgePlan(_Kept):
+class PurgePlan(Model):
     """Evidence ``purge-plan``: a dry run."""
 
     database: str
@@ -56,7 +52,7 @@ class PurgePlan(_Kept):
         return sum(one.bytes for one in self.tables)
 
 
-class Purged(_Kept):
+class Purged(Model):
     """Evidence ``purge``: archives that were made of the rows of a plan, the last one before they went."""
 
     plan: PurgePlan
@@ -66,7 +62,7 @@ class Purged(_Kept):
     """Rows; 0 as long as none were."""
 
 
-class BroughtBack(_Kept):
+class BroughtBack(Model):
     """What came of bringing rows back."""
 
     archives: tuple[str, ...]

@@ -7,16 +7,13 @@ state of legacy it speaks, and goes stale when that changes.
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate.assess.facts import Fingerprint
+from provisioning.model import Model
 
 
-class _Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Fault(_Evidence):
+class Fault(Model):
     """A difference that the rehearsal made on purpose, and whether the comparison found it."""
 
     kind: str
@@ -24,7 +21,7 @@ class Fault(_Evidence):
     found: bool
 
 
-class Switch(_Evidence):
+class Switch(Model):
     """One switch of the database, as its users saw it."""
 
     direction: Literal["forward", "back"]
@@ -38,7 +35,7 @@ class Switch(_Evidence):
     """So many of them inside the freeze."""
 
 
-class Rehearsal(_Evidence):
+class Rehearsal(Model):
     """One rehearsal of one tenant."""
 
     attempt: str

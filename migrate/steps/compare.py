@@ -10,8 +10,6 @@ every row all the same.
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from migrate import engines, files
 from migrate.case import Case
 from migrate.compare.engines import Beside, beside, comparer
@@ -25,12 +23,12 @@ from migrate.pausing import require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import FinalSync
 from migrate.transfer.contract import Task
+from provisioning.model import Model
 
 
-class BaseComparisons(BaseModel):
+class BaseComparisons(Model):
     """Evidence ``base-comparison``: every database, compared while it was at work."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     attempt: str
     databases: tuple[BaseComparison, ...]
 

@@ -8,8 +8,6 @@ whole copy, and its undo leaves the site empty.
 
 from concurrent.futures import ThreadPoolExecutor
 
-from pydantic import BaseModel, ConfigDict
-
 from migrate import door, files
 from migrate.compare.verdict import TreeComparison
 from migrate.errors import TransferError
@@ -21,23 +19,22 @@ from migrate.moving import moves
 from migrate.pausing import require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.transfer.contract import Copied, Drained, Live, Settled, Task, Transfer, Transferred
+from provisioning.model import Model
 
 DRAIN_SECONDS = 20.0
 
 
-class SyncedDatabase(BaseModel):
+class SyncedDatabase(Model):
     """One database in the freeze."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
     drained: Drained
     settled: Settled
 
 
-class FinalSync(BaseModel):
+class FinalSync(Model):
     """Evidence ``final-sync``: the position that the verdict is about, and the verdict about the files."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     attempt: str
     databases: tuple[SyncedDatabase, ...]
     """Empty in bulk mode, where everything was copied at one position."""

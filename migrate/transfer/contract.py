@@ -9,14 +9,11 @@ source is at work), entered in ``migrate.transfer.WAYS``.
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, Field
 
 from migrate.step import Progress
 from provisioning.manifest import Throttle
-
-
-class _Evidence(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from provisioning.model import Model
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Task:
         )
 
 
-class Estimate(_Evidence):
+class Estimate(Model):
     """What a move will need. `bytes` is the source's size on disk, indexes included."""
 
     bytes: int
@@ -70,7 +67,7 @@ class Estimate(_Evidence):
         return self.free_bytes >= self.needs_free_bytes
 
 
-class Copied(_Evidence):
+class Copied(Model):
     """What was moved, and how fast: one entry of evidence ``transfer``."""
 
     name: str
@@ -83,7 +80,7 @@ class Copied(_Evidence):
     seconds: float
     stages: dict[str, float]
     """Seconds of each part of the work, in order."""
-    lanes: dict[str, int] = {}
+    lanes: dict[str, int] = Field(default_factory=dict)
     """How many relations went which way, for a way that has several; large objects are counted too."""
 
     @property
@@ -91,7 +88,7 @@ class Copied(_Evidence):
         return self.bytes / self.seconds if self.seconds else 0.0
 
 
-class Transferred(_Evidence):
+class Transferred(Model):
     """All databases of one attempt: evidence ``transfer``."""
 
     attempt: str
@@ -119,7 +116,7 @@ class Transfer(Protocol):
         ...
 
 
-class Flow(_Evidence):
+class Flow(Model):
     """How changes flow from a task's source to its target at one moment; nothing is changed by looking."""
 
     state: Literal["absent", "copying", "flowing", "paused", "broken"]
@@ -136,7 +133,7 @@ class Flow(_Evidence):
     """What is wrong, when broken; what slows it, when throttled."""
 
 
-class Drained(_Evidence):
+class Drained(Model):
     """Everything that was committed on the source before the fence has been applied on the target."""
 
     source_position: str
@@ -144,7 +141,7 @@ class Drained(_Evidence):
     seconds: float
 
 
-class Settled(_Evidence):
+class Settled(Model):
     """What replication does not carry and was brought over after the drain."""
 
     sequences: int
@@ -155,7 +152,7 @@ class Settled(_Evidence):
     seconds: float
 
 
-class Turned(_Evidence):
+class Turned(Model):
     """The flow is turned: the way back is armed, and proved by a real write and its removal."""
 
     proved_at: AwareDatetime

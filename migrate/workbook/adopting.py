@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from migrate.adopting import adopt_document
 from migrate.case import Case, digest_of
@@ -23,16 +23,16 @@ from migrate.workbook.book import opened
 from migrate.workbook.checking import Checked, faults_of, parsed
 from migrate.workbook.form import Form
 from migrate.workbook.values import Value
+from provisioning.model import Model
 
 DOCUMENT = "configuration.xlsx"
 TEMPLATE_DOCUMENT = "workbook.xlsx"
 SHOWN_FAULTS = 40
 
 
-class Configuration(BaseModel):
+class Configuration(Model):
     """Evidence ``configuration``: the workbook that was found sound."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     file: str
     sha256: str
     template: str

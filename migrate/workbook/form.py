@@ -17,7 +17,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from provisioning.manifest_base import Identifier, Model, Text, refuse_twice
+from provisioning.manifest_base import Identifier, Text, refuse_twice
+from provisioning.model import Model
 
 Kind = Literal[
     "text", "code", "email", "phone", "integer", "decimal", "date", "boolean", "choice", "reference"

@@ -12,22 +12,21 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from pydantic import BaseModel, ConfigDict
 
 from migrate.databases import Session
 from migrate.errors import WorkbookError
 from migrate.workbook.book import Book, opened
 from migrate.workbook.checking import parsed
 from migrate.workbook.form import Column, Form, Sheet
+from provisioning.model import Model
 
 SHOWN = 20
 _TYPES = {"integer": "bigint", "decimal": "numeric", "date": "date", "boolean": "boolean"}
 
 
-class Rejected(BaseModel):
+class Rejected(Model):
     """A row that the site's tables refuse. `row` counts as people see it in the workbook."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     sheet: str
     row: int
     key: str

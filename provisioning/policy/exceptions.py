@@ -8,19 +8,18 @@ from datetime import date
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, TypeAdapter, ValidationError
+from pydantic import EmailStr, Field, TypeAdapter, ValidationError
 
 from provisioning.errors import WorkspaceError
+from provisioning.model import Model
 
 FILE = "policy-exceptions.yaml"
 UNMANAGED = "unmanaged"
 """What stands for the rule that nothing stands beside the program; the resource is an ARN then."""
 
 
-class PolicyException(BaseModel):
+class PolicyException(Model):
     """One resource of one stack that need not keep one rule for a while."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: str
     stack: str
