@@ -56,8 +56,10 @@ class Finding(Model):
     @property
     def cause(self) -> str:
         """What is alike in the same finding of another tenant: all but whose resource it is."""
-        what = " ".join(word for word in (self.type.rpartition("/")[2] or self.type, self.path) if word)
-        return f"{self.verdict}: {what or _alike(self.says)}"
+        # Such as ``role`` of "role intruder", and ``arn:aws:s3`` of a bucket's name.
+        mark = re.match(r"arn:[^:]*:[^:]*|\w+", self.resource if self.verdict == "unmanaged" else "")
+        kind = mark[0] if mark else self.type
+        return f"{self.verdict}: {' '.join(word for word in (kind, self.path) if word) or _alike(self.says)}"
 
     def __str__(self) -> str:
         where = ".".join(word for word in (self.resource, self.path) if word)
@@ -67,8 +69,8 @@ class Finding(Model):
 
 
 def _alike(says: str) -> str:
-    """The first line of a text without what is one stack's own."""
-    first = says.partition("\n")[0]
+    """The first line of a text that says something, without what is one stack's own."""
+    first = next((line for line in says.splitlines() if not line.endswith(":")), says)
     return re.sub(r"\b[a-z][a-z0-9-]*-(test|prod)\b|\b[0-9a-f]{8,}\b|\d+", "…", first)[:120]
 
 

@@ -42,7 +42,7 @@ from provisioning.workspace import Workspace
 def drift(
     _c: Connection,
     tenant: str = "",
-    stack: Sequence[str] = (),
+    stack: list[str] | None = None,  # Invoke gathers a list only where there is no default
     shard: str = "",
     jitter: float = 0.0,
     workers: int = 0,
@@ -54,7 +54,7 @@ def drift(
     """Say which stacks differ from their programs, and in what; 0 clean, 1 drift, 2 could not tell."""
     with _could_not_tell(as_json=json):
         workspace, now = Workspace.find(), datetime.now(UTC)
-        names = fleet.chosen(fleet.configured(workspace), tenant, stack, shard)
+        names = fleet.chosen(fleet.configured(workspace), tenant, stack or (), shard)
         exceptions = agreed.load_exceptions(workspace.stacks)
         locks, notes = _locks(workspace, names)
         found = (
