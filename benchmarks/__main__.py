@@ -19,9 +19,10 @@ ALL: dict[str, tuple[str, ...]] = {
     "copies": ("--quick",),
     "comparisons": ("--quick",),
     "files": ("--scale", "0.05"),
+    "drift": ("--quick",),
 }
 """By module; with the words that make it quick."""
-KEEPING = ("switches", "copies", "comparisons")
+KEEPING = ("switches", "copies", "comparisons", "drift")
 """Those that keep their result in a file for the report."""
 
 
