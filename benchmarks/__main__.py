@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.results import Measure
 
-ALL = ("switches", "copies", "comparisons", "files")
+ALL = ("switches", "copies", "comparisons", "files", "drift")
 
 
 def measured(words: list[str]) -> tuple[int, list[str]]:

@@ -6,7 +6,6 @@ never stand in arguments.
 """
 
 import json
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,28 +81,25 @@ class Stack:
         """
         Take away the lock of an update that was killed on this machine; return whether there was one.
 
-        Only a file:// backend is looked at: there the lock names a process that can be seen to be
-        gone. Another machine's lock, or a living process's, is never broken.
+        Only a file:// backend is looked at, as `state_locks` does: another one's locks are for `fab unlock`.
 
         Raises:
             EngineError: Another update of this stack is at work; says which process, since when.
         """
-        backend = environment(self.workspace)["PULUMI_BACKEND_URL"]
-        if not backend.startswith("file://"):
+        from provisioning.state_locks import state_locks  # here: it imports more than most commands need
+
+        if not environment(self.workspace)["PULUMI_BACKEND_URL"].startswith("file://"):
             return False
-        locks = Path(backend.removeprefix("file://")).expanduser() / ".pulumi" / "locks"
-        for path in locks.glob(f"**/{self.name}/*.json"):
-            lock = json.loads(path.read_text())
-            if lock["hostname"] == socket.gethostname() and not _is_pulumi(int(lock["pid"])):
-                self.run("cancel", "--yes")
-                return True
-            raise EngineError(
-                f"{self.name} is being updated by process {lock['pid']} of {lock['username']}"
-                f" on {lock['hostname']}, since {lock['timestamp']}",
-                state="Nothing was touched.",
-                next_step=f"wait for it; if it is gone for certain: pulumi cancel -s {self.name}",
-            )
-        return False
+        locks = [lock for lock in state_locks(self.workspace) if lock.stack == self.name]
+        for lock in locks:
+            if not lock.death:
+                raise EngineError(
+                    f"{self.name} is being updated by {lock}",
+                    state="Nothing was touched.",
+                    next_step=f"wait for it; if it is gone for certain: fab unlock --stack {self.name}",
+                )
+            lock.breaking()
+        return bool(locks)
 
     def destroy(self) -> str:
         self.break_dead_lock()
@@ -133,11 +129,3 @@ class Stack:
                 f"{self.name} has no outputs: it is not stood up", next_step=f"pulumi up -s {self.name}"
             )
         return SiteOutputs.model_validate(raw)
-
-
-def _is_pulumi(pid: int) -> bool:
-    """Tell whether a process of that number lives and is the engine: numbers are used again."""
-    try:
-        return b"pulumi" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False

@@ -1,5 +1,5 @@
 """
-The command that says what stands on AWS beside the programs: tagged as a tenant's, and in no state.
+The command that says what stands beside the programs: marked as a tenant's, and in no state.
 
 Promise: nothing is changed; the exit status alone tells a script that there is something.
 """
@@ -11,10 +11,8 @@ from fabric import Connection, task
 
 from migrate.tasks.edge import for_a_person, open_case
 from provisioning.engine import Stack
-from provisioning.pinned import pinned_by, session_in
-from provisioning.policy.exceptions import load_exceptions
 from provisioning.policy.resources import of_state
-from provisioning.policy.unmanaged import unmanaged as looked_for
+from provisioning.survey import survey_of
 from provisioning.workspace import Workspace
 
 FOUND = 5
@@ -30,15 +28,12 @@ FOUND = 5
     },
 )
 def unmanaged(_c: Connection, tenant: str, environment: str = "prod", json: bool = False) -> None:
-    """List what carries a site's tags on AWS and is in no state of it; exit status 5 if anything does."""
+    """List what carries a site's mark and is in no state of it; exit status 5 if anything does."""
     with for_a_person(as_json=json):
-        workspace = Workspace.find()
-        stack = Stack(workspace, f"{open_case(tenant).manifest.tenant}-{environment}")
-        pinned = pinned_by(stack)
+        workspace, manifest = Workspace.find(), open_case(tenant).manifest
+        stack = Stack(workspace, f"{manifest.tenant}-{environment}")
         state = of_state(stack.run("stack", "export", apart=True).stdout)
-        exceptions, today = load_exceptions(workspace.stacks), datetime.now(UTC).date()
-        session = session_in(pinned.region)
-        found = looked_for(session, pinned, state, exceptions, today)
+        found = survey_of(manifest.substrate).beside(stack, state, datetime.now(UTC).date())
     if json:
         print(dumps({stack.name: found}))
     else:

@@ -5,14 +5,14 @@ Promise: nothing but plain data; what is not known yet, or secret, is whatever w
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource of AWS."""
+    """One resource, of AWS or of ours."""
 
     type: str
     """Its token, such as ``aws:rds/instance:Instance``."""
@@ -29,18 +29,23 @@ class Resource:
 
 
 def of_preview(text: str) -> list[Resource]:
-    """Return what a stack will be made of, from ``pulumi preview --json``."""
+    """Return what a stack will be made of on AWS, from ``pulumi preview --json``."""
     states = (step.get("newState") for step in json.loads(text).get("steps", []))
-    return [_resource(state) for state in states if state and state["type"].startswith("aws:")]
+    return on_aws(resource_of(state) for state in states if state)
 
 
 def of_state(text: str) -> list[Resource]:
     """Return what a stack is made of, from ``pulumi stack export``."""
-    states = json.loads(text)["deployment"].get("resources", [])
-    return [_resource(state) for state in states if state["type"].startswith("aws:")]
+    return [resource_of(state) for state in json.loads(text)["deployment"].get("resources", [])]
 
 
-def _resource(state: Mapping[str, Any]) -> Resource:
+def on_aws(resources: Iterable[Resource]) -> list[Resource]:
+    """Return those that are AWS's own."""
+    return [one for one in resources if one.type.startswith("aws:")]
+
+
+def resource_of(state: Mapping[str, Any]) -> Resource:
+    """Return a resource from the engine's ``type``, ``urn``, ``id``, ``inputs`` and ``outputs``."""
     outputs = state.get("outputs") or {}
     words = (state.get("id"), outputs.get("arn"), outputs.get("keyId"))
     identities = frozenset(word for word in words if isinstance(word, str) and word)

@@ -1,17 +1,14 @@
 """The platform's program under the real engine, with a stand-in in the place of AWS."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from provisioning.engine import Stack
 from provisioning.platform_facts import PlatformFacts
+from tests.support.aws_account import an_account
 from tests.support.aws_sites import PLATFORM, StandIn, stand_in
-from tests.support.local_sites import CHECKOUT
+from tests.support.drift_command import drift
 
 pytestmark = pytest.mark.engine
 
@@ -28,11 +25,11 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
 
 def test_it_stands_and_a_second_look_changes_nothing(standing: StandIn) -> None:
     """What was stood up is what the program says, as `fab drift` finds, and its facts are whole."""
-    fab = [str(Path(sys.executable).with_name("fab")), "-r", str(CHECKOUT)]
-    looked = subprocess.run(
-        [*fab, "drift", "--json"], cwd=standing.workspace.root, text=True, capture_output=True, check=False
-    )
-    assert (looked.returncode, json.loads(looked.stdout)) == (0, {STACK: []}), looked.stderr
+    with an_account(PLATFORM["account"], PLATFORM["region"]):
+        found = drift(standing.workspace)
+    assert found.status == 0, found.says(STACK)
+    clean = dict.fromkeys(("refresh", "preview", "policy", "unmanaged"), "clean")
+    assert found.of(STACK)["outcomes"] == {**clean, "maintenance": "nothing"}
     _, parameter = standing.one("platform-facts")
     facts = PlatformFacts.model_validate_json(parameter["is"]["insecureValue"])
     assert facts.domain == "care.example"
@@ -54,6 +51,26 @@ def test_what_somebody_changed_or_deleted_is_drift(standing: StandIn) -> None:
     assert not agrees
     assert "mapPublicIpOnLaunch" in said
     assert "platform-network-s3" in said
+
+
+def test_a_cloud_that_is_gone_is_not_believed(standing: StandIn) -> None:
+    """With everything gone the account is asked; another region than the state's is the wrong place."""
+    before, stack = standing.content(), Stack(standing.workspace, STACK)
+    standing.change({**before, "resources": {}})
+    try:
+        with an_account(PLATFORM["account"], PLATFORM["region"]):
+            gone = drift(standing.workspace)
+            stack.set_config("bascule:region", "eu-west-1")
+            elsewhere = drift(standing.workspace)
+    finally:
+        standing.change(before)
+        stack.set_config("bascule:region", PLATFORM["region"])
+    assert gone.status == 1
+    assert "resources are gone; what holds data is gone" in gone.says(STACK)
+    assert "Account, region and host are the right ones. Nothing was adopted" in gone.says(STACK)
+    assert elsewhere.status == 2
+    assert "its state is of region eu-central-2, its configuration of eu-west-1" in elsewhere.says(STACK)
+    assert [verdict for _, verdict, _, _ in elsewhere.verdicts(STACK)] == ["error"]
 
 
 def test_a_destroy_is_refused(standing: StandIn) -> None:

@@ -12,8 +12,10 @@ import pytest
 
 from provisioning.engine import Stack
 from provisioning.policy.isolation import crossings
-from provisioning.policy.resources import Resource, of_state
+from provisioning.policy.resources import Resource, of_state, on_aws
+from tests.support.aws_account import an_account, bucket_by_hand
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn, stand_in
+from tests.support.drift_command import drift
 from tests.support.local_sites import CHECKOUT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -82,6 +84,38 @@ def test_what_somebody_changed_or_deleted_is_drift(alpha: Stack, standing: Stand
     assert "alpha-hosts-from-balancer" in said
 
 
+def test_each_verdict_of_drift_stands_for_itself(standing: StandIn) -> None:
+    """Changed, ignored but changed, not applied, against a rule, beside the program: each is told apart."""
+    before, changed = standing.content(), standing.content()
+    changed["resources"][standing.one(DATABASE)[0]]["is"]["publiclyAccessible"] = True
+    changed["resources"][standing.one("alpha-hosts-hosts")[0]]["is"]["desiredCapacity"] = 7
+    standing.change(changed)
+    standing.manifest("alpha", application=_application(version="1.1.0"))
+    exceptions = standing.workspace.stacks / "policy-exceptions.yaml"
+    exceptions.write_text(
+        f"- {{rule: rds-private, stack: alpha-prod, resource: {DATABASE}, owner: rosa@vendor.example,"
+        " reason: open for one weekend, expires: 2026-01-01}\n"
+    )
+    try:
+        with an_account(TENANT["account"], TENANT["region"]) as session:
+            arn = bucket_by_hand(session, "alpha-prod")
+            found = drift(standing.workspace, "--stack", "alpha-prod")
+    finally:
+        standing.change(before)
+        standing.manifest("alpha")
+        exceptions.unlink()
+    assert found.status == 1, found.says("alpha-prod")
+    told = found.verdicts("alpha-prod")
+    assert told >= {
+        ("refresh", "drifted", DATABASE, "publiclyAccessible"),
+        ("refresh", "ignored", "alpha-hosts-hosts", "desiredCapacity"),
+        ("policy", "rule", DATABASE, "rds-private"),
+        ("unmanaged", "unmanaged", arn, ""),
+    }
+    assert {name for _, verdict, name, _ in told if verdict == "pending"} >= {"alpha-artifact-object"}
+    assert not [one for one in told if one[1] in ("error", "stopped")]
+
+
 def _application(**changed: Any) -> dict[str, Any]:
     settings = {"settings": {"database": "care"}}
     return {"name": "echo", "version": "1.0.0", "artifact": "artifact", **settings, **changed}
@@ -126,7 +160,9 @@ def test_the_policy_looks_at_what_the_engine_says(standing: StandIn) -> None:
     assert seen["looked_at"].keys() == {"platform-prod", "alpha-prod"}
     assert min(seen["looked_at"].values()) > 50
     mine, theirs = (
-        of_state(Stack(standing.workspace, f"{tenant}-prod").run("stack", "export", apart=True).stdout)
+        on_aws(
+            of_state(Stack(standing.workspace, f"{tenant}-prod").run("stack", "export", apart=True).stdout)
+        )
         for tenant in ("alpha", "beta")
     )
     assert crossings(mine, theirs) == crossings(theirs, mine) == []

@@ -25,6 +25,8 @@ from provisioning.local.kinds.ssh_key import SshKeyKind
 from provisioning.local.kinds.web import WebServerKind
 from provisioning.local.plugin.glue import Kind
 
+VERSION = "0.1.0"
+"""Of the provider that these kinds make."""
 KINDS: tuple[Kind[Any], ...] = (
     AuthorityKind(),
     BackupsKind(),

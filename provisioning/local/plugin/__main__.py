@@ -13,8 +13,8 @@ from provisioning.local.plugin.protocol_only import leave_out_the_sdk
 
 leave_out_the_sdk()
 
-from provisioning.local.kinds import KINDS  # noqa: E402 - imports the protocol, which is bare only now
+from provisioning.local.kinds import KINDS, VERSION  # noqa: E402 - imports the protocol, which is bare only now
 from provisioning.local.plugin.glue import serve  # noqa: E402 - likewise
 
 if __name__ == "__main__":
-    serve("bascule", "0.1.0", KINDS, sys.argv[-1] if len(sys.argv) > 1 else None)
+    serve("bascule", VERSION, KINDS, sys.argv[-1] if len(sys.argv) > 1 else None)

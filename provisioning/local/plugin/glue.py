@@ -300,6 +300,21 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
+def listening(
+    name: str,
+    version: str,
+    kinds: Iterable[Kind[Any]],
+    engine: str | None,
+    provider: type[Provider] = Provider,
+) -> tuple[grpc.Server, int]:
+    """Serve on a free port of loopback, in threads of this process; return the server and its port."""
+    server = grpc.server(ThreadPoolExecutor(max_workers=16), options=_UNLIMITED)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider(name, version, kinds, engine), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, port
+
+
 def serve(
     name: str,
     version: str,
@@ -309,10 +324,7 @@ def serve(
 ) -> NoReturn:
     """Serve until the engine that started this process is gone. Prints the port, as the engine expects."""
     parent = os.getppid()  # before the port is told: the engine may end as soon as it knows it
-    server = grpc.server(ThreadPoolExecutor(max_workers=16), options=_UNLIMITED)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider(name, version, kinds, engine), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
+    _server, port = listening(name, version, kinds, engine, provider)
     print(port, flush=True)
     while os.getppid() == parent:
         time.sleep(0.2)
