@@ -111,7 +111,7 @@ def site_on(manifest: Manifest) -> Any:
 
 
 def declare() -> Mapping[str, Any]:
-    """Declare the site of the stack that runs, or a platform; return its outputs: a site's are the contract."""
+    """Declare the site of the stack that runs, or a platform; return its outputs, a site's contract."""
     tenant, environment = environment_of(pulumi.get_stack())
     config = pulumi.Config("bascule")
     protected = config.get_bool("protect")
