@@ -13,6 +13,7 @@ import yaml
 from migrate.case import Case
 from migrate.documents import Voice, render
 from migrate.offer import write_offer
+from provisioning.cost import floor as reckoning
 from provisioning.cost.floor import Floor, cost_of, floor_of
 from provisioning.cost.meters import BY_USE, FREE, charges
 from provisioning.cost.outline import outline
@@ -40,8 +41,17 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
 
 
 @pytest.fixture(scope="module")
-def floor(vendor: StandIn) -> Floor:
-    return floor_of(vendor.workspace, "alpha")
+def declared(vendor: StandIn) -> dict[str, list[Resource]]:
+    """What the programs of both environments declare, by their one run for these tests."""
+    stacks = [f"{owner}-{one}" for owner in ("alpha", "platform") for one in ("test", "prod")]
+    return outline(vendor.workspace, dict.fromkeys(stacks, REGION))
+
+
+@pytest.fixture(scope="module")
+def floor(vendor: StandIn, declared: dict[str, list[Resource]]) -> Floor:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reckoning, "outline", lambda *_: declared)
+        return floor_of(vendor.workspace, "alpha")
 
 
 @pytest.fixture
@@ -80,16 +90,15 @@ def test_both_sites_and_their_share_of_the_platforms_are_priced(floor: Floor) ->
 
 
 def test_the_outline_is_what_the_program_declares(
-    vendor: StandIn, tmp_path_factory: pytest.TempPathFactory
+    declared: dict[str, list[Resource]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The same resources as under the tests' own mocks, and somebody looked up what each of them costs."""
     whole = Vendor(tmp_path_factory.mktemp("whole"))
-    seen = outline(vendor.workspace, {"alpha-prod": REGION, "platform-test": REGION})
     elsewhere = whole.site(siteName="care.alpha-home.example")  # the outline knows no zone of the class
-    declared = {"alpha-prod": elsewhere, "platform-test": whole.platforms["test"]}
-    for stack, resources in seen.items():
+    for stack, made in (("alpha-prod", elsewhere), ("platform-test", whole.platforms["test"])):
+        resources = declared[stack]
         assert {one.name: one.type for one in resources} == {
-            name: one.type for name, one in declared[stack].resources.items()
+            name: one.type for name, one in made.resources.items()
         }
         assert [one.type for one in resources if charges(one, resources) is None] == []
     assert not BY_USE & FREE
@@ -98,8 +107,6 @@ def test_the_outline_is_what_the_program_declares(
 def test_what_has_no_price_is_named_and_never_zero(files: Path, vendor: StandIn) -> None:
     """A class that the table lacks, and a type that nobody looked up, stand as not priced."""
     vendor.manifest("alpha", sizing={"prod": {"database_memory_mb": 4096, "application_workers": 16}})
-    larger = floor_of(vendor.workspace, "alpha")
-    assert larger.not_priced == ("database db.m7g.large with standby", "host m7g.xlarge")
     fab = [str(Path(sys.executable).with_name("fab")), "-r", str(CHECKOUT), "cost", "--tenant", "alpha"]
     said = subprocess.run(fab, cwd=vendor.workspace.root, text=True, capture_output=True, check=True).stdout
     assert "not priced, and to be added: database db.m7g.large with standby, host m7g.xlarge" in said
@@ -145,9 +152,16 @@ def test_a_price_is_of_an_hour_or_of_a_month() -> None:
             PriceTable.model_validate({**base, "prices": {"key": wrong}})
 
 
-def test_an_offer_shows_the_floor(files: Path, vendor: StandIn, floor: Floor) -> None:
+def test_an_offer_shows_the_floor(
+    files: Path,
+    vendor: StandIn,
+    floor: Floor,
+    declared: dict[str, list[Resource]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The PDF of a tenant on AWS shows it; new prices keep an offer, another size does not."""
     rates, asked, measured = quoting.rates(), quoting.request(), quoting.assessment()
+    monkeypatch.setattr(reckoning, "outline", lambda *_: declared)
 
     def offered() -> tuple[Case, str]:
         case = Case(vendor.workspace, load_manifest(vendor.workspace, "alpha"))
@@ -164,5 +178,6 @@ def test_an_offer_shows_the_floor(files: Path, vendor: StandIn, floor: Floor) ->
     assert voice.say("floor.title") in text
     table(files, alarm={"month": 5})
     assert offered()[1] == text
+    monkeypatch.undo()
     vendor.manifest("alpha", sizing={"prod": {"application_workers": 8}})
     assert voice.say("floor.not_priced", names="host m7g.large") in offered()[1]
