@@ -26,7 +26,8 @@ class Rule:
     remedy: str
 
     def concerns(self, resource: Resource) -> bool:
-        return resource.type.endswith(self.type)
+        """Whether it is about this; components are named like what they hold, and are nothing themselves."""
+        return resource.type.startswith("aws:") and resource.type.endswith(self.type)
 
 
 def at(inputs: Any, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""The trial in an AWS account, as far as it goes without one: whom it refuses, what it does with an engine."""
+"""The trial in an AWS account, as far as it goes without one: whom it refuses, and its way up and down."""
 
 import json
 import os
@@ -14,8 +14,10 @@ import yaml
 from moto import mock_aws
 
 from provisioning.errors import SiteError
+from provisioning.policy.look import Look
 from provisioning.workspace import Workspace
 from tests.aws import __main__ as command
+from tests.aws import trial
 from tests.aws.account import FILE, TrialAccount
 from tests.aws.trial import Trial, trial_workspace
 from tests.support.aws_sites import HOST_KEY
@@ -122,11 +124,16 @@ def test_what_it_stands_up_it_takes_down(
         assert delegated() == ["bascule-trial.vendor.example."]
         raise SiteError("it answers wrongly")
 
+    # The look itself is tried in test_aws_site.py, on the same programs, and takes as long as an up.
+    looked: list[list[str]] = []
+    monkeypatch.setattr(trial, "look", lambda _, asked, __: looked.append(asked) or Look({}, ()))
     said: list[str] = []
     with pytest.raises(SiteError, match="it answers wrongly"):
         Trial(workspace, account, session, answers, said.append).run()
+    assert looked == [["platform", "trial"]]
     assert {"platform-ingress-alb", "trial-database-instance"} <= seen[0]
     left = {one["type"] for one in json.loads(cloud.read_text())["resources"].values()}
-    assert left <= {"aws:kms/key:Key", "aws:s3/bucketObjectv2:BucketObjectv2"}
+    # What outlives its stack: keys of snapshots, archives, the vault of backups.
+    assert left <= {"aws:kms/key:Key", "aws:s3/bucketObjectv2:BucketObjectv2", "aws:backup/vault:Vault"}
     assert delegated() == []
     assert said[-2:] == ["destroy trial-test", "destroy platform-test"]

@@ -109,6 +109,12 @@ def test_each_rule_refuses_what_it_is_for(rule: Any) -> None:
     assert rule.remedy
 
 
+def test_a_component_is_no_resource() -> None:
+    """A policy pack is shown components too: one that is named as a resource of AWS breaks no rule."""
+    assert broken_by(Resource("bascule:aws:LogGroup", "it", {})) == set()
+    assert broken_by(Resource("aws:cloudwatch/logGroup:LogGroup", "it", {})) == {"log-kept"}
+
+
 @pytest.mark.parametrize("stack", ["platform-test", "platform-prod", "alpha-test", "alpha-prod"])
 def test_our_own_programs_keep_every_rule(vendor: Vendor, stack: str) -> None:
     """What the platform's and a tenant's programs declare breaks no rule."""
