@@ -41,8 +41,13 @@ def broken(resources: Sequence[Resource], rules: Sequence[Rule] = RULES) -> list
         Violation(rule.id, resource.name, rule.reason, rule.remedy)
         for rule in rules
         for resource in resources
-        if rule.concerns(resource) and not rule.holds(resource)
+        if rule.breaks(resource)
     ]
+
+
+def waiting(resources: Sequence[Resource]) -> int:
+    """Return how many answers take what is not known yet, as before a stack stands."""
+    return sum(rule.waits(resource) for rule in RULES for resource in resources)
 
 
 def excused(

@@ -31,7 +31,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     with stand_in(tmp_path_factory.mktemp("aws"), "alpha", "beta", "gamma") as made:
         made.stack("platform-prod", PLATFORM).up()
         alpha = made.stack("alpha-prod", TENANT)
-        # What does not exist yet can be previewed, and the policy pack finds nothing in it.
+        # What does not exist yet can be previewed, and the policy pack finds nothing in it that is known.
         alpha.run("preview", "--policy-pack", "provisioning/policy/pack")
         alpha.up()
         made.stack("beta-prod", TENANT).up()
