@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import yaml
 from migrate.case import Case
 from migrate.documents import Voice, render
 from migrate.offer import write_offer
+from migrate.tasks.cost import cost
 from provisioning.cost import floor as reckoning
 from provisioning.cost.floor import Floor, cost_of, floor_of
 from provisioning.cost.meters import BY_USE, FREE, charges
@@ -117,14 +119,20 @@ def test_what_has_no_price_is_named_and_never_zero(files: Path, vendor: StandIn)
     assert alone.not_priced == ("host None",)
 
 
-def test_the_command_tells_a_script(files: Path, vendor: StandIn, floor: Floor) -> None:
+def test_the_command_tells_a_script(
+    files: Path,
+    vendor: StandIn,
+    floor: Floor,
+    declared: dict[str, list[Resource]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """``--json`` holds each line and the sum; a workspace's own prices go before those that ship."""
+    monkeypatch.setattr(reckoning, "outline", lambda *_: declared)
+    monkeypatch.setenv("BASCULE_WORKSPACE", str(vendor.workspace.root))
     table(files, alarm={"month": 1.1})
-    fab = [str(Path(sys.executable).with_name("fab")), "-r", str(CHECKOUT), "cost", "--tenant", "alpha"]
-    done = subprocess.run(
-        [*fab, "--json"], cwd=vendor.workspace.root, text=True, capture_output=True, check=True
-    )
-    told = json.loads(done.stdout)
+    cost.body(None, "alpha", json=True)
+    told = json.loads(capsys.readouterr().out)
     # 11 alarms a site and half of one of each platform, a dollar more each.
     assert Decimal(told["total"]) == floor.total + 23
     assert {line["type"] for line in told["stacks"][0]["lines"]} >= {"aws:kms/key:Key"}
@@ -178,6 +186,9 @@ def test_an_offer_shows_the_floor(
     assert voice.say("floor.title") in text
     table(files, alarm={"month": 5})
     assert offered()[1] == text
-    monkeypatch.undo()
-    vendor.manifest("alpha", sizing={"prod": {"application_workers": 8}})
+    hosts = {"aws:ec2/launchTemplate:LaunchTemplate": {"instanceType": "m7g.large"}}
+    larger = [
+        replace(one, inputs={**one.inputs, **hosts.get(one.type, {})}) for one in declared["alpha-prod"]
+    ]
+    monkeypatch.setattr(reckoning, "outline", lambda *_: {**declared, "alpha-prod": larger})
     assert voice.say("floor.not_priced", names="host m7g.large") in offered()[1]
