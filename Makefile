@@ -23,10 +23,10 @@ ifeq ($(ENGINE),double)
 export BASCULE_PULUMI := $(DOUBLE)
 endif
 
-.PHONY: help demo test check bench setup clean
+.PHONY: help demo test test-aws check bench setup clean
 
 help: ## Show this
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
 demo: ## Move one tenant from its legacy system to its site, on this machine
 	@scripts/setup --engine=$(or $(ENGINE),required) || { status=$$?; \
@@ -38,6 +38,10 @@ test: ## Run every check and every test, coverage printed
 	@scripts/setup --engine=$(or $(ENGINE),optional) --for-tests
 	@$(MAKE) check-only
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(TESTS)
+
+test-aws: ## Stand a site up in a real AWS account, verify it and destroy it; needs credentials
+	@scripts/setup --engine=$(or $(ENGINE),required)
+	@$(PYTHON) -m tests.aws
 
 check: ## Lint, format and types; warnings are errors
 	@scripts/setup --only-python

@@ -81,10 +81,11 @@ class Voice:
     def title(self, words: Words) -> str:
         return words.in_(self.language)
 
-    def money(self, amount: Decimal) -> str:
+    def money(self, amount: Decimal, currency: str = "") -> str:
+        """In the tenant's own currency where no other is named."""
         # English alone would write CHF2,400.00.
         spaced = "¤\u00a0#,##0.00" if self.language == "en" else None
-        return format_currency(amount, self.currency, format=spaced, locale=self.locale)
+        return format_currency(amount, currency or self.currency, format=spaced, locale=self.locale)
 
     def difference(self, amount: Decimal) -> str:
         """Money with its sign; a dash for none."""

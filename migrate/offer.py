@@ -19,6 +19,7 @@ from migrate.product.demand import demanded
 from migrate.rates import CENT, Customised, Demand, PerCustomisation, Position, RateCard, Vendor, Words, money
 from migrate.request import Request
 from migrate.window_rules import touches_weekend
+from provisioning.cost.floor import Floor, floor_of
 from provisioning.manifest import Manifest
 from provisioning.model import Model
 
@@ -80,6 +81,8 @@ class Offer(Model):
     """What the stop rests on: another mode is another offer, since its stop is another."""
     wished_opens_at: AwareDatetime
     wished_closes_at: AwareDatetime
+    floor: Floor | None = None
+    """What the sites cost at AWS a month at least, for one that is to stand there; no part of the sum."""
 
     def line(self, position: str) -> Line | None:
         """Return what was offered for a position, with quantity 0 when it was only an option or less."""
@@ -101,6 +104,7 @@ def make_offer(
     *,
     customisations: tuple[Customised, ...] = (),
     newer_versions: tuple[str, ...] = (),
+    floor: Floor | None = None,
 ) -> Offer:
     """
     Work out an offer; each customisation is a line of its own.
@@ -147,6 +151,7 @@ def make_offer(
         mode=assessment.mode,
         wished_opens_at=manifest.window.opens_at,
         wished_closes_at=manifest.window.closes_at,
+        floor=floor,
     )
 
 
@@ -215,9 +220,16 @@ def write_offer(case: Case, assessment: Assessment, request: Request, rates: Rat
     Keep the offer as evidence, unless the one before still says the same.
 
     Measured a second time, the estimate differs a little; while schema and volume are the same, that
-    is no other offer, and a signature under it stays good.
+    is no other offer, and a signature under it stays good. Nor is it one when AWS's prices or the number of
+    those who share a platform have changed; another size of a site is.
+
+    Raises:
+        MigrationError: As `make_offer`.
+        BasculeError: What a site on AWS costs at least cannot be told, as `floor_of` says.
     """
     before, (customisations, newer) = last_offer(case), demanded(case)
+    is_on_aws = case.manifest.substrate == "aws"
+    floor = floor_of(case.workspace, case.manifest.tenant) if is_on_aws else None
 
     def made(issued_on: date) -> Offer:
         return make_offer(
@@ -228,11 +240,14 @@ def write_offer(case: Case, assessment: Assessment, request: Request, rates: Rat
             issued_on,
             customisations=customisations,
             newer_versions=newer,
+            floor=floor,
         )
 
     if before is not None and before.fingerprint.still_holds_for(assessment.fingerprint):
         again = made(before.issued_on)
-        measured = ("stop_low_seconds", "stop_high_seconds", "data_bytes", "fingerprint")
+        measured = ["stop_low_seconds", "stop_high_seconds", "data_bytes", "fingerprint"]
+        if floor and before.floor and floor.is_of_the_same(before.floor):
+            measured.append("floor")
         if again.model_copy(update={name: getattr(before, name) for name in measured}) == before:
             return before
     today = datetime.now(UTC).astimezone(case.manifest.window.zone).date()

@@ -16,6 +16,9 @@ from provisioning.pulumi_command import environment, executable
 from provisioning.site import SiteOutputs
 from provisioning.workspace import Workspace
 
+POLICY_PACK = Path(__file__).resolve().parent / "policy" / "pack"
+"""The rules of `provisioning.policy`, as the engine runs them."""
+
 PLATFORM = "platform"
 """No tenant's name: ``platform-test`` and ``platform-prod`` are what the sites of a class share on AWS."""
 
@@ -72,10 +75,19 @@ class Stack:
         self.run("config", "set", key, value)
 
     def up(self) -> str:
-        """Bring the site to what the program says, repairing drift; return what the CLI said."""
+        """
+        Bring the site to what the program says, repairing drift; return what the CLI said.
+
+        A stack that pins an AWS account is held against the policy pack: what breaks a rule is not made.
+        """
         self.break_dead_lock()
+        pack = ("--policy-pack", str(POLICY_PACK)) if self._pins_an_account else ()
         # The preview that `up` begins with would be read by nobody, and takes as long again.
-        return self.run("up", "--yes", "--skip-preview", "--refresh").stdout
+        return self.run("up", "--yes", "--skip-preview", "--refresh", *pack).stdout
+
+    @property
+    def _pins_an_account(self) -> bool:
+        return self.config_file.is_file() and "bascule:account:" in self.config_file.read_text()
 
     def break_dead_lock(self) -> bool:
         """

@@ -110,8 +110,8 @@ def site_on(manifest: Manifest) -> Any:
         ) from None
 
 
-def declare() -> None:
-    """Declare the site of the stack that runs, and export the site contract, or a platform."""
+def declare() -> Mapping[str, Any]:
+    """Declare the site of the stack that runs, or a platform; return its outputs, a site's contract."""
     tenant, environment = environment_of(pulumi.get_stack())
     config = pulumi.Config("bascule")
     protected = config.get_bool("protect")
@@ -120,9 +120,7 @@ def declare() -> None:
         # Here, since no stack of the local substrate is to wait for pulumi-aws.
         from provisioning.aws.platform import platform_of
 
-        declared = platform_of(environment, config, pulumi.ResourceOptions(protect=protect))
-        _export(declared.outputs)
-        return
+        return platform_of(environment, config, pulumi.ResourceOptions(protect=protect)).outputs
     manifest = named_as_agreed(load_manifest(running_workspace(), tenant), config)
     args = SiteArgs(
         manifest=manifest,
@@ -133,18 +131,16 @@ def declare() -> None:
         moving=config.get_bool("moving") or False,
         services=services_of(manifest, config),
     )
-    site = site_on(manifest)(tenant, args, pulumi.ResourceOptions(protect=protect))
-    _export(site.outputs)
-
-
-def _export(outputs: Mapping[str, Any]) -> None:
-    for name, value in outputs.items():
-        pulumi.export(name, value)
+    outputs: Mapping[str, Any] = site_on(manifest)(
+        tenant, args, pulumi.ResourceOptions(protect=protect)
+    ).outputs
+    return outputs
 
 
 def main() -> None:
     """As ``pulumi up`` runs it: an error of ours leaves without a traceback."""
     try:
-        declare()
+        for name, value in declare().items():
+            pulumi.export(name, value)
     except BasculeError as error:
         raise pulumi.RunError(str(error)) from None

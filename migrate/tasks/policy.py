@@ -34,13 +34,15 @@ def policy(_c: Connection, tenant: str = "", json: bool = False) -> None:
         on_aws = [one for one in asked if open_case(one).manifest.substrate == "aws"]
         seen = look(workspace, [PLATFORM, *on_aws], datetime.now(UTC).date())
     if json:
-        print(dumps({"looked_at": dict(seen.resources), "findings": [vars(one) for one in seen.findings]}))
+        told = [vars(one) for one in seen.findings]
+        print(dumps({"looked_at": dict(seen.resources), "waiting": dict(seen.waiting), "findings": told}))
     elif not seen.resources:
         print("no stack on AWS is configured, so there is nothing to check")
     else:
         for stack, count in seen.resources.items():
             wrong = [one for one in seen.findings if one.stack == stack]
-            print(f"{stack}: {count} resources, {len(wrong) or 'nothing'} to mend")
+            later = f"; {seen.waiting[stack]} answers wait for its `up`" if seen.waiting[stack] else ""
+            print(f"{stack}: {count} resources, {len(wrong) or 'nothing'} to mend{later}")
             for one in wrong:
                 print(f"  {one.about}  {one.text}")
     if seen.findings:

@@ -20,6 +20,7 @@ from provisioning.aws.buckets import PrivateBucket, PrivateBucketArgs
 from provisioning.aws.budget import MonthlyBudget, MonthlyBudgetArgs
 from provisioning.aws.certificate import SiteCertificate, SiteCertificateArgs
 from provisioning.aws.component import Component, Unsafe, allow
+from provisioning.aws.cost_tags import CostTags, CostTagsArgs
 from provisioning.aws.dns import Zone, ZoneArgs
 from provisioning.aws.identity import CiIdentity, CiIdentityArgs
 from provisioning.aws.ingress import Ingress, IngressArgs
@@ -52,6 +53,8 @@ class PlatformArgs:
     """Key ``runbooks``: address that an alarm's name is appended to."""
     budget_usd: int
     """Key ``budget``: of the whole account, a month."""
+    cost_tags: bool
+    """Key ``costTags``: that AWS has seen the tags, a day after the first ``up``, so that it takes them."""
     deletable: Unsafe | None
     """Key ``deletable``: the reason why AWS is to allow deletion."""
 
@@ -91,6 +94,7 @@ def platform_args(environment: Environment, config: Config) -> PlatformArgs:
         image_id=given["image"],
         runbooks=given["runbooks"],
         budget_usd=int(given["budget"]),
+        cost_tags=config.get_bool("costTags") or False,
         deletable=Unsafe(reason) if reason else None,
     )
 
@@ -193,6 +197,8 @@ class Platform(Component):
             MonthlyBudgetArgs(limit_usd=args.budget_usd, topic_arn=topic.arn, tags=tags),
             self.child,
         )
+        if args.cost_tags:
+            CostTags(f"{name}-cost-tags", CostTagsArgs(keys=tuple(tags)), self.child)
         identity = CiIdentity(
             f"{name}-ci",
             CiIdentityArgs(account=account, repository=args.repository, environment=environment, tags=tags),

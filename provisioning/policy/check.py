@@ -10,6 +10,7 @@ from datetime import date
 
 from provisioning.policy.exceptions import UNMANAGED, PolicyException
 from provisioning.policy.resources import Resource
+from provisioning.policy.rule import Rule
 from provisioning.policy.rules import RULES
 
 
@@ -30,28 +31,51 @@ def violations(
     stack: str, resources: Sequence[Resource], exceptions: Sequence[PolicyException], today: date
 ) -> list[Violation]:
     """Return what does not keep the rules, in the order of the rules; exceptions that hold are left out."""
-    here = [one for one in exceptions if one.stack == stack and one.rule != UNMANAGED]
-    excused = {(one.rule, one.resource) for one in here if one.expires >= today}
-    broken = [
+    found = broken(resources) + incomplete_buckets(resources)
+    return excused(stack, found, exceptions, today) + outdated(stack, found, exceptions, today)
+
+
+def broken(resources: Sequence[Resource], rules: Sequence[Rule] = RULES) -> list[Violation]:
+    """Return what does not keep the rules that read one resource alone."""
+    return [
         Violation(rule.id, resource.name, rule.reason, rule.remedy)
-        for rule in RULES
+        for rule in rules
         for resource in resources
-        if rule.concerns(resource) and not rule.holds(resource)
+        if rule.breaks(resource)
     ]
-    broken += [
-        Violation(kind, name, f"has none of {', '.join(lacking)}", "use PrivateBucket")
-        for kind, name, lacking in _incomplete_buckets(resources)
-    ]
-    found = [one for one in broken if (one.rule, one.resource) not in excused]
-    still = {(one.rule, one.resource) for one in broken}
-    for one in here:
+
+
+def waiting(resources: Sequence[Resource]) -> int:
+    """Return how many answers take what is not known yet, as before a stack stands."""
+    return sum(rule.waits(resource) for rule in RULES for resource in resources)
+
+
+def excused(
+    stack: str, found: Sequence[Violation], exceptions: Sequence[PolicyException], today: date
+) -> list[Violation]:
+    """Return what is left of `found` without what an exception excuses that has not ended."""
+    holding = {(one.rule, one.resource) for one in _of(stack, exceptions) if one.expires >= today}
+    return [one for one in found if (one.rule, one.resource) not in holding]
+
+
+def outdated(
+    stack: str, found: Sequence[Violation], exceptions: Sequence[PolicyException], today: date
+) -> list[Violation]:
+    """Return the exceptions of a stack that have ended, or that excuse nothing of all that was `found`."""
+    still = {(one.rule, one.resource) for one in found}
+    told = []
+    for one in _of(stack, exceptions):
         if one.expires < today:
             why = f"the exception of {one.owner} ended on {one.expires}"
-            found.append(Violation(one.rule, one.resource, why, "mend it, or agree on a new date"))
+            told.append(Violation(one.rule, one.resource, why, "mend it, or agree on a new date"))
         elif (one.rule, one.resource) not in still:
             why = f"the exception of {one.owner} excuses nothing any more"
-            found.append(Violation(one.rule, one.resource, why, "take it out"))
-    return found
+            told.append(Violation(one.rule, one.resource, why, "take it out"))
+    return told
+
+
+def _of(stack: str, exceptions: Sequence[PolicyException]) -> list[PolicyException]:
+    return [one for one in exceptions if one.stack == stack and one.rule != UNMANAGED]
 
 
 _OF_A_BUCKET = (
@@ -61,12 +85,14 @@ _OF_A_BUCKET = (
 """What S3 keeps beside a bucket, and a bucket is nothing without."""
 
 
-def _incomplete_buckets(resources: Sequence[Resource]) -> list[tuple[str, str, list[str]]]:
+def incomplete_buckets(resources: Sequence[Resource]) -> list[Violation]:
+    """Return the buckets of a whole stack that lack something of what belongs to one."""
     found = []
     for bucket in (one for one in resources if one.type.endswith("s3/bucket:Bucket")):
         # Children are named after their component.
         component = bucket.name.removesuffix("bucket")
         kinds = {one.type.split(":")[-1] for one in resources if one.name.startswith(component)}
         if lacking := [kind for kind in _OF_A_BUCKET if kind not in kinds]:
-            found.append(("bucket-complete", bucket.name, lacking))
+            why = f"has none of {', '.join(lacking)}"
+            found.append(Violation("bucket-complete", bucket.name, why, "use PrivateBucket"))
     return found

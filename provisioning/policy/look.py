@@ -6,12 +6,12 @@ anything is made; isolation is asked of what stands.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from provisioning.engine import Stack
 from provisioning.errors import EngineError
-from provisioning.policy.check import violations
+from provisioning.policy.check import violations, waiting
 from provisioning.policy.exceptions import load_exceptions
 from provisioning.policy.isolation import crossings
 from provisioning.policy.parity import differences
@@ -36,6 +36,8 @@ class Look:
     resources: Mapping[str, int]
     """How many of each stack; none proves nothing."""
     findings: tuple[Finding, ...]
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    """Of each stack, how many answers only its `up` can have; the policy pack looks at them then."""
 
 
 def look(workspace: Workspace, tenants: Sequence[str], today: date) -> Look:
@@ -71,7 +73,11 @@ def look(workspace: Workspace, tenants: Sequence[str], today: date) -> Look:
         if name != other and not other.startswith("platform-")  # what is shared is for all to name
         for text in crossings(mine, theirs)
     ]
-    return Look({name: len(resources) for name, resources in planned.items()}, tuple(found))
+    return Look(
+        {name: len(resources) for name, resources in planned.items()},
+        tuple(found),
+        {name: waiting(resources) for name, resources in planned.items()},
+    )
 
 
 def _configured(workspace: Workspace, tenants: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """
 What a rule is, and the small words that rules are made of.
 
-Promise: a rule reads the inputs of one resource and nothing else; what it cannot read it refuses.
+Promise: a rule reads the inputs of one resource and nothing else; what it cannot read it refuses, and what is
+not known before AWS tells it waits: the engine asks again in the update, just before it makes the resource.
 """
 
 import json
@@ -12,6 +13,18 @@ from typing import Any
 from provisioning.policy.resources import Resource
 
 Holds = Callable[[Resource], bool]
+_UNKNOWN = frozenset(
+    {
+        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+    }
+)
+"""The engine's words, in a preview, for a text, a truth and a number that are not known yet."""
+
+
+class NotKnownError(Exception):
+    """A rule asked for a value that only AWS can tell."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +38,23 @@ class Rule:
     reason: str
     remedy: str
 
+    def breaks(self, resource: Resource) -> bool:
+        """Whether this is broken for certain."""
+        return self._verdict(resource) is False
+
+    def waits(self, resource: Resource) -> bool:
+        """Whether it takes a value that is not known yet to tell."""
+        return self._verdict(resource) is None
+
+    def _verdict(self, resource: Resource) -> bool | None:
+        try:
+            return not self.concerns(resource) or self.holds(resource)
+        except NotKnownError:
+            return None
+
     def concerns(self, resource: Resource) -> bool:
-        return resource.type.endswith(self.type)
+        """Whether it is about this; components are named like what they hold, and are nothing themselves."""
+        return resource.type.startswith("aws:") and resource.type.endswith(self.type)
 
 
 def at(inputs: Any, path: str) -> Any:
@@ -39,14 +67,27 @@ def at(inputs: Any, path: str) -> Any:
     return inputs
 
 
+def known(inputs: Any, path: str) -> Any:
+    """
+    As `at`, for a rule that cannot do without the value.
+
+    Raises:
+        NotKnownError: There will be one, and nobody knows which.
+    """
+    value = at(inputs, path)
+    if isinstance(value, str) and value in _UNKNOWN:
+        raise NotKnownError(path)
+    return value
+
+
 def is_on(*paths: str) -> Holds:
     """Each of these is true."""
-    return lambda resource: all(at(resource.inputs, path) in (True, "true") for path in paths)
+    return lambda resource: all(known(resource.inputs, path) in (True, "true") for path in paths)
 
 
 def is_off(*paths: str) -> Holds:
     """Each of these is declared false: what is not declared may be anything."""
-    return lambda resource: all(at(resource.inputs, path) in (False, "false") for path in paths)
+    return lambda resource: all(known(resource.inputs, path) in (False, "false") for path in paths)
 
 
 def is_there(*paths: str) -> Holds:
@@ -61,14 +102,14 @@ def is_absent(*paths: str) -> Holds:
 
 def equals(path: str, *allowed: Any) -> Holds:
     """This is one of the allowed values."""
-    return lambda resource: at(resource.inputs, path) in allowed
+    return lambda resource: known(resource.inputs, path) in allowed
 
 
 def at_least(path: str, least: int) -> Holds:
     """This is a number, and no smaller."""
 
     def holds(resource: Resource) -> bool:
-        value = at(resource.inputs, path)
+        value = known(resource.inputs, path)
         return isinstance(value, int | float) and value >= least
 
     return holds
@@ -79,9 +120,15 @@ def both(*every: Holds) -> Holds:
 
 
 def statements(resource: Resource, path: str = "policy") -> list[Mapping[str, Any]] | None:
-    """Return the statements of a policy document; None where it is no text that can be read."""
+    """
+    Return the statements of a policy document; None where it is no text that can be read.
+
+    Raises:
+        NotKnownError: It names what AWS has still to make.
+    """
+    text = known(resource.inputs, path)
     try:
-        found = json.loads(resource.inputs.get(path) or "")["Statement"]
+        found = json.loads(text or "")["Statement"]
     except (ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, list) else [found]

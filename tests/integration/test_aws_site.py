@@ -5,12 +5,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from provisioning.engine import Stack
+from provisioning.policy.exceptions import FILE
 from provisioning.policy.isolation import crossings
 from provisioning.policy.resources import Resource, of_state, on_aws
 from tests.support.aws_account import an_account, bucket_by_hand
@@ -20,6 +23,7 @@ from tests.support.local_sites import CHECKOUT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
+TODAY = datetime.now(UTC).date()
 DATABASE = "alpha-database-instance"
 
 
@@ -29,7 +33,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     with stand_in(tmp_path_factory.mktemp("aws"), "alpha", "beta", "gamma") as made:
         made.stack("platform-prod", PLATFORM).up()
         alpha = made.stack("alpha-prod", TENANT)
-        alpha.run("preview")  # what does not exist yet can be previewed
+        # What does not exist yet can be previewed, and the policy pack finds nothing in it that is known.
+        alpha.run("preview", "--policy-pack", "provisioning/policy/pack")
         alpha.up()
         made.stack("beta-prod", TENANT).up()
         yield made
@@ -175,6 +180,10 @@ def test_what_a_destroy_leaves_is_never_called_as_before(standing: StandIn) -> N
     """Each deletion leaves a snapshot of a new name, and with it the key and the archives."""
     configuration = {**TENANT, "protect": "false", "deletable": "a trial that ends this week"}
     stack = standing.stack("gamma-prod", configuration)
+    excused = ("bucket-not-emptied", "gamma-store-bucket"), ("database-kept", "gamma-database-instance")
+    excuse = {"stack": "gamma-prod", "owner": "a@b.example", "reason": "a trial that ends", "expires": TODAY}
+    lines = [{"rule": rule, "resource": resource, **excuse} for rule, resource in excused]
+    (standing.workspace.stacks / FILE).write_text(yaml.safe_dump(lines))
     for _ in range(2):
         stack.up()
         stack.destroy()

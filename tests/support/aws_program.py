@@ -156,12 +156,7 @@ def declared_stack(
     outputs: dict[str, Any] = {}
 
     def build() -> None:
-        kept = program._export
-        program._export = lambda given: outputs.update(given)  # type: ignore[assignment] # one export only
-        try:
-            program.declare()
-        finally:
-            program._export = kept
+        outputs.update(program.declare())
 
     before = os.environ.get("BASCULE_WORKSPACE")
     os.environ["BASCULE_WORKSPACE"] = str(workspace.root)

@@ -56,6 +56,18 @@ def test_a_platform_tells_what_its_tenants_read(vendor: Vendor) -> None:
     assert PASSWORD not in told
 
 
+def test_costs_are_told_by_the_tags_that_everything_carries(vendor: Vendor) -> None:
+    """The tags of all resources become columns of the bill, and one of them is what a site's budget sees."""
+    made = declared_stack(vendor.files.workspace, "platform-prod", {**PLATFORM, "costTags": "true"})
+    active = [one.inputs for one in made.of_type(":CostAllocationTag")]
+    carried = made.inputs("platform-key-key")["tags"]
+    assert {one["tagKey"]: one["status"] for one in active} == dict.fromkeys(carried, "Active")
+    (asked,) = vendor.site().inputs("alpha-budget-budget")["costFilters"]
+    assert asked["values"] == ["user:stack$alpha-prod"]
+    assert "stack" in carried
+    assert vendor.platforms["prod"].of_type(":CostAllocationTag") == []
+
+
 def test_the_door_follows_its_declaration(vendor: Vendor) -> None:
     """Closed and suspended answer 503 before any host is asked; open sends on. The way to verify stays."""
     for state, reason in (("closed", ""), ("open", ""), ("suspended", "Unpaid <since> May")):

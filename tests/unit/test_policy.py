@@ -9,7 +9,7 @@ import pytest
 
 from provisioning.errors import WorkspaceError
 from provisioning.policy import isolation, parity
-from provisioning.policy.check import violations
+from provisioning.policy.check import violations, waiting
 from provisioning.policy.exceptions import FILE, PolicyException, load_exceptions
 from provisioning.policy.resources import Resource, of_preview, of_state
 from provisioning.policy.rules import RULES
@@ -107,6 +107,22 @@ def test_each_rule_refuses_what_it_is_for(rule: Any) -> None:
     assert [one.id for one in RULES].count(rule.id) == 1
     assert rule.reason
     assert rule.remedy
+
+
+def test_what_is_not_known_yet_waits() -> None:
+    """In a preview a rule breaks on no value that AWS has still to tell; what cannot be read is refused."""
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    later = Resource("aws:s3/p:BucketPolicy", "it", {"policy": unknown})
+    assert (broken_by(later), waiting([later])) == (set(), 1)
+    assert broken_by(Resource("aws:s3/p:BucketPolicy", "it", {"policy": "{"})) == {"bucket-tls"}
+    secret = Resource("aws:secretsmanager/secret:Secret", "it", {"kmsKeyId": unknown})
+    assert (broken_by(secret), waiting([secret])) == (set(), 0)
+
+
+def test_a_component_is_no_resource() -> None:
+    """A policy pack is shown components too: one that is named as a resource of AWS breaks no rule."""
+    assert broken_by(Resource("bascule:aws:LogGroup", "it", {})) == set()
+    assert broken_by(Resource("aws:cloudwatch/logGroup:LogGroup", "it", {})) == {"log-kept"}
 
 
 @pytest.mark.parametrize("stack", ["platform-test", "platform-prod", "alpha-test", "alpha-prod"])
