@@ -60,6 +60,7 @@ class Site(ComponentResource):
             host=machine.folder,
             state=args.door,
             reason=args.door_reason,
+            language=manifest.language,
             opts=self._child,
         )
         web = WebServer(

@@ -147,6 +147,8 @@ def test_a_date_is_refused_until_what_it_asserts_is_shown(operator: Workshop) ->
     assert "stale: the schema of clipper is another" in said.text
     assert operator.ticket()["state"] == "REPLANIFICATION"
     assert operator.case.journal.last("date-refused", "mecavallon") is not None
+    told = operator.ticket()["history"][-1]["message"]
+    assert "Version testée: périmé : la production n'est plus celle qui a été testée" in told
     said = operator.fab("run")
     assert said.code == WAITING
     assert "the date was refused on" in said.text
