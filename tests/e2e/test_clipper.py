@@ -43,7 +43,7 @@ def operator(both: tuple[Workshop, Prepared]) -> Workshop:
 
 
 def test_customisations_are_found_priced_and_approved(operator: Workshop) -> None:
-    """All ten are found and have a line each; V6 takes the flat rate; nobody goes on before approval."""
+    """All twelve are found and have a line each; V6 takes the flat rate; nobody goes on before approval."""
     _killed(operator, "move-ticket")
     _killed(operator, "assess")
     _killed(operator, "write-offer")
@@ -58,7 +58,7 @@ def test_customisations_are_found_priced_and_approved(operator: Workshop) -> Non
                 if name.startswith(("object-", "large-object-", "report-", "script-"))
             ]
         )
-        == 10
+        == 12
     )
     assert "assistance" in positions
     assert operator.ticket()["state"] == "PRÉPARATION OFFRE"
@@ -113,7 +113,7 @@ def test_customisations_are_decided_put_back_and_tested(operator: Workshop) -> N
     form.write_text(right.replace("erp.remise(7) = 0.02", "erp.remise(7) = 0.03"))
     said = operator.fab("run")
     assert (
-        "1 of 9 customisations fail their test on test:\n  function erp.remise(integer): False" in said.text
+        "1 of 11 customisations fail their test on test:\n  function erp.remise(integer): False" in said.text
     )
     form.write_text(right)
     _killed(operator, "write-customisations")
