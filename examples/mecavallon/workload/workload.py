@@ -3,8 +3,8 @@
 People at work on the ERP: orders, changes of their lines, and what each took.
 
 Promise: all that was acknowledged is counted; while the database takes none, reading goes on, and work
-resumes by itself. The slowest of each second is kept, so that who looks sees what people felt. Most of it changes
-what is there, so that an hour of it stays within the tenth of growth that a tested version is good for.
+resumes by itself. The slowest of each second is kept, so that who looks sees what people felt. Most of it
+changes what is there: an hour of it stays within the tenth of growth that a tested version is good for.
 """
 
 import json
