@@ -3,14 +3,16 @@ A provider of accounts for demos and tests: a SCIM 2.0 server on a loopback addr
 
     python -m examples.identity ADDRESS PORT TOKEN_FILE
 
-Promise: keeps accounts in memory only; whoever lacks the token, which stands in a file, is refused.
+Promise: keeps accounts in memory only; whoever lacks a token, which stands in a file, is refused, and the
+holder of the reader's token changes nothing.
 """
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from scim2_models import ScimProvider
@@ -29,7 +31,22 @@ class _Silent(WSGIRequestHandler):
         """Say nothing: what was asked is in the journal of who asked."""
 
 
-def server(address: str, port: int, token: str) -> WSGIServer:
+class _Readable(BearerTokenApplication):
+    """One whose `reader` may look and not change."""
+
+    reader = ""
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Answer a request, as WSGI has it."""
+        given = environ.get("HTTP_AUTHORIZATION", "")
+        if self.reader and given == f"Bearer {self.reader}" and environ["REQUEST_METHOD"] != "GET":
+            start_response("403 Forbidden", [("Content-Length", "0")])
+            return []
+        answer: Iterable[bytes] = super().__call__(environ, start_response)
+        return answer
+
+
+def server(address: str, port: int, token: str, reader: str = "") -> WSGIServer:
     """Return a server that is bound, with the schemas of RFC 7643 and no account."""
     provider = ScimProvider.from_discovery(
         load_default_schemas().values(),
@@ -37,14 +54,16 @@ def server(address: str, port: int, token: str) -> WSGIServer:
         config=load_default_service_provider_config(),
     )
     service = ScimService(provider, secret=token)
-    application = BearerTokenApplication(InMemoryStorage(), provider, service=service, bearer_tokens=[token])
+    tokens = [token, reader] if reader else [token]
+    application = _Readable(InMemoryStorage(), provider, service=service, bearer_tokens=tokens)
+    application.reader = reader
     return make_server(address, port, application, handler_class=_Silent)
 
 
 @contextmanager
-def serving(token: str, address: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serving(token: str, address: str = "127.0.0.1", port: int = 0, reader: str = "") -> Iterator[str]:
     """Serve in a thread until the end of the block; yield the URL."""
-    with server(address, port, token) as bound:
+    with server(address, port, token, reader) as bound:
         thread = threading.Thread(target=bound.serve_forever, daemon=True)
         thread.start()
         try:

@@ -169,11 +169,12 @@ class Outbox:
         made["Date"] = datetime.now(UTC)
         # The one name of it anywhere: a server that is given it twice, or a person, can tell.
         made["Message-ID"] = f"<{ident}@{manifest.site_name}>"
-        made["Content-Language"] = manifest.language
         made.set_content(text)
         for name, content in attached.items():
             main, sub = _KINDS.get(Path(name).suffix, ("application", "octet-stream"))
             made.add_attachment(content, maintype=main, subtype=sub, filename=name)
+        # Last: whatever sets content takes such headers away, or into a part.
+        made["Content-Language"] = manifest.language
         return made.as_bytes()
 
     @contextmanager

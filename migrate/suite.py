@@ -30,6 +30,7 @@ from migrate.ssh_proxy import ProxiedSocket
 from migrate.tunnels import Tunnel
 from provisioning.errors import BasculeError
 from provisioning.manifest import Engine, Environment, Interface, Manifest
+from provisioning.manifest_access import Access, Role
 from provisioning.site import DatabaseRole, SiteOutputs
 from provisioning.workspace import Workspace
 
@@ -185,6 +186,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "service" in metafunc.fixturenames:
         services = metafunc.config.stash[_CASE].manifest.services
         metafunc.parametrize("service", services, ids=[service.name for service in services])
+    if "predefined_role" in metafunc.fixturenames:
+        roles = _served_roles(metafunc.config.stash[_CASE].manifest)
+        metafunc.parametrize("predefined_role", roles, ids=[role.name for role in roles])
+
+
+def _served_roles(manifest: Manifest) -> tuple[Role, ...]:
+    """The roles that the site's application has to honour."""
+    return manifest.access.roles if manifest.access and manifest.access.served else ()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -198,6 +207,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         asks = getattr(item, "fixturenames", ())
         needless = "interface" in asks and not manifest.interfaces
         needless = needless or ("service" in asks and not manifest.services)
+        needless = needless or ("predefined_role" in asks and not _served_roles(manifest))
         of_the_move = item.get_closest_marker("during_move") is not None
         needless = needless or (not attempt and of_the_move)
         of_engine = item.get_closest_marker("engine")
@@ -243,6 +253,14 @@ def case(request: pytest.FixtureRequest) -> Case:
 @pytest.fixture(scope="session")
 def manifest(case: Case) -> Manifest:
     return case.manifest
+
+
+@pytest.fixture(scope="session")
+def access(manifest: Manifest) -> Access:
+    """Roles, and where the site serves files to those who have them."""
+    if manifest.access is None:
+        raise pytest.UsageError("a check of roles is left out where there are none")
+    return manifest.access
 
 
 @pytest.fixture(scope="session")

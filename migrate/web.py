@@ -47,6 +47,8 @@ def ask(
     verified: bool = False,
     interface: bool = False,
     body: Mapping[str, Any] | None = None,
+    method: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """
     Send one request to the site's public address.
@@ -56,20 +58,22 @@ def ask(
         verified: Go by the verification path, which answers whatever the door's state.
         interface: Present the token of the site's interfaces.
         body: Sent as JSON with POST; without one the request is a GET.
+        method: Another one than that.
+        headers: Sent besides.
 
     Raises:
         ConnectionFailed: No answer, or the certificate is not the site's.
     """
     url = urlsplit(site.url)
-    headers = {"Connection": "close"}
+    sent = {**(headers or {}), "Connection": "close"}
     if verified:
         path = site.verification_path.rstrip("/") + path
-        headers["X-Verification-Token"] = site.verification_token.get_secret_value()
+        sent["X-Verification-Token"] = site.verification_token.get_secret_value()
     if interface:
-        headers["Authorization"] = f"Bearer {site.interface_token.get_secret_value()}"
+        sent["Authorization"] = f"Bearer {site.interface_token.get_secret_value()}"
     content = None
     if body is not None:
-        content, headers["Content-Type"] = json.dumps(body), "application/json"
+        content, sent["Content-Type"] = json.dumps(body), "application/json"
     connection = http.client.HTTPSConnection(
         url.hostname or "",
         url.port or 443,
@@ -77,8 +81,8 @@ def ask(
         context=ssl.create_default_context(cadata=site.ca),
     )
     try:
-        method = "GET" if content is None else "POST"
-        connection.request(method, url.path.rstrip("/") + path, content, headers)
+        method = method or ("GET" if content is None else "POST")
+        connection.request(method, url.path.rstrip("/") + path, content, sent)
         answer = connection.getresponse()
         text = answer.read().decode(errors="replace")
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)

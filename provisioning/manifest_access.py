@@ -12,7 +12,7 @@ from provisioning.manifest_base import Name, RelativePath, Text, refuse_twice
 from provisioning.model import Model
 
 Permission = Literal["read", "write", "other"]
-"""On files of one area: look, change, and whatever else an application knows, such as to lock or to sign."""
+"""On files of one area: look, change, and whatever else an application knows, such as to delete or lock."""
 
 
 class Role(Model):
@@ -26,6 +26,11 @@ class Role(Model):
     supervisor: bool = Field(
         default=False, description="May ask for accounts, change them and disable them with fab users."
     )
+
+    @property
+    def entitlements(self) -> tuple[str, ...]:
+        """What the role may do with files, as a provider keeps it: such as ``dossiers:read``; sorted."""
+        return tuple(sorted(f"{area}:{one}" for area, every in self.files.items() for one in every))
 
     def may(self, area: str, permission: Permission) -> bool:
         return permission in self.files.get(area, ())
@@ -41,10 +46,25 @@ class Scim(Model):
     )
 
 
+class ServedFiles(Model):
+    """How the site's application serves files to people, each as the identity provider says they may."""
+
+    path: str = Field(
+        pattern=r"^/[a-z0-9_-]+(/[a-z0-9_-]+)*$",
+        description="Below it lie area and file: GET asks for read, PUT for write, DELETE for other.",
+    )
+    token_file: RelativePath = Field(
+        description="What the site asks the provider with, one that may only read. Mode 0600, one line."
+    )
+
+
 class Access(Model):
     """Who may do what on the site."""
 
     roles: tuple[Role, ...] = Field(min_length=1)
+    served: ServedFiles | None = Field(
+        default=None, description="Without it the go-live suite does not ask whether roles are honoured."
+    )
     sheet: RelativePath = Field(description="CSV or XLSX with the columns user, name, email and role.")
     scim: Scim
 
@@ -54,6 +74,11 @@ class Access(Model):
         if len(over := [role.name for role in self.roles if role.supervisor]) > 1:
             raise ValueError(f"access.roles: {', '.join(over)} are supervisors; one role may be")
         return self
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Every folder of files that some role names, sorted."""
+        return tuple(sorted({area for role in self.roles for area in role.files}))
 
     def role(self, name: str) -> Role | None:
         return next((role for role in self.roles if role.name == name), None)

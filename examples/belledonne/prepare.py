@@ -31,6 +31,8 @@ RESPONSIBLE = "elodie.chef@belledonne.example"
 VENDOR_PERSON = "marc.delay@compta.example"
 ENTRIES = 200
 """Of each file of a client, at scale 1."""
+TOKENS = (f"{TENANT}-scim", f"{TENANT}-scim-lecture")
+"""Files with what Bascule changes accounts with, and what the site may only read them with."""
 _DISK, _PROVIDER = "/media/disque", "http://127.0.0.1:1/v2"
 """What the manifest's example has for places that are this machine's own."""
 
@@ -51,8 +53,10 @@ class Prepared:
     @contextmanager
     def provider(self) -> Iterator[None]:
         """Have the provider of accounts answer as long as the block lasts."""
-        token = (self.workspace.state / "secrets" / f"{TENANT}-scim").read_text().strip()
-        with identity.serving(token, port=(workspaces.known(self.workspace) or {})["provider"]):
+        folder = self.workspace.state / "secrets"
+        token, reader = ((folder / name).read_text().strip() for name in TOKENS)
+        port = (workspaces.known(self.workspace) or {})["provider"]
+        with identity.serving(token, port=port, reader=reader):
             yield
 
     def connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -107,13 +111,13 @@ def _free_port() -> int:
 
 def _write_secrets(workspace: Workspace, outputs: dict[str, Any]) -> None:
     """Write what the manifest names: the migration role's password, the authority, the provider's token."""
-    token = f"{TENANT}-scim"
     texts = {
         f"{TENANT}-migration": outputs["migration"]["password"] + "\n",
         f"{TENANT}-ca.pem": outputs["ca"],
     }
-    if not (workspace.state / "secrets" / token).exists():
-        texts[token] = secrets.token_urlsafe(24) + "\n"
+    for token in TOKENS:
+        if not (workspace.state / "secrets" / token).exists():
+            texts[token] = secrets.token_urlsafe(24) + "\n"
     workspaces.write_secrets(workspace, texts)
 
 

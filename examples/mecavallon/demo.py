@@ -91,7 +91,8 @@ def _show(prepared: Prepared, case: Case, seconds: float) -> None:
             "acceptance tests": f"{len(tests.tests)} in production, all passed: {tests.passed}",
             "latency before": copied.before.shown,
             "latency during": f"{copied.during.shown}; {copied.during.waiting_for_us} waited for the copy",
-            "slowest order": f"{max(work['slowest_ms'].values()):.0f} ms, of {work['orders']} orders",
+            "slowest write": f"{max(work['slowest_ms'].values()):.0f} ms,"
+            f" of {work['orders']} orders and {work['changes']} changes",
             "workstations": ", ".join(f"{number} {which}" for which, number in matrix.counted.items()),
             "stop": f"{stop.actual_seconds:.1f} s, predicted {stop.predicted_low_seconds or 0:.0f}"
             f" to {stop.predicted_high_seconds or 0:.0f} s",

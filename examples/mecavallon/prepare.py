@@ -22,6 +22,9 @@ SERVER, WORKSTATIONS = "mecavallon-legacy", ("mecavallon-bureau", "mecavallon-me
 RESPONSIBLE = "ines.vallon@mecavallon.example"
 VENDOR_PERSON = "marc.delay@clipper.example"
 
+FEWEST_ORDERS = 10_000
+"""At any scale: on fewer, what people order during the demo would make another volume of it."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -54,7 +57,7 @@ def prepare(folder: Path, scale: float = 1.0) -> Prepared:
     workspaces.write_secrets(workspace, {f"{TENANT}-migration": f"{password}\n", ca: outputs["ca"]})
     product, authority = workspace.root / "products" / "clipper", workspace.state / "secrets" / ca
     installing.make_baselines(product, outputs, authority)
-    installing.install(product, outputs, authority, orders=int(20_000 * scale))
+    installing.install(product, outputs, authority, orders=max(int(20_000 * scale), FEWEST_ORDERS))
     if was is None:
         _load_files(workspace)
     workspaces.remember(workspace, wanted, {key: outputs[key] for key in ("address", "folder")})

@@ -102,7 +102,7 @@ class Provider:
             user.name, user.display_name = Name(formatted=wanted.name), wanted.name
             user.emails = [Email(value=wanted.email, primary=True)]
             user.active = active
-            user.entitlements = [Entitlement(value=value) for value in permissions(role)]
+            user.entitlements = [Entitlement(value=value) for value in role.entitlements]
             saved = self._client.create(user) if there is None else self._client.replace(user)
             if not isinstance(saved, User):
                 raise MigrationError(f"the provider of accounts answered with no account for {wanted.user}")
@@ -186,11 +186,6 @@ def _member(ident: str) -> GroupMember:
     return GroupMember.model_validate({"value": ident})
 
 
-def permissions(role: Role) -> list[str]:
-    """What a role may do with files, such as ``dossiers:read``; sorted."""
-    return sorted(f"{area}:{permission}" for area, every in role.files.items() for permission in every)
-
-
 @contextmanager
 def opened(case: Case) -> Iterator[Provider]:
     """
@@ -213,12 +208,12 @@ def opened(case: Case) -> Iterator[Provider]:
 
 
 def _as_wanted(account: Account, wanted: Wanted, role: Role, active: bool) -> bool:
-    return (account.name, account.email, account.role, account.active, list(account.may)) == (
+    return (account.name, account.email, account.role, account.active, account.may) == (
         wanted.name,
         wanted.email,
         wanted.role,
         active,
-        permissions(role),
+        role.entitlements,
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field
 from migrate import facts
 from migrate.assess.fingerprint import Fingerprint
 from migrate.case import Case, digest_of
-from migrate.documents import Voice
+from migrate.documents import Voice, phrases
 from migrate.errors import EvidenceError
 from migrate.product import customisations
 from migrate.product.chain import Upgraded
@@ -37,16 +37,37 @@ class Shown(Model):
         return voice.say(f"statement.shown.{self.phrase}", **self.values)
 
 
+class Lacking(Model):
+    """What is not shown yet: a phrase ``statement.lacks.<phrase>``, and what fills it in."""
+
+    phrase: str
+    values: dict[str, str] = Field(default_factory=dict)
+    detail: str = ""
+    """For the operator, in the place of the phrase, where there is more to say than the customer asks."""
+
+    def in_(self, voice: Voice) -> str:
+        """Return it as the customer reads it."""
+        return voice.say(f"statement.lacks.{self.phrase}", **self.values)
+
+    def __str__(self) -> str:
+        return self.detail or phrases()[f"statement.lacks.{self.phrase}"].en.format(**self.values)
+
+
 class Assertion(Model):
     """One of the three: what shows it, and what does not yet."""
 
     what: str
     """``version``, ``customisations`` or ``workstations``."""
     shown: tuple[Shown, ...]
-    lacks: tuple[str, ...] = ()
+    lacks: tuple[Lacking, ...] = ()
 
     def evidence(self, voice: Voice) -> str:
         return "; ".join(one.in_(voice) for one in self.shown)
+
+    def refusal(self, voice: Voice) -> list[str]:
+        """Return what the customer is told of what lacks, a line each."""
+        what = voice.say(f"statement.assertion.{self.what}")
+        return list(dict.fromkeys(f"{what}: {one.in_(voice)}" for one in self.lacks))
 
 
 class ProductionDate(Model):
@@ -78,14 +99,13 @@ def look(
     )
 
 
-Said = Shown | str
-"""What shows it; or, as text, what lacks."""
+Said = Shown | Lacking
 
 
 def _assertion(what: str, said: Iterator[Said]) -> Assertion:
     every = list(said)
     shown = tuple(one for one in every if isinstance(one, Shown))
-    return Assertion(what=what, shown=shown, lacks=tuple(one for one in every if isinstance(one, str)))
+    return Assertion(what=what, shown=shown, lacks=tuple(one for one in every if isinstance(one, Lacking)))
 
 
 def _version(case: Case, installed: Installation, now: Fingerprint, version_now: str) -> Iterator[Said]:
@@ -95,15 +115,17 @@ def _version(case: Case, installed: Installation, now: Fingerprint, version_now:
             case.read_evidence("upgrade-test", Upgraded),
         )
     except EvidenceError:
-        yield "nothing was measured in pre-production"
+        yield Lacking(phrase="not-measured")
         return
     if upgraded.to_version == installed.to:
         yield Shown(phrase="version", values={"version": upgraded.to_version})
     else:
-        yield f"pre-production is of version {upgraded.to_version}"
-    yield from (f"stale: {change}" for change in tested.fingerprint.changes(now))
+        yield Lacking(phrase="another-version", values={"version": upgraded.to_version})
+    yield from (
+        Lacking(phrase="stale", detail=f"stale: {change}") for change in tested.fingerprint.changes(now)
+    )
     if tested.from_version != version_now:
-        yield f"stale: production is of version {version_now}, {tested.from_version} was tested"
+        yield Lacking(phrase="stale-version", values={"now": version_now, "tested": tested.from_version})
     yield _signed(case, VERSION_DOCUMENT)
 
 
@@ -111,11 +133,11 @@ def _customisations(case: Case, found_now: Customisations) -> Iterator[Said]:
     try:
         found = customisations.kept(case).found
     except EvidenceError:
-        yield "nobody looked for customisations"
+        yield Lacking(phrase="not-looked-for")
         return
     before, after = ({one.id: one.sha256 for one in every} for every in (found, found_now.found))
     if changed := sorted(i for i in before.keys() | after.keys() if before.get(i) != after.get(i)):
-        yield f"stale: since they were looked for, {', '.join(changed)} changed"
+        yield Lacking(phrase="customisations-changed", values={"names": ", ".join(changed)})
     if not found and customisations.FACT not in facts.holding(case.journal):
         yield Shown(phrase="none")
         return
@@ -123,12 +145,15 @@ def _customisations(case: Case, found_now: Customisations) -> Iterator[Said]:
         tests = case.read_evidence("customisation-tests-test", CustomisationTests)
         put = case.read_evidence("put-back-test", PutBack)
     except EvidenceError:
-        yield f"none of {len(found)} customisations was tested in pre-production"
+        yield Lacking(phrase="none-tested", values={"count": str(len(found))})
         return
     failed = [one.id for one in tests.tests if not one.passed]
-    yield f"failed: {', '.join(failed)}" if failed else _counted("tests", tests.tests)
+    if failed:
+        yield Lacking(phrase="tests-failed", values={"names": ", ".join(failed)})
+    else:
+        yield _counted("tests", tests.tests)
     if tests.of != put.digest:
-        yield "what was put back since was not tested"
+        yield Lacking(phrase="put-back-since")
     yield _signed(case, CUSTOMISATIONS_DOCUMENT)
 
 
@@ -139,22 +164,22 @@ def _workstations(case: Case, installed: Installation) -> Iterator[Said]:
             case.read_evidence("licences", Licences),
         )
     except EvidenceError:
-        yield "no workstation was rolled out"
+        yield Lacking(phrase="no-workstation")
         return
     copied = case.read_evidence("test-copy", ProductionCopy)
     if matrix.rolled_out_at < copied.ended_at:
-        yield "stale: production was copied anew since the workstations opened it"
+        yield Lacking(phrase="copied-since")
     counted = matrix.counted
     if matrix.passed:
         yield _counted("openings", matrix.cells)
     else:
-        said = ", ".join(f"{number} {which}" for which, number in counted.items())
-        yield f"{said} of {len(matrix.cells)} openings"
+        said = {which.replace(" ", "_"): str(number) for which, number in counted.items()}
+        yield Lacking(phrase="openings", values={**said, "count": str(len(matrix.cells))})
     if matrix.version != installed.to:
-        yield f"the client on the workstations is of version {matrix.version}"
+        yield Lacking(phrase="client-version", values={"version": matrix.version})
     opened = {cell.user for cell in matrix.cells if cell.outcome == "met"}
     if never := [one.code for one in licences.users if one.kind == "full" and one.code not in opened]:
-        yield f"never opened by {', '.join(never)}"
+        yield Lacking(phrase="never-opened", values={"users": ", ".join(never)})
 
 
 def _signed(case: Case, document: str) -> Said:
@@ -162,7 +187,7 @@ def _signed(case: Case, document: str) -> Said:
     signed = [r for r in case.journal if r.kind == "signed" and r.data.get("document") == document]
     path = case.document(document)
     if not signed or not path.is_file() or signed[-1].data["sha256"] != digest_of(path):
-        return f"{document} is not signed as it is now"
+        return Lacking(phrase="not-signed", values={"document": document})
     who = {"document": document, "signer": signed[-1].data["signer"], "day": f"{signed[-1].at:%F}"}
     return Shown(phrase="signed", values=who)
 

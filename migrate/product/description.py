@@ -105,6 +105,10 @@ class Product(Model):
     editions: Query | None = Field(default=None, description="Gives a name and an edition each.")
     data_paths: tuple[RelativePath, ...] = ()
     schemas: tuple[Identifier, ...] = Field(min_length=1, description="Whose objects are the product's.")
+    roles: tuple[Identifier, ...] = Field(
+        default=(),
+        description="That every installation has for its users; their rights are no customisation.",
+    )
     trees: tuple[Tree, ...] = ()
     baselines: RelativePath = "baselines"
     recommendation: RelativePath = "recommendation.yaml"

@@ -19,8 +19,8 @@ from migrate.databases import Session, query
 from migrate.product.description import Product, ProductError, Tree
 from provisioning.manifest import Environment, LegacyFiles, Manifest
 
-Kind = Literal["table", "view", "function", "trigger", "report", "script", "file"]
-IN_DATABASE = ("table", "view", "function", "trigger")
+Kind = Literal["table", "view", "function", "trigger", "index", "grant", "report", "script", "file"]
+IN_DATABASE = ("table", "view", "function", "trigger", "index", "grant")
 """Of these a table is carried with its rows; the others' definitions are put back as text."""
 
 
@@ -53,7 +53,9 @@ def identity(kind: str, name: str) -> str:
 def in_database(session: Session, product: Product) -> list[Object]:
     """Return the objects of the product's schemas, in the order in which they were made."""
     session.execute(
-        "SELECT pg_catalog.set_config('bascule.schemas', %s, false)", (",".join(product.schemas),)
+        "SELECT pg_catalog.set_config('bascule.schemas', %s, false),"
+        " pg_catalog.set_config('bascule.roles', %s, false)",
+        (",".join(product.schemas), ",".join(product.roles)),
     )
     found = session.execute(query("product_objects")).fetchall()
     return [Object(kind, name, definition.encode()) for kind, name, _, definition in found]

@@ -25,6 +25,8 @@ from migrate.product.objects import IN_DATABASE, in_database, path_on_site
 from provisioning.manifest import Environment
 from provisioning.model import Model
 
+_MADE_ANEW = ("trigger", "index", "grant")
+"""Of which a definition does not take the place of the one that is there."""
 Decided = tuple[Customisation, Decision, bytes | None]
 
 
@@ -115,13 +117,14 @@ def _in_database(session: Session, product: Product, decided: Sequence[Decided])
     """
     done, pending = list[Put](), list(decided)
     while pending:
-        present, left = {one.id for one in in_database(session, product)}, list[Decided]()
+        present = {one.id: one.text for one in in_database(session, product)}
+        left = list[Decided]()
         for each in pending:
             one, decision, text = each
             act = _table if one.kind == "table" else _define
             try:
                 with session.transaction():
-                    done.append(act(session, one, decision, text, is_there=one.id in present))
+                    done.append(act(session, one, decision, text, present.get(one.id)))
             except ProductError as error:
                 left.append(each)
                 last = error
@@ -132,16 +135,22 @@ def _in_database(session: Session, product: Product, decided: Sequence[Decided])
 
 
 def _define(
-    session: Session, one: Customisation, decision: Decision, text: bytes | None, *, is_there: bool
+    session: Session, one: Customisation, decision: Decision, text: bytes | None, there: bytes | None
 ) -> Put:
+    """
+    Args:
+        there: Its text on the site now; None where it is not there.
+    """
     takes_out = one.change == "removed" if decision.decision == "keep" else decision.decision == "drop"
     if text is not None:
-        if one.kind == "trigger" and is_there:
-            _execute(session, one, _drop(one))
-        _execute(session, one, text)
+        # One that came with its table, such as an index, is not made anew while users wait.
+        if text != there:
+            if one.kind in _MADE_ANEW and there is not None:
+                _execute(session, one, _drop(one))
+            _execute(session, one, text)
         return _said(one, decision, _what(decision), text)
     if takes_out:
-        if is_there:
+        if there is not None:
             _execute(session, one, _drop(one))
         return _said(one, decision, "taken out")
     return _said(one, decision, "as delivered")
@@ -160,19 +169,22 @@ def _execute(session: Session, one: Customisation, statement: bytes) -> None:
 
 
 def _table(
-    session: Session, one: Customisation, decision: Decision, _: bytes | None, *, is_there: bool
+    session: Session, one: Customisation, decision: Decision, _: bytes | None, there: bytes | None
 ) -> Put:
     """A table came with its rows; one that is to go is dropped with nothing that still rests on it."""
     if decision.decision == "drop" and one.change == "added":
-        if is_there:
+        if there is not None:
             _execute(session, one, _drop(one))
         return _said(one, decision, "taken out")
-    if not is_there and one.change != "removed":
+    if there is None and one.change != "removed":
         raise ProductError(f"{one.id} did not survive the upgrade, yet it is to be kept")
     return _said(one, decision, "carried with the data")
 
 
 def _drop(one: Customisation) -> bytes:
+    if one.kind == "grant":
+        who, _, what = one.name.partition(" ON ")
+        return f"REVOKE ALL ON {what} FROM {who}".encode()
     return f"DROP {one.kind.upper()} {one.name}".encode()
 
 

@@ -19,6 +19,7 @@ LEFT JOIN LATERAL (
 ) AS e ON true
 WHERE c.relkind = 'r' AND c.relpersistence <> 't'
   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bascule') AND n.nspname !~ '^pg_toast'
+  AND pg_catalog.obj_description(n.oid, 'pg_namespace') IS DISTINCT FROM 'bascule: only on this site'
   -- An extension brings its own rows along; a condition tells which are the customer's.
   AND (e.is_owned IS NULL OR e.condition IS NOT NULL)
   AND NOT EXISTS (

@@ -14,6 +14,6 @@ SELECT n.nspname::pg_catalog.text AS schema_name, c.relname::pg_catalog.text AS 
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN depths d ON d.oid = c.oid
-WHERE c.relkind = 'm'
+WHERE c.relkind = 'm' AND pg_catalog.obj_description(n.oid, 'pg_namespace') IS DISTINCT FROM 'bascule: only on this site'
 GROUP BY 1, 2, 3
 ORDER BY max(d.depth), 1, 2;

@@ -182,7 +182,10 @@ def _refuse_unless_shown(
     ctx.case.journal.append(REFUSED, ctx.manifest.tenant, **said)
     ticket = tickets.open_ticket(ctx.case, ordered(ctx.case).order.ticket)
     ticket.move(str(ctx.params.get("refused", "OPEN")))
-    ticket.say(Message(f"{ctx.manifest.tenant}-refused-{agreed_at:%Y%m%d%H%M%S}", "\n".join(lacks)))
+    voice = documents.Voice.of(ctx.manifest)
+    told = [voice.say("ticket.refused", day=voice.moment(opens_at))]
+    told += [line for one in looked for line in one.refusal(voice)]
+    ticket.say(Message(f"{ctx.manifest.tenant}-refused-{agreed_at:%Y%m%d%H%M%S}", "\n".join(told)))
     listed = "\n".join(f"  {line}" for line in lacks)
     raise Waiting(
         f"the date {opens_at:%F} is refused; this cannot be shown:\n{listed}",

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from provisioning import door_page
 from provisioning.aws.component import Component, TaggedArgs, refuse_unless
-from provisioning.door_state import CLOSED_MARK, DoorState
+from provisioning.door_state import DoorState
 
 PLACES = 24_000
 """Priorities 1 to 24 000 are verification paths, the 24 000 after them doors, which are asked later."""
@@ -23,28 +24,13 @@ PAGE_BYTES = 1024
 """What a fixed answer of a load balancer may hold."""
 VERIFICATION_PATH = "/.bascule/verify/"
 
-_HEADINGS: dict[DoorState, str] = {
-    "closed": "This site is not open yet",
-    "suspended": "This site is suspended",
-}
-_PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8">{mark}'
-    '<meta name="viewport" content="width=device-width"><title>{heading}</title></head>'
-    "<body><h1>{heading}</h1><p>{reason}</p></body></html>\n"
-)
 
-
-def form_of(state: DoorState) -> str:
-    """Return the page of a door that is not open, with ``@reason@`` where the reason goes."""
-    return _PAGE.format(mark=CLOSED_MARK, heading=_HEADINGS[state], reason="@reason@")
-
-
-def page(state: DoorState, reason: str = "") -> str:
+def page(state: DoorState, reason: str = "", language: str = "en") -> str:
     """Return what users see while the door is not open, at most `PAGE_BYTES` long; a longer reason is cut."""
-    form, shown = form_of(state), reason or "Please come back later."
-    while len(form.replace("@reason@", html.escape(shown)).encode()) > PAGE_BYTES:
+    form, shown = door_page.form(state, language), reason or door_page.later(language)
+    while len(form.replace(door_page.REASON, html.escape(shown)).encode()) > PAGE_BYTES:
         shown = shown[:-2] + "…"
-    return form.replace("@reason@", html.escape(shown))
+    return form.replace(door_page.REASON, html.escape(shown))
 
 
 def place_of(stack: str) -> int:
@@ -60,6 +46,7 @@ class SiteDoorArgs(TaggedArgs):
     """Host names of the site, five at most."""
     state: DoorState
     reason: str = ""
+    language: str = "en"
     place: int
 
 
@@ -98,7 +85,9 @@ class SiteDoor(Component):
             wanted = action(type="forward", target_group_arn=args.target_group_arn)
         else:
             fixed = aws.lb.ListenerRuleActionFixedResponseArgs(
-                content_type="text/html", status_code="503", message_body=page(args.state, args.reason)
+                content_type="text/html",
+                status_code="503",
+                message_body=page(args.state, args.reason, args.language),
             )
             wanted = action(type="fixed-response", fixed_response=fixed)
         rule = aws.lb.ListenerRule(

@@ -6,6 +6,7 @@ Promise: every name that a file under ``host_files`` asks for is here, and none 
 
 from collections.abc import Mapping
 
+from provisioning import door_page
 from provisioning.aws import database, door
 from provisioning.aws.ingress import HOST_PORT
 from provisioning.aws.targets import ALIVE_PATH
@@ -89,8 +90,9 @@ def host_settings(
         "host_port": str(HOST_PORT),
         "alive_path": ALIVE_PATH,
         "verification_path": door.VERIFICATION_PATH,
-        "door_page_closed": door.form_of("closed"),
-        "door_page_suspended": door.form_of("suspended"),
+        "door_page_closed": door_page.form("closed", args.manifest.language),
+        "door_page_suspended": door_page.form("suspended", args.manifest.language),
+        "door_later": door_page.later(args.manifest.language),
         "agent_namespace": AGENT,
         "dbname": dbname,
         **roles_of(dbname),

@@ -114,6 +114,7 @@ class Site(Component):
                 names=names.names,
                 state=args.door,
                 reason=args.door_reason,
+                language=args.manifest.language,
                 place=self._config.door_place,
                 tags=self._tags,
             ),

@@ -383,6 +383,8 @@ class Door(_Local):
         host: Input[str],
         state: Input[str],
         reason: Input[str] = "",
+        language: Input[str] = "en",
         opts: ResourceOptions | None = None,
     ) -> None:
-        super().__init__(name, {"host": host, "state": state, "reason": reason}, ["command"], opts)
+        inputs = {"host": host, "state": state, "reason": reason, "language": language}
+        super().__init__(name, inputs, ["command"], opts)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi import ComponentResource, Config, Input, Output, ResourceOptions
 
-from provisioning.local import ports
+from provisioning.local import accounts, ports
 from provisioning.local.components import Machine, address_of_stack
 from provisioning.local.databases import PORTS, SITE_DATABASES, SiteDatabase
 from provisioning.local.kinds.web import VERIFICATION_PATH
@@ -60,6 +60,7 @@ class Site(ComponentResource):
             host=machine.folder,
             state=args.door,
             reason=args.door_reason,
+            language=manifest.language,
             opts=self._child,
         )
         web = WebServer(
@@ -144,6 +145,7 @@ class Site(ComponentResource):
             "APP_VERSION": application.version,
             "APP_WORKERS": str(manifest.sizing_of(self._args.environment).application_workers),
             **database.settings,
+            **accounts.settings(manifest.access, machine.folder),
             **{f"APP_SETTING_{key.upper()}": value for key, value in application.settings.items()},
         }
         return Program(
@@ -157,6 +159,7 @@ class Site(ComponentResource):
                 "etc/application/ca.crt": machine.authority.certificate,
                 "etc/application/interface-token": Output.concat(interface_token, "\n"),
                 **database.contents,
+                **accounts.contents(manifest.access, running_workspace()),
             },
             ready=[f"unix:{_APPLICATION_SOCKET}"],
             restarted_by=[artifact.digest],

@@ -43,7 +43,7 @@ def operator(both: tuple[Workshop, Prepared]) -> Workshop:
 
 
 def test_customisations_are_found_priced_and_approved(operator: Workshop) -> None:
-    """All ten are found and have a line each; V6 takes the flat rate; nobody goes on before approval."""
+    """All twelve are found and have a line each; V6 takes the flat rate; nobody goes on before approval."""
     _killed(operator, "move-ticket")
     _killed(operator, "assess")
     _killed(operator, "write-offer")
@@ -58,7 +58,7 @@ def test_customisations_are_found_priced_and_approved(operator: Workshop) -> Non
                 if name.startswith(("object-", "large-object-", "report-", "script-"))
             ]
         )
-        == 10
+        == 12
     )
     assert "assistance" in positions
     assert operator.ticket()["state"] == "PRÉPARATION OFFRE"
@@ -71,7 +71,7 @@ def test_pre_production_is_copied_beside_its_users_work(both: tuple[Workshop, Pr
     if operator.case.journal.last("signed", "confirm-offer") is None:
         operator.carry_on(until="confirm-offer")
         operator.do("confirm-offer")
-    before = _workload(prepared)["orders"]
+    before = _workload(prepared)["changes"]
     _killed(operator, "copy-production")
     said = operator.carry_on(until="upgrade-customisations")
     assert said.code == WAITING, said.text
@@ -81,9 +81,9 @@ def test_pre_production_is_copied_beside_its_users_work(both: tuple[Workshop, Pr
     work = _workload(prepared)
     slowest = max(work["slowest_ms"].values())
     print(
-        f"probes before {copied.before.shown}; during {copied.during.shown}; slowest order {slowest:.0f} ms"
+        f"probes before {copied.before.shown}; during {copied.during.shown}; slowest write {slowest:.0f} ms"
     )
-    assert work["orders"] > before
+    assert work["changes"] > before
     assert slowest < NOTICED_MS
     assert operator.on_legacy("SELECT count(*) FROM pg_replication_slots") == [(0,)]
     assert operator.on_legacy("SELECT version FROM erp.societe") == [("6",)]
@@ -113,7 +113,7 @@ def test_customisations_are_decided_put_back_and_tested(operator: Workshop) -> N
     form.write_text(right.replace("erp.remise(7) = 0.02", "erp.remise(7) = 0.03"))
     said = operator.fab("run")
     assert (
-        "1 of 9 customisations fail their test on test:\n  function erp.remise(integer): False" in said.text
+        "1 of 11 customisations fail their test on test:\n  function erp.remise(integer): False" in said.text
     )
     form.write_text(right)
     _killed(operator, "write-customisations")
@@ -147,6 +147,8 @@ def test_a_date_is_refused_until_what_it_asserts_is_shown(operator: Workshop) ->
     assert "stale: the schema of clipper is another" in said.text
     assert operator.ticket()["state"] == "REPLANIFICATION"
     assert operator.case.journal.last("date-refused", "mecavallon") is not None
+    told = operator.ticket()["history"][-1]["message"]
+    assert "Version testée: périmé : la production n'est plus celle qui a été testée" in told
     said = operator.fab("run")
     assert said.code == WAITING
     assert "the date was refused on" in said.text

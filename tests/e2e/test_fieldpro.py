@@ -23,7 +23,7 @@ from migrate.web import ask
 from migrate.workbook.adopting import DOCUMENT
 from provisioning.configuration_mark import CONFIGURATION_MARK
 from tests.support.e2e import FAILED, WAITING
-from tests.support.e2e_fieldpro import FieldPro, fieldpro
+from tests.support.e2e_fieldpro import FieldPro, fieldpro, from_template
 
 pytestmark = pytest.mark.timeout(900)  # on a busy machine; each waits for an event, none for a time
 
@@ -248,3 +248,53 @@ def test_unpaid_invoice_suspends_the_site(home: Home) -> None:
     assert len(system.events) == len(set(system.posts))
     matches, told = operator.prod.matches_its_program()
     assert matches, told
+
+
+def test_template_environment_is_deployed_unchanged(home: Home) -> None:
+    """Another tenant, in weeks 1 to 2, without contract, KPIs, pilot: the template as published, or none."""
+    neighbour, system = home
+    begins_on = datetime.now(UTC).date() - timedelta(days=10)
+    with from_template(neighbour, begins_on) as operator:
+        for gate in ("confirm-contact", "check-fee", "receive-workbook", "sign-configuration"):
+            assert waits_for(operator) == gate
+            operator.do(gate)
+        # Week 1 is over: the committee meets, and going live in week 2 stays as it was planned.
+        assert waits_for(operator) == "keep-deadline:scope:1"
+        assert "week 2  golive: due" in operator.fab("deadlines").text
+        until = (begins_on + timedelta(days=12)).isoformat()
+        for milestone in ("scope", "environment"):
+            words = ["--milestone", milestone, "--until", until, "--reason", "Récolte"]
+            assert operator.fab("postpone", *words, "--by", operator.responsible).code == 0
+        assert operator.fab("steer").code == WAITING
+        assert operator.sign("agree-on-days").code == 0
+        assert operator.fab("steer").code == 0
+
+        killed_at(operator, "install-template")
+        published = operator.workspace.root / "templates" / "visits" / "schema.sql"
+        as_published = published.read_bytes()
+        published.write_bytes(as_published + b"-- for this customer\n")
+        said = operator.fab("run")
+        assert (said.code, "published as" in said.text) == (FAILED, True), said.text
+        published.write_bytes(as_published)
+        assert waits_for(operator) == "validate-environment"
+        assert operator.case.read_evidence("environment", SetUp).template == "visits"
+
+        on_host = operator.place.path("template/schema.sql")
+        on_host.write_bytes(as_published + b"-- by hand\n")
+        operator.do("validate-environment")
+        said = operator.fab("run")
+        assert (said.code, "template visits: " in said.text) == (FAILED, True), said.text
+        assert not operator.prod.matches_its_program()[0]
+        on_host.write_bytes(as_published)
+        killed_at(operator, "verify-site")
+        said = operator.fab("run")
+        assert said.code == 0, said.text
+
+        done = {record.about for record in operator.case.journal if record.kind == "done"}
+        assert {"keep-deadline:scope:1", "keep-deadline:environment:1", "keep-deadline:golive:2"} <= done
+        assert not done & {"write-contract", "receive-kpis", "build-dashboards", "begin-pilot"}
+        with Hosts(operator.workspace, operator.case.manifest) as hosts:
+            assert environment.differences(operator.case, hosts) == []
+            assert ask(hosts.site()).status == 200
+        assert operator.prod.matches_its_program()[0]
+        assert "estuaire-0001" in {one.get_subject() for one in system.events.values()}

@@ -150,10 +150,17 @@ def test_people_work_there_in_their_roles(operator: Firm) -> None:
         assert ask(site, "/devis").status == 200
     # Each of two users opened a session once, and closed it.
     assert "0 open, 2 closed, 0 lines" in operator.fab("console", "--once").text
+    # What the identity provider says of each is what the site gives.
+    assert operator.on_files("CLAIRE", "PUT", "dossiers/Essai.txt") == 201
+    assert operator.on_files("PAUL", "GET", "dossiers/Essai.txt") == 200
+    assert operator.on_files("PAUL", "PUT", "dossiers/Essai.txt") == 403
+    assert operator.on_files("CLAIRE", "DELETE", "dossiers/Essai.txt") == 403
+    assert operator.on_files("CHEF", "DELETE", "dossiers/Essai.txt") == 204
     words = ["--act", "disable", "--user", "PAUL", "--as", operator.responsible]
     said = operator.fab("users", *words, "--key", str(operator.keys[operator.responsible]))
     assert said.code == 0, said.text
     assert "PAUL             paie             inactive" in operator.fab("users").text
+    assert operator.on_files("PAUL", "GET", "dossiers/Dossier 001 – bilan.txt") == 403
     assert "disable PAUL by elodie.chef@belledonne.example, done" in operator.fab("users", "--log").text
     said = operator.fab("verify", "--environment", "prod")
     assert said.code == 0, said.text

@@ -24,6 +24,8 @@ from tests.support.e2e_fjordvik import DAYS, Archivist, archive
 
 pytestmark = pytest.mark.timeout(900)  # on a busy machine; each waits for an event, none for a time
 
+FENCES = "SELECT count(*) FROM pg_db_role_setting WHERE setconfig::text LIKE '%transaction_read_only=on%'"
+SLOTS = "SELECT count(*) FROM pg_replication_slots"
 RECORDS = "SELECT count(*), max(id) FROM websak.journalpost"
 
 
@@ -62,6 +64,15 @@ def signed(home: Archivist, gate: str, signer: str = "") -> Said:
     said = home.sign(gate, signer=right)
     assert said.code == 0, said.text
     return said
+
+
+def goes_live(home: Archivist) -> None:
+    """Go live; on a busy machine what was killed comes over the freeze's limit, and falls back first."""
+    said = home.fab("switch")
+    if "Fallen back" in said.text:
+        said = home.fab("switch")
+    assert said.code == 0, said.text
+    assert home.on_site(RECORDS) == home.on_legacy(RECORDS)
 
 
 def test_mapping_fills_the_manifest_and_a_contract_is_signed(home: Archivist) -> None:
@@ -104,7 +115,7 @@ def test_the_project_is_planned_and_software_is_fetched(home: Archivist) -> None
 
 
 def test_the_test_goes_on_beside_work_and_the_target_is_kept_in_step(home: Archivist) -> None:
-    """No stop; a client with two versions is refused; the upgraded target has what people filed meanwhile."""
+    """No stop; a client with two versions is refused; abandoned and begun anew, the target is in step."""
     before = home.on_legacy(RECORDS)
     home.on_terminal("mkdir -p programs/websak-client-8")
     home.name_terminal("kontor-01")
@@ -113,6 +124,15 @@ def test_the_test_goes_on_beside_work_and_the_target_is_kept_in_step(home: Archi
     record = waits_at(home, "check-clients")
     assert "kontor-01: has the client of version 8" in record.data["what"]
     assert "kontor-01: people work there with the present version" in record.data["what"]
+
+    said = home.fab("abandon")
+    assert said.code == 0, said.text
+    assert home.on_legacy(SLOTS) == [(0,)]
+    for environment in ("test", "prod"):
+        left = home.on_site("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'websak%'", environment)
+        assert left == [], environment
+    assert home.on_legacy(RECORDS) > before
+    waits_at(home, "check-clients", "establish")
     home.on_terminal("rmdir programs/websak-client-8")
     home.name_terminal("terminal-01")
     waits_at(home, "accept-version")
@@ -140,13 +160,26 @@ def test_what_was_tested_opens_outside_operating_hours(home: Archivist) -> None:
     today = datetime.now(home.case.manifest.window.zone).weekday()
     home.set_hours([DAYS[(today + 3) % 7]])
 
-    # Before the freeze: within it, what a busy machine takes longer than its limit falls back, as it must.
-    killed_at(home, "catch-up", "switch")
-    said = home.fab("switch")
-    assert said.code == 0, said.text
-    assert home.on_site(RECORDS) == home.on_legacy(RECORDS)
+    killed_at(home, "final-sync", "switch")
+    assert home.on_legacy(FENCES) == [(1,)]
+    goes_live(home)
     stop = home.case.read_evidence("stop", Stop)
     assert stop.predicted_high_seconds is not None
+
+
+def test_a_rollback_keeps_what_was_filed_on_the_site(home: Archivist) -> None:
+    """Back on legacy with it, in the old version; then what was tested opens once more, with all of it."""
+    filed = "INSERT INTO websak.journalpost (sak_id, tittel) VALUES (1, '{}')"
+    home.on_site(filed.format("Ført på tjenesten"))
+    killed_at(home, "close-door", "rollback")
+    said = home.fab("rollback")
+    assert said.code == 0, said.text
+    found = "SELECT count(*) FROM websak.journalpost WHERE tittel LIKE 'Ført %'"
+    assert home.on_legacy(found) == [(1,)]
+    assert home.fab("door", "--environment", "prod").text.count("closed") >= 1
+    home.on_legacy(filed.format("Ført etterpå"))
+    goes_live(home)
+    assert home.on_site(found) == [(2,)]
 
 
 def test_hypercare_ends_by_its_criteria_and_both_sides_sign(home: Archivist) -> None:

@@ -395,6 +395,16 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
             "site-goes-on-where-legacy-stopped[meds]",
         },
     ),
+    "an application that lets anybody at its files": (
+        "roles",
+        [pretending(**{"files__documents__.not-there": (412, {})})],
+        {
+            "role-has-its-permissions-and-no-others[clerk]",
+            "role-has-its-permissions-and-no-others[guest]",
+            "whoever-is-nobody-has-none[clerk]",
+            "whoever-is-nobody-has-none[chief]",
+        },
+    ),
     "rows that differ": ("data", [evidence(target_rows=2)], {"rows-agree"}),
     "files that differ": ("data", [evidence(odd_files=1)], {"files-agree"}),
     "a verdict of another attempt": (
@@ -436,7 +446,8 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
 
 def test_a_sound_site_passes(site: GoLiveSite) -> None:
     """As it was stood up, filled and converted, a site passes every check."""
-    checks = site.checks("services", "tls", "files", "database", "application", "interfaces", "door", "data")
+    areas = ("services", "tls", "files", "database", "application", "interfaces", "roles", "door", "data")
+    checks = site.checks(*areas)
     assert {check.id: check.detail for check in checks.values() if check.outcome != "passed"} == {}
     named = {f"{area}.{id}" for area, _, ids in FAILURES.values() for id in ids}
     assert named <= set(checks)

@@ -257,6 +257,14 @@ def test_the_door_opens_on_a_pass_and_stays_open(ctx: StepContext, site: GoLiveS
     assert site.stack.outputs().door.state == "open"
 
 
+def test_only_the_verifier_says_in_which_role_to_ask(site: GoLiveSite) -> None:
+    """By the open door nobody may give themselves rights: the application never hears of it."""
+    there = site.stack.outputs()
+    rights = {"X-Verification-Entitlements": "documents:read", "If-Match": '"not-there"'}
+    assert ask(there, "/files/documents/x", headers=rights).status == 401
+    assert ask(there, "/files/documents/x", headers=rights, verified=True).status == 412
+
+
 def test_a_site_is_suspended_with_a_reason_by_fab_door(site: GoLiveSite) -> None:
     """`fab door` suspends with a reason that users read, tells the state, and the program says the same."""
     words = ("door", "--tenant", TENANT, "--environment", "prod")

@@ -27,6 +27,8 @@ INSERT INTO archive.case_file VALUES (1, 'one');
 """
 ADDS = """
 CREATE SCHEMA archive9;
+CREATE UNLOGGED TABLE archive9.seen (id int);
+CREATE MATERIALIZED VIEW archive9.titles AS SELECT title FROM archive.case_file;
 CREATE TABLE archive9.setting (name text PRIMARY KEY, value text);
 INSERT INTO archive9.setting VALUES ('version', '9');
 CREATE SEQUENCE archive9.drawn;
@@ -88,8 +90,8 @@ def test_an_upgrade_that_touches_what_flows_is_taken_back(
     assert live.rows(live.site, "SELECT to_regnamespace('archive9') IS NULL") == [(True,)]
 
 
-def test_what_was_upgraded_goes_live_with_every_change(live: LiveMove, tmp_path: Path) -> None:
-    """Changes flow onto the upgraded target, both sides compare equal, the flow turns, nothing is left."""
+def test_what_was_upgraded_goes_live_and_back_with_every_change(live: LiveMove, tmp_path: Path) -> None:
+    """Changes flow onto the upgraded target, both sides compare equal, the flow turns both ways."""
     found = upgraded(live, tmp_path, ADDS)
     assert (found.schemas, [hop.to_version for hop in found.hops]) == (("archive9",), ["9"])
     assert upgraded(live, tmp_path, ADDS).hops == ()  # a repeat finds nothing to do
@@ -107,6 +109,24 @@ def test_what_was_upgraded_goes_live_with_every_change(live: LiveMove, tmp_path:
     live.do(live.site, "INSERT INTO archive.case_file VALUES (3, 'three')")
     assert live.arrives(live.legacy, "SELECT max(id) FROM archive.case_file", [(3,)])
     let_go(live.task)
+
+    # And back, with what was written on the site in what both versions have; then once more.
+    back = live.task.turned()
+    prepare_turn(back)
+    drain(back, timeout_seconds=20)
+    settle(back)
+    assert compare("main-db", back.source, back.target).agrees
+    turn(back, timeout_seconds=20)
+    let_go(back)
+    live.do(live.legacy, "INSERT INTO archive.case_file VALUES (4, 'four')")
+    assert live.arrives(live.site, "SELECT max(id) FROM archive9.case_file", [(4,)])
+    prepare_turn(live.task)
+    drain(live.task, timeout_seconds=20)
+    settle(live.task)
+    assert compare("main-db", live.task.source, live.task.target).agrees
+    turn(live.task, timeout_seconds=20)
+    let_go(live.task)
+    assert live.rows(live.site, "SELECT value FROM archive9.setting WHERE name = 'colour'") == [("blue",)]
     assert end(live.task) == ()
 
     assert in_step.adopt(live.task.target, "app_owner") == ["archive9"]

@@ -126,7 +126,7 @@ def test_closed_door_lets_only_verification_in(standing: Standing) -> None:
     """Closed, the site answers 503 with a page; the verification path answers whoever holds the token."""
     assert standing.site.door.state == "closed"
     status, page = standing.get("/")
-    assert (status, "not open yet" in page) == (503, True)
+    assert (status, "noch nicht geöffnet" in page) == (503, True), "it is in the tenant's language"
     path = standing.site.verification_path
     assert standing.get(f"{path}healthz")[0] == 403
     assert standing.get(f"{path}healthz", token="x" * 32)[0] == 403

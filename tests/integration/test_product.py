@@ -66,6 +66,50 @@ def test_customisations_are_found_by_digest(database: Database, folder: Path) ->
     ]
 
 
+def test_indexes_and_grants_are_found_too(database: Database, folder: Path) -> None:
+    """Each that the vendor did not deliver, or that is gone; nothing of the product's own users."""
+    product = load_product(product_folder(folder, roles=["pg_signal_backend"]))
+    with database.opened() as session:
+        session.execute(
+            "CREATE INDEX part_price ON erp.part (price);"
+            " CREATE INDEX part_dear ON erp.part (id) WHERE price > 9;"
+            " GRANT SELECT ON erp.cheap TO pg_monitor; GRANT SELECT (id) ON erp.part TO pg_monitor"
+        )
+        write_baseline(product, folder, "5", in_database(session, product))
+        baseline = load_baseline(product, folder, "5")
+        assert customisations.compare(baseline, in_database(session, product)).found == ()
+        session.execute(
+            "CREATE INDEX part_both ON erp.part (price, id);"
+            " DROP INDEX erp.part_dear; DROP INDEX erp.part_price;"
+            " CREATE INDEX part_price ON erp.part (price DESC);"
+            " GRANT UPDATE (price), DELETE ON erp.part TO pg_monitor WITH GRANT OPTION;"
+            " REVOKE ALL ON erp.cheap FROM pg_monitor;"
+            " REVOKE EXECUTE ON FUNCTION erp.margin(numeric) FROM PUBLIC;"
+            " GRANT USAGE ON SCHEMA erp TO PUBLIC;"
+            " GRANT ALL ON ALL TABLES IN SCHEMA erp TO pg_signal_backend"
+        )
+        every = in_database(session, product)
+        found = customisations.compare(baseline, every)
+    assert [(one.change, one.id) for one in found.found] == [
+        ("added", "grant PUBLIC ON FUNCTION erp.margin(numeric)"),
+        ("added", "grant PUBLIC ON SCHEMA erp"),
+        ("removed", "grant pg_monitor ON TABLE erp.cheap"),
+        ("changed", "grant pg_monitor ON TABLE erp.part"),
+        ("added", "index erp.part_both"),
+        ("removed", "index erp.part_dear"),
+        ("changed", "index erp.part_price"),
+    ]
+    texts = {one.id: one.text.decode().splitlines() for one in every}
+    assert texts["grant PUBLIC ON FUNCTION erp.margin(numeric)"] == [
+        "REVOKE EXECUTE ON FUNCTION erp.margin(numeric) FROM PUBLIC;"
+    ]
+    assert texts["grant pg_monitor ON TABLE erp.part"] == [
+        "GRANT DELETE ON TABLE erp.part TO pg_monitor WITH GRANT OPTION;",
+        "GRANT SELECT (id) ON TABLE erp.part TO pg_monitor;",
+        "GRANT UPDATE (price) ON TABLE erp.part TO pg_monitor WITH GRANT OPTION;",
+    ]
+
+
 def upgraded(database: Database, folder: Path, started_from: str = "5") -> list[tuple[str, tuple[str, ...]]]:
     product = load_product(folder)
     done = chain.upgrade(

@@ -95,6 +95,33 @@ def test_each_is_as_it_was_decided(move: Move, product: Product) -> None:
     ) == [(None, 0)]
 
 
+def test_an_index_and_a_grant_are_put_back(move: Move, product: Product) -> None:
+    """An index that is there already is not made anew; a grant is given as it was, and taken out whole."""
+    index = b"CREATE INDEX part_price ON erp.part USING btree (price);\n"
+    grant = b"GRANT SELECT (id) ON TABLE erp.part TO pg_monitor;\n"
+    keep = (
+        decided("index", "erp.part_price", "added", "keep", index),
+        decided("grant", "pg_monitor ON TABLE erp.part", "added", "keep", grant),
+    )
+    rights = "SELECT has_column_privilege('pg_monitor', 'erp.part', 'id', 'SELECT'),"
+    rights += " has_table_privilege('pg_monitor', 'erp.part', 'UPDATE')"
+    with move.hosts() as hosts:
+        for _ in range(2):
+            assert set(put(hosts, product, *keep).values()) == {"put back"}
+        made = asked(move, "SELECT 'erp.part_price'::regclass::oid")
+        move.site.psql("besa", "GRANT UPDATE ON erp.part TO pg_monitor")
+        put(hosts, product, *keep)
+        assert asked(move, "SELECT 'erp.part_price'::regclass::oid") == made
+        assert asked(move, rights) == [(True, False)]
+        another = index.replace(b"(price)", b"(price DESC)")
+        put(hosts, product, decided("index", "erp.part_price", "added", "keep", another))
+        assert asked(move, "SELECT 'erp.part_price'::regclass::oid") != made
+        drop = [(one, decision.model_copy(update={"decision": "drop"}), None) for one, decision, _ in keep]
+        assert set(put(hosts, product, *drop).values()) == {"taken out"}
+    assert asked(move, "SELECT to_regclass('erp.part_price')") == [(None,)]
+    assert asked(move, rights) == [(False, False)]
+
+
 def test_a_text_that_the_server_refuses_changes_nothing(move: Move, product: Product) -> None:
     """All of the database's, or none: what would have gone well is taken back with it."""
     well = decided("view", "erp.well", "added", "keep", b"CREATE VIEW erp.well AS SELECT 1")

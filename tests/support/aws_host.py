@@ -64,9 +64,15 @@ def settle() -> Any:
     return made
 
 
+LANGUAGE = "fr"
+"""What this host's door speaks."""
+
+
 def settings(**changed: str) -> dict[str, str]:
     """A site's settings."""
-    args = SiteArgs(manifest=Manifest.model_validate(manifest("alpha")), environment="prod")
+    args = SiteArgs(
+        manifest=Manifest.model_validate({**manifest("alpha"), "language": LANGUAGE}), environment="prod"
+    )
     told = {name: f"the-{name.replace('_', '-')}" for name in TOLD}
     made = host_settings(args, region="eu-central-2", database_ca="PEM", told={**told, **changed})
     return {**made, **{key: value for key, value in changed.items() if key in made}}

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -16,6 +17,7 @@ from examples.belledonne.prepare import TENANT, VENDOR_PERSON, Prepared, prepare
 from migrate.archive import stage
 from migrate.connections import Hosts
 from migrate.databases import site_database
+from migrate.web import ask
 from provisioning.engine import Stack
 from tests.support.e2e import Operator
 from tests.support.local_sites import final_backups, place_of
@@ -72,6 +74,16 @@ class Firm(Operator):
         with self.prepared.connect() as session:
             cursor = session.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def on_files(self, user: str, method: str, path: str) -> int:
+        """Open a session on the site as a user, ask for one of its files, and close it; return the answer."""
+        with Hosts(self.workspace, self.case.manifest) as hosts:
+            site = hosts.site()
+        opened = ask(site, f"/sessions/{user}", method="POST").json()["session"]
+        headers = {"X-Session": opened}
+        answer = ask(site, f"/fichiers/{quote(path)}", method=method, headers=headers).status
+        assert ask(site, f"/sessions/{user}/{opened}", method="DELETE").status == 200
+        return answer
 
     def on_site(self, statement: str) -> list[tuple[Any, ...]]:
         hosts = Hosts(self.workspace, self.case.manifest)

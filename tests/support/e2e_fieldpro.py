@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import psycopg
+import yaml
 
 from examples.fieldpro.billing_system import SECRET, BillingSystem, billing_system
 from examples.fieldpro.prepare import HERE, OFFICER, RESPONSIBLE, TENANT, prepare
@@ -55,7 +56,7 @@ class FieldPro(Operator):
 
     @property
     def place(self) -> Place:
-        return place_of(self.workspace, f"{TENANT}-prod")
+        return place_of(self.workspace, self.prod.name)
 
     @contextmanager
     def superuser(self) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
@@ -77,3 +78,22 @@ def fieldpro(folder: Path, begins_on: date | None = None) -> Iterator[tuple[Fiel
         keys = {email: key_file(workspace, email) for email in (RESPONSIBLE, OFFICER)}
         with temporary(Stack(workspace, f"{TENANT}-prod")):
             yield FieldPro(workspace, TENANT, keys, OFFICER), system
+
+
+@contextmanager
+def from_template(neighbour: FieldPro, begins_on: date) -> Iterator[FieldPro]:
+    """Another tenant of the same vendor, whose environment is the template as it is; its site goes again."""
+    tenant, stacks = "estuaire", neighbour.workspace.stacks
+    described = yaml.safe_load((stacks / f"{neighbour.tenant}.yaml").read_text())
+    described |= {
+        "tenant": tenant,
+        "display_name": "Pêcherie Estuaire",
+        "site_name": "estuaire.visites.example",
+    }
+    described["application"]["settings"] = {"database": tenant}
+    described["deployment"] |= {"kind": "template", "begins_on": begins_on}
+    for only_custom in ("officer", "pilot"):
+        del described["deployment"][only_custom]
+    (stacks / f"{tenant}.yaml").write_text(yaml.safe_dump(described, sort_keys=False, allow_unicode=True))
+    with temporary(Stack(neighbour.workspace, f"{tenant}-prod")):
+        yield FieldPro(neighbour.workspace, tenant, neighbour.keys, neighbour.vendor)

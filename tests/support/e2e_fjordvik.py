@@ -18,6 +18,7 @@ from examples.fjordvik import prepare as fjordvik
 from migrate import remote
 from migrate.connections import Hosts, connect
 from migrate.databases import Database, legacy_database, site_database
+from provisioning.manifest import Environment
 from tests.support.e2e import Operator, Said
 
 ANSWERS = {"needs": "Felles arkiv", "why": "Mindre drift", "resources": "Én IT-medarbeider"}
@@ -74,11 +75,11 @@ class Archivist(Operator):
         with Hosts(self.workspace, self.case.manifest) as hosts:
             return _rows(legacy_database(hosts, self.case.manifest.legacy.databases[0]), statement)
 
-    def on_site(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement on the production site, as the role that owns everything there."""
+    def on_site(self, statement: str, environment: Environment = "prod") -> list[tuple[Any, ...]]:
+        """Run a statement on a site, as the role that owns everything there."""
         with Hosts(self.workspace, self.case.manifest) as hosts:
-            owner = hosts.site("prod").database.owner.name
-            return _rows(site_database(hosts, "prod"), statement, owner)
+            owner = hosts.site(environment).database.owner.name
+            return _rows(site_database(hosts, environment), statement, owner)
 
 
 def _rows(database: Database, statement: str, role: str | None = None) -> list[tuple[Any, ...]]:

@@ -44,7 +44,7 @@ ATTEMPT = "realisation-1"
 
 APPLICATION = '''\
 #!/usr/bin/env python3
-"""Health, version and one interface; ``files/pretend.json`` makes it answer something else."""
+"""Health, version, one interface, files that nobody has; ``files/pretend.json`` makes it answer otherwise."""
 import json, os, socketserver
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -64,7 +64,18 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def do_PUT(self):
+        known = self.headers.get("X-Verification-Entitlements")
+        area = self.path.split("/")[2]
+        needed = {"GET": "read", "PUT": "write", "DELETE": "other"}[self.command]
+        may = known is not None and f"{area}:{needed}" in known.split(",")
+        self.answer(401 if known is None else 412 if may else 403, {})
+
+    do_DELETE = do_PUT
+
     def do_GET(self):
+        if self.path.startswith("/files/"):
+            return self.do_PUT()
         if self.path == "/healthz":
             psycopg.connect(os.environ["APP_DATABASE"]).close()
         if self.path.startswith("/interfaces/") and not self.allowed():
@@ -97,6 +108,17 @@ path = os.environ["APP_LISTEN"].removeprefix("unix:")
 Path(path).unlink(missing_ok=True)
 Server(path, Handler).serve_forever()
 '''
+
+ACCESS = {
+    "sheet": "users.csv",
+    "scim": {"url": "https://id.example/v2", "token_file": "accounts-token"},
+    "served": {"path": "/files", "token_file": "accounts-token"},
+    "roles": [
+        {"name": "clerk", "title": "Clerk", "files": {"documents": ["read"]}},
+        {"name": "chief", "title": "Chief", "files": {"documents": ["read", "write", "other"]}},
+        {"name": "guest", "title": "Guest"},
+    ],
+}
 
 CONNECTOR = '''\
 #!{python}
@@ -260,6 +282,9 @@ def golive_site(folder: Path) -> Iterator[GoLiveSite]:
         described["legacy"]["hosts"] = [host]
         described["legacy"]["files"] = [{"name": "documents", "host": "old", "path": "documents"}]
         described["interfaces"] = [{"name": "meds", "kind": "https", "host": "old", "control": "meds"}]
+        described["access"] = ACCESS
+        (folder / "accounts-token").write_text("a-token-that-may-read\n")
+        (folder / "accounts-token").chmod(0o600)
         (folder / "stacks" / f"{TENANT}.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
         site = GoLiveSite(workspace, legacy)
         stack.enter_context(temporary(site.stack)).up()

@@ -106,6 +106,7 @@ def standing_site(folder: Path) -> Iterator[Standing]:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     manifest = workspace.stacks / "birke.yaml"
     content = yaml.safe_load(manifest.read_text())
+    content["language"] = "de"
     content["interfaces"] = [
         {
             "name": INTERFACE,

@@ -14,7 +14,7 @@ from provisioning.aws.artifacts import HOST_FILES, pack
 from provisioning.aws.host_settings import SECRETS, environment_text
 from provisioning.door_state import CLOSED_MARK, DoorState
 from provisioning.errors import SiteError
-from tests.support.aws_host import SECRET_VALUES, LaidDown, laid_down, settings, settle
+from tests.support.aws_host import LANGUAGE, SECRET_VALUES, LaidDown, laid_down, settings, settle
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_door_shows_what_the_program_declares(host: LaidDown) -> None:
             assert action == {"Type": "forward", "TargetGroupArn": "the-target-group"}
             continue
         page = action["FixedResponseConfig"]["MessageBody"]
-        assert page == door.page(state, reason)
+        assert page == door.page(state, reason, LANGUAGE)
         assert CLOSED_MARK in page
         assert len(page.encode()) <= 1024
 

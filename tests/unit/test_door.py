@@ -9,6 +9,7 @@ from invoke.runners import Result
 from migrate import door
 from migrate.errors import ConnectionFailed, Refused, VerificationError
 from migrate.web import Answer, ask
+from provisioning import door_page
 from provisioning.aws.door import page as aws_page
 from provisioning.errors import SiteError
 from tests.support.tiny_site import TinySite
@@ -48,6 +49,32 @@ def test_a_load_balancers_door_is_known_by_its_page() -> None:
     assert door.says_closed(Answer(503, {"content-type": "text/html"}, page))
     assert not door.says_closed(Answer(503, {}, "<h1>503 Service Temporarily Unavailable</h1>"))
     assert not door.says_closed(Answer(200, {}, page))
+
+
+@pytest.mark.parametrize(
+    ("language", "suspended", "closed"),
+    [
+        ("fr", "Ce site est suspendu", "Merci de revenir plus tard."),
+        ("de", "Diese Website ist gesperrt", "Bitte versuchen Sie es später noch einmal."),
+        ("nb", "Dette nettstedet er stengt", "Vennligst prøv igjen senere."),
+        ("en", "This site is suspended", "Please come back later."),
+    ],
+)
+def test_the_page_is_in_the_tenants_language(language: str, suspended: str, closed: str) -> None:
+    """Heading, what stands without a reason, and the language that a screen reader speaks it in."""
+    assert f"<h1>{suspended}</h1><p>Mai &amp; Juni</p>" in aws_page("suspended", "Mai & Juni", language)
+    page = aws_page("closed", language=language)
+    assert f'<html lang="{language}">' in page
+    assert f"<p>{closed}</p>" in page
+    assert suspended not in page
+
+
+def test_a_language_without_words_reads_english() -> None:
+    """A page says of itself that it is English, then."""
+    page = door_page.form("closed", "it")
+    assert '<html lang="en">' in page
+    assert "This site is not open yet" in page
+    assert door_page.later("it") == "Please come back later."
 
 
 def test_flip_is_over_when_it_is_seen(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from provisioning.local.kinds.authority import (
     CertificateInputs,
     CertificateKind,
 )
+from provisioning.local.kinds.door import DoorInputs, DoorKind
 from provisioning.local.kinds.folder import digest_of, opened
 from provisioning.local.kinds.role import holds
 from provisioning.program import environment_of
@@ -155,9 +156,32 @@ def _script(name: str, folder: Path) -> Path:
     return path
 
 
+def _door(folder: Path, language: str = "en") -> Path:
+    """Lay the door's command and its pages down as the program does."""
+    inputs = DoorInputs(host=str(folder), state="closed", language=language)
+    (folder / "etc").mkdir(exist_ok=True)
+    (folder / "etc" / "door.json").write_text(DoorKind().files(inputs)["etc/door.json"].content)
+    return _script("door", folder)
+
+
+def test_the_door_speaks_the_tenants_language(tmp_path: Path) -> None:
+    """The page follows the language, without a flip by anybody; a reason in it cannot become markup."""
+    page = tmp_path / "run" / "door" / "now" / "page.html"
+    for language, says in (("nb", "Dette nettstedet er stengt"), ("fr", "Ce site est suspendu")):
+        door = _door(tmp_path, language)
+        subprocess.run([sys.executable, door, "suspended", "<b>Ubetalt</b>"], check=True, capture_output=True)
+        assert f'<html lang="{language}">' in page.read_text()
+        assert f"<h1>{says}</h1><p>&lt;b&gt;Ubetalt&lt;/b&gt;</p>" in page.read_text()
+    before = page.parent.readlink()
+    subprocess.run([sys.executable, door, "suspended", "<b>Ubetalt</b>"], check=True, capture_output=True)
+    assert page.parent.readlink() == before
+    subprocess.run([sys.executable, door, "closed"], check=True, capture_output=True)
+    assert "<p>Merci de revenir plus tard.</p>" in page.read_text()
+
+
 def test_door_is_whole_at_every_moment(tmp_path: Path) -> None:
     """While one flips the door back and forth, whoever looks finds a state whole."""
-    door = _script("door", tmp_path)
+    door = _door(tmp_path)
 
     def flip(state: str) -> str:
         done = subprocess.run([sys.executable, door, state], capture_output=True, text=True, check=True)

@@ -100,3 +100,21 @@ def test_an_upgrade_waits_for_its_notice_and_its_day(case: Case) -> None:
     with pytest.raises(Waiting, match="was announced for 2027-05-22"):
         wheel.require_announced(case, "9.1", date(2027, 5, 21))
     assert wheel.require_announced(case, "9.1", date(2027, 5, 22))["for"] == "2027-05-22"
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "text"),
+    [
+        ("fr", "Mise à niveau le 22 mai 2027", "en dehors de vos heures d'ouverture"),
+        ("de", "Upgrade am 22. Mai 2027", "ausserhalb Ihrer Betriebszeiten"),
+        ("nb", "Oppgradering 22. mai 2027", "utenfor driftstiden deres"),
+        ("en", "Upgrade on 22 May 2027", "outside your operating hours"),
+    ],
+)
+def test_a_message_is_in_the_tenants_language(tmp_path: Path, language: str, subject: str, text: str) -> None:
+    """What it says, its dates, and what it tells a reader of its language."""
+    case = Case(Workspace(tmp_path), quoting.manifest(language=language, operations={}))
+    ident = wheel.announce(case, "9.1", date(2027, 5, 22), date(2027, 5, 1))
+    message = Outbox(case).read(ident)
+    assert (message["Subject"], message["Content-Language"]) == (subject, language)
+    assert text in message.get_content()

@@ -1,5 +1,6 @@
 """What accepting a date asserts: each is shown by its evidence, or named as lacking."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from migrate.product.installation import Installation
 from migrate.product.latency import Latency
 from migrate.product.put_back import CustomisationTests, Put, PutBack, Trial
 from migrate.product.workstations import Cell, Matrix, Outcome
+from migrate.rates import Language
 from tests.support.local_sites import local_workspace
 
 NOW = datetime(2026, 11, 27, 9, tzinfo=UTC)
@@ -110,7 +112,7 @@ def case(tmp_path: Path) -> Case:
 
 def look(case: Case, now: Fingerprint = FINGERPRINT, version: str = "5") -> dict[str, tuple[str, ...]]:
     found: tuple[Assertion, ...] = assertions.look(case, INSTALLED, now, version, FOUND)
-    return {one.what: one.lacks for one in found}
+    return {one.what: tuple(map(str, one.lacks)) for one in found}
 
 
 def test_all_three_are_shown_by_evidence(case: Case) -> None:
@@ -166,7 +168,8 @@ def test_what_was_made_to_measure_since_was_not_tested(case: Case) -> None:
     new = ONE.model_copy(update={"name": "erp.new"})
     now = FOUND.model_copy(update={"found": (other, new)})
     _, customisations, _ = assertions.look(case, INSTALLED, FINGERPRINT, "5", now)
-    assert customisations.lacks == ("stale: since they were looked for, view erp.new, view erp.z changed",)
+    said = "stale: since they were looked for, view erp.new, view erp.z changed"
+    assert [str(one) for one in customisations.lacks] == [said]
 
 
 def test_every_full_licence_opens_on_a_workstation(case: Case) -> None:
@@ -188,3 +191,18 @@ def test_nothing_is_taken_for_granted(tmp_path: Path) -> None:
         "customisations": ("nobody looked for customisations",),
         "workstations": ("no workstation was rolled out",),
     }
+
+
+@pytest.mark.parametrize("language", ["fr", "de", "nb", "en"])
+def test_the_customer_is_told_in_their_language(case: Case, language: Language) -> None:
+    """Each thing that lacks has its words in every language; the operator reads more of what went stale."""
+    voice = replace(Voice.of(case.manifest), language=language)
+    other = FINGERPRINT.model_copy(update={"bytes": 2_000_000, "schema_digest": "b"})
+    case.write_document(assertions.VERSION_DOCUMENT, b"another")
+    case.write_evidence("workstations", matrix(("CDE", "failed"), version="6", at=NOW - timedelta(hours=1)))
+    found = assertions.look(case, INSTALLED, other, "6", NONE)
+    told = [line for one in found for line in one.refusal(voice)]
+    assert len(told) == 8, "what went stale twice is told once"
+    english = [line for one in found for line in one.refusal(replace(voice, language="en"))]
+    assert (told == english) == (language == "en")
+    assert all(line not in english for line in told) == (language != "en")

@@ -31,3 +31,5 @@ $$;
 CREATE TRIGGER z_trace AFTER INSERT ON erp.commande FOR EACH ROW EXECUTE FUNCTION erp.z_tracer();
 CREATE VIEW erp.z_stock_critique AS SELECT id, designation, stock FROM erp.article WHERE stock < 3;
 CREATE VIEW erp.z_ancien AS SELECT id, le FROM erp.commande WHERE le < date '2000-01-01';
+CREATE INDEX z_commande_le ON erp.commande (le);
+GRANT SELECT ON erp.stock_bas TO PUBLIC;

@@ -37,6 +37,8 @@ http {{
     fastcgi_temp_path {folder}/run/nginx/fastcgi;
     uwsgi_temp_path {folder}/run/nginx/uwsgi;
     scgi_temp_path {folder}/run/nginx/scgi;
+    # Whoever holds the token may be asked for as somebody with these rights; nobody else may say so.
+    map $may_verify $verified_entitlements {{ default ""; 1 $http_x_verification_entitlements; }}
     # Holds the verification token, so that it stands in a file of its own.
     include {folder}/etc/nginx/token.conf;
     upstream application {{ server {upstream} max_fails=0; keepalive 8; }}
@@ -58,6 +60,7 @@ http {{
         proxy_set_header X-Forwarded-Proto https;
         # Here, and not where it is asked for: a location with a header of its own inherits none of these.
         proxy_set_header X-Verification-Token "";
+        proxy_set_header X-Verification-Entitlements $verified_entitlements;
         location {verification_path} {{
             if ($may_verify = 0) {{ return 403; }}
             rewrite ^/\\.bascule/verify(/.*)$ $1 break;

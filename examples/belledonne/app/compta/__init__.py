@@ -1,0 +1,1 @@
+"""What the bookkeeping serves beside its pages: files, to whom the identity provider says."""
