@@ -22,6 +22,7 @@ from statistics import median
 from time import monotonic
 
 from benchmarks.results import Conditions, Measure, Table, told
+from benchmarks.servers import ending_in_order
 from migrate.drift.fleet import WORKER_MB, checked
 from provisioning.engine import Stack
 from provisioning.workspace import Workspace
@@ -175,7 +176,7 @@ def main() -> None:
     conditions, cores = Conditions(), min(WORKERS, os.cpu_count() or 1)
     found = []
     for substrate, count, standing in zip(("local", "aws"), counts, (local_stacks, aws_stacks), strict=True):
-        with tempfile.TemporaryDirectory(prefix="bascule-drift-") as folder:
+        with ending_in_order(), tempfile.TemporaryDirectory(prefix="bascule-drift-") as folder:
             Path(folder).chmod(0o711)  # hosts run by another user walk through
             with standing(Path(folder), count) as stacks:
                 found.append(measured(substrate, stacks, asked.rounds))

@@ -172,6 +172,8 @@ def _concluded(seen: _Seen, status: int, said: str, command: str) -> Look:
     if not faults and (status not in (0, CHANGES) or not seen.is_whole):
         tail = "\n".join(said.strip().splitlines()[-8:])
         faults.append(f"pulumi {command} ended with {status}:\n{tail}")
+    if not faults and (unseen := sorted(urn.split("::")[-1] for urn in seen.begun - seen.steps.keys())):
+        faults.append(f"pulumi {command} did not say what became of {', '.join(unseen)}")
     steps = tuple(seen.steps.values())
     if not faults and status == CHANGES and all(step.operation == "same" for step in steps):
         faults.append(f"pulumi {command} says that something differs, and its events do not name it")

@@ -137,16 +137,19 @@ def _ignored(stack: Stack, look: Look) -> list[Finding]:
 
 
 def _unnamed(step: Step) -> list[str]:
-    """Return declared properties that are not as they were, and are not among the step's differences."""
+    """Return properties that are not as they were, and are not among the step's differences."""
     if not (step.before and step.after):
         return []
     named = {path.partition(".")[0].partition("[")[0] for path in step.properties}
     sides = [(step.before.get(kind) or {}, step.after.get(kind) or {}) for kind in ("inputs", "outputs")]
-    return [
-        name
-        for name in step.before.get("inputs") or {}
-        if name not in named and any(name in old and old[name] != new.get(name) for old, new in sides)
-    ]
+    return sorted(
+        {
+            name
+            for old, new in sides
+            for name in {*old, *new}
+            if name not in named and old.get(name) != new.get(name)
+        }
+    )
 
 
 def _pending(look: Look) -> list[Finding]:

@@ -11,7 +11,7 @@ from fabric import Connection, task
 
 from migrate.tasks.edge import for_a_person, open_case
 from provisioning.engine import Stack
-from provisioning.policy.resources import of_state
+from provisioning.policy.resources import whole_state
 from provisioning.survey import survey_of
 from provisioning.workspace import Workspace
 
@@ -32,7 +32,7 @@ def unmanaged(_c: Connection, tenant: str, environment: str = "prod", json: bool
     with for_a_person(as_json=json):
         workspace, manifest = Workspace.find(), open_case(tenant).manifest
         stack = Stack(workspace, f"{manifest.tenant}-{environment}")
-        state = of_state(stack.run("stack", "export", apart=True).stdout)
+        state = whole_state(stack.run("stack", "export", apart=True).stdout)
         found = survey_of(manifest.substrate).beside(stack, state, datetime.now(UTC).date())
     if json:
         print(dumps({stack.name: found}))

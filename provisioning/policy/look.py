@@ -15,7 +15,7 @@ from provisioning.policy.check import violations, waiting
 from provisioning.policy.exceptions import load_exceptions
 from provisioning.policy.isolation import crossings
 from provisioning.policy.parity import differences
-from provisioning.policy.resources import Resource, of_preview, of_state, on_aws
+from provisioning.policy.resources import Resource, of_preview, of_state
 from provisioning.workspace import Workspace
 
 
@@ -54,7 +54,7 @@ def look(workspace: Workspace, tenants: Sequence[str], today: date) -> Look:
     for name in _configured(workspace, tenants):
         stack = Stack(workspace, name)
         planned[name] = of_preview(stack.run("preview", "--json", "--show-sames", apart=True).stdout)
-        standing[name] = on_aws(of_state(stack.run("stack", "export", apart=True).stdout))
+        standing[name] = of_state(stack.run("stack", "export", apart=True).stdout)
         if not planned[name]:
             raise EngineError(f"the preview of {name} holds no resource of AWS, so nothing was checked")
     found = [

@@ -35,7 +35,12 @@ def of_preview(text: str) -> list[Resource]:
 
 
 def of_state(text: str) -> list[Resource]:
-    """Return what a stack is made of, from ``pulumi stack export``."""
+    """Return what a stack is made of on AWS, from ``pulumi stack export``."""
+    return on_aws(whole_state(text))
+
+
+def whole_state(text: str) -> list[Resource]:
+    """Return all that a stack is made of, providers included, from ``pulumi stack export``."""
     return [resource_of(state) for state in json.loads(text)["deployment"].get("resources", [])]
 
 
