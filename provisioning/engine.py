@@ -87,7 +87,7 @@ class Stack:
 
     @property
     def _pins_an_account(self) -> bool:
-        return self.config_file.is_file() and "bascule:account:" in self.config_file.read_text()
+        return self.config_file.is_file() and "bascule:account" in self.config_file.read_text()
 
     def break_dead_lock(self) -> bool:
         """

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tests.support.local_sites import CHECKOUT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-TODAY = datetime.now(UTC).date()
+TOMORROW = datetime.now(UTC).date() + timedelta(days=1)
 DATABASE = "alpha-database-instance"
 
 
@@ -179,7 +179,12 @@ def test_what_a_destroy_leaves_is_never_called_as_before(standing: StandIn) -> N
     configuration = {**TENANT, "protect": "false", "deletable": "a trial that ends this week"}
     stack = standing.stack("gamma-prod", configuration)
     excused = ("bucket-not-emptied", "gamma-store-bucket"), ("database-kept", "gamma-database-instance")
-    excuse = {"stack": "gamma-prod", "owner": "a@b.example", "reason": "a trial that ends", "expires": TODAY}
+    excuse = {
+        "stack": "gamma-prod",
+        "owner": "a@b.example",
+        "reason": "a trial that ends",
+        "expires": TOMORROW,
+    }
     lines = [{"rule": rule, "resource": resource, **excuse} for rule, resource in excused]
     (standing.workspace.stacks / FILE).write_text(yaml.safe_dump(lines))
     for _ in range(2):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,11 @@ def test_what_it_stands_up_it_takes_down(
     monkeypatch.setattr(Stack, "matches_its_program", lambda _: (True, ""))
     looked: list[list[str]] = []
 
-    def rules(_: Workspace, asked: list[str], __: object) -> Look:
+    def look(_: Workspace, asked: list[str], __: date) -> Look:
         looked.append(asked)
         return Look({}, ())
 
-    monkeypatch.setattr(trial, "look", rules)
+    monkeypatch.setattr(trial, "look", look)
     said: list[str] = []
     with pytest.raises(SiteError, match="it answers wrongly"):
         Trial(workspace, account, session, answers, said.append).run()
