@@ -156,7 +156,7 @@ def cost_of(stack: str, resources: Sequence[Resource], table: PriceTable, *, sha
         region=table.region,
         currency=table.currency,
         as_of=table.as_of,
-        source=str(table.source),
+        source=table.source,
         lines=tuple(lines),
         by_use=tuple(kind for kind in kinds if kind in BY_USE),
         units=dict(sorted(units.items())),

@@ -10,8 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, HttpUrl, model_validator
+from pydantic import Field, model_validator
 
+from provisioning.manifest_base import Text
 from provisioning.model import Model
 from provisioning.model_file import load_model
 from provisioning.workspace import Workspace
@@ -46,7 +47,7 @@ class PriceTable(Model):
     currency: Literal["USD"]
     """What AWS's list is in."""
     as_of: date
-    source: HttpUrl
+    source: Text
     prices: dict[str, Price] = Field(min_length=1)
 
 
