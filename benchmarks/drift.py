@@ -176,8 +176,11 @@ def measured(substrate: str, stacks: Sequence[Stack], rounds: int) -> Figures:
             with Memory() as memory:
                 runner.append(timed(f"{substrate}: the runner", lambda: by_runner(stacks)))
             most = max(most, memory.most_mb)
-    middle = (sorted(took, key=lambda one: one.seconds)[len(took) // 2] for took in (loop, runner))
-    return Figures(substrate, len(stacks), *middle, most)
+    return Figures(substrate, len(stacks), _middle(loop), _middle(runner), most)
+
+
+def _middle(rounds: Sequence[Took]) -> Took:
+    return sorted(rounds, key=lambda one: one.seconds)[len(rounds) // 2]
 
 
 def main() -> None:
