@@ -10,6 +10,7 @@ figure. Stacks on AWS stand on the tests' stand-in for its provider, and moto an
 
 import argparse
 import os
+import resource
 import sys
 import tempfile
 import threading
@@ -18,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import monotonic
 
 from benchmarks.results import Conditions, Measure, Table, told
@@ -80,12 +80,25 @@ def by_runner(stacks: Sequence[Stack]) -> None:
         sys.exit("not every stack was checked: no figure counts")
 
 
-def timed(what: str, work: Callable[[], None]) -> float:
-    """Seconds that some work takes; says so."""
-    began = monotonic()
+@dataclass(frozen=True)
+class Took:
+    """Seconds that something took, by the clock and of processors."""
+
+    seconds: float
+    processor_seconds: float
+
+
+def timed(what: str, work: Callable[[], None]) -> Took:
+    """Time some work that other processes do; says so."""
+
+    def used() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return children.ru_utime + children.ru_stime
+
+    began, before = monotonic(), used()
     work()
-    took = monotonic() - began
-    print(f"  {what:<40} {took:7.1f} s", flush=True)
+    took = Took(monotonic() - began, used() - before)
+    print(f"  {what:<30} {took.seconds:7.1f} s, {took.processor_seconds:7.1f} s of processors", flush=True)
     return took
 
 
@@ -131,19 +144,20 @@ class Figures:
 
     substrate: str
     stacks: int
-    loop_seconds: float
-    runner_seconds: float
+    loop: Took
+    runner: Took
     worker_mb: float
 
     @property
     def ratio(self) -> float:
-        return self.loop_seconds / self.runner_seconds
+        return self.loop.seconds / self.runner.seconds
 
     def row(self, cores: int) -> tuple[str, ...]:
-        rates = (self.stacks * 60 / seconds / cores for seconds in (self.loop_seconds, self.runner_seconds))
+        ways = (self.loop, self.runner)
         return (
             f"{self.substrate}, {self.stacks} stacks",
-            *(f"{rate:.1f}" for rate in rates),
+            *(f"{self.stacks * 60 / way.seconds / cores:.1f}" for way in ways),
+            *(f"{way.processor_seconds / self.stacks:.1f}" for way in ways),
             f"{self.ratio:.2f}",
             f"{self.worker_mb:.0f}",
         )
@@ -151,7 +165,9 @@ class Figures:
 
 def measured(substrate: str, stacks: Sequence[Stack], rounds: int) -> Figures:
     """Time both ways, another one first each round."""
-    loop, runner, most = [], [], 0.0
+    loop: list[Took] = []
+    runner: list[Took] = []
+    most = 0.0
     for round_ in range(rounds):
         for way in ("loop", "runner") if round_ % 2 else ("runner", "loop"):
             if way == "loop":
@@ -160,7 +176,11 @@ def measured(substrate: str, stacks: Sequence[Stack], rounds: int) -> Figures:
             with Memory() as memory:
                 runner.append(timed(f"{substrate}: the runner", lambda: by_runner(stacks)))
             most = max(most, memory.most_mb)
-    return Figures(substrate, len(stacks), median(loop), median(runner), most)
+    return Figures(substrate, len(stacks), _middle(loop), _middle(runner), most)
+
+
+def _middle(rounds: Sequence[Took]) -> Took:
+    return sorted(rounds, key=lambda one: one.seconds)[len(rounds) // 2]
 
 
 def main() -> None:
@@ -186,8 +206,11 @@ def main() -> None:
     ]
     most = max(one.worker_mb for one in found)
     measures.append(Measure(name="drift_worker_mb", value=most, goal=WORKER_MB, better="lower"))
-    columns = ("stacks a minute and core", "loop", "runner", "times as fast", "MB a worker")
-    table = Table(heading="Checks for drift", columns=columns, rows=tuple(one.row(cores) for one in found))
+    table = Table(
+        heading="Checks for drift; stacks a minute and core, seconds of processors a stack",
+        columns=("", "loop", "runner", "loop, s", "runner, s", "times as fast", "MB a worker"),
+        rows=tuple(one.row(cores) for one in found),
+    )
     result = conditions.result(measures, [table])
     told(result)
     if asked.keep:

@@ -14,6 +14,7 @@ from typing import Any
 from provisioning.errors import EngineError
 from provisioning.pulumi_command import environment, executable
 from provisioning.site import SiteOutputs
+from provisioning.state_locks import state_locks
 from provisioning.workspace import Workspace
 
 POLICY_PACK = Path(__file__).resolve().parent / "policy" / "pack"
@@ -98,8 +99,6 @@ class Stack:
         Raises:
             EngineError: Another update of this stack is at work; says which process, since when.
         """
-        from provisioning.state_locks import state_locks  # here: it imports more than most commands need
-
         if not environment(self.workspace)["PULUMI_BACKEND_URL"].startswith("file://"):
             return False
         locks = [lock for lock in state_locks(self.workspace) if lock.stack == self.name]

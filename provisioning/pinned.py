@@ -7,6 +7,8 @@ Promise: credentials come from the environment alone; another account's are refu
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
 
@@ -43,6 +45,14 @@ def pinned_by(stack: Stack) -> Pinned:
     Raises:
         EngineError: It is not configured for AWS.
     """
+    keys = ("bascule:account", "bascule:region")
+    try:
+        written = (yaml.safe_load(stack.config_file.read_text()) or {}).get("config") or {}
+    except (OSError, yaml.YAMLError):
+        written = {}
+    plain = [value for key in keys if isinstance(value := written.get(key), str)]
+    if len(plain) == len(keys):  # as it nearly always is; the engine takes half a second to say the same
+        return Pinned(stack.name, *plain)
     account, region = (
         stack.run("config", "get", f"bascule:{key}", apart=True).stdout.strip()
         for key in ("account", "region")

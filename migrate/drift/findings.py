@@ -71,7 +71,8 @@ class Finding(Model):
 def _alike(says: str) -> str:
     """The first line of a text that says something, without what is one stack's own."""
     first = next((line for line in says.splitlines() if not line.endswith(":")), says)
-    return re.sub(r"\b[a-z][a-z0-9-]*-(test|prod)\b|\b[0-9a-f]{8,}\b|\d+", "…", first)[:120]
+    own = r"\b[a-z][a-z0-9-]*-(test|prod)\b|\b[0-9a-f]{8,}\b|\d+"
+    return re.sub(own, "…", first.removeprefix("error: "))[:120]
 
 
 class StackReport(Model):

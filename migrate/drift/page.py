@@ -44,7 +44,7 @@ class _Site:
 def page(report: DriftReport) -> str:
     """Return the page."""
     tenants: dict[str, dict[str, _Site]] = {}
-    for one in report.standing:
+    for one in report.stacks:
         site = _Site(one, outcome(one), age(one, report.now))
         tenants.setdefault(one.tenant, {})[one.environment] = site
     outcomes = Counter(map(outcome, report.standing))

@@ -24,7 +24,7 @@ from provisioning.model import Model
 
 _PROGRAMS = {
     "local": ("provisioning.local.site",),
-    "aws": ("provisioning.aws.site", "provisioning.aws.platform"),
+    "aws": ("provisioning.aws.site", "provisioning.aws.platform", "boto3"),
 }
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from provisioning.workspace import Workspace
 from tests.support.drift_command import drift, fab
@@ -91,6 +92,21 @@ def test_what_differs_is_told_by_verdict_and_property(standing: Standing, worksp
         for key in ("door", "doorReason"):
             standing.stack.run("config", "rm", f"bascule:{key}")
         standing.stack.up()
+
+
+def test_an_old_patch_level_is_told(standing: Standing, workspace: Workspace) -> None:
+    """What the manifest asks for at least is asked of the site's own servers."""
+    path = workspace.stacks / "birke.yaml"
+    before = path.read_text()
+    asked = {"operations": {"maintenance": {"postgresql": "99.0", "openssl": "1.0"}}}
+    path.write_text(yaml.safe_dump({**yaml.safe_load(before), **asked}))
+    try:
+        found = drift(workspace)
+    finally:
+        path.write_text(before)
+    assert found.status == 1, found.says(STACK)
+    assert found.verdicts(STACK) == {("maintenance", "maintenance", "postgresql", "")}
+    assert "at least 99.0" in found.says(STACK)
 
 
 def test_a_lost_database_stops_the_check_and_nothing_is_adopted(

@@ -239,3 +239,15 @@ def test_a_process_that_is_killed_is_an_error_of_its_stack(
     assert told.keys() == set(names)
     assert "killed by SIGKILL" in told["beta-prod"].findings[0].says
     assert len({os.getpid(), told["alpha-prod"].resources, told["gamma-prod"].resources}) == 3
+
+
+def test_workers_are_bounded_by_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's limit counts like the machine's memory: 700 MB a worker, and always one."""
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(fleet, "_GROUP_LIMIT", limit)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    for text, workers in (("100000000", 1), (str(2 * 700 * 1024**2), 2)):
+        limit.write_text(text)
+        assert fleet.workers_that_fit() == workers
+    limit.write_text("max")
+    assert fleet.workers_that_fit() > 0

@@ -76,6 +76,9 @@ def test_the_page_has_a_row_a_tenant_and_groups_causes() -> None:
     assert "2: alpha-prod, beta-prod" in text
     assert "role &lt;intruder&gt;" in text
     assert "<script" not in text
+    assert text.count(">not looked at</p>") == 2  # test sites of beta and gamma: of another shard, perhaps
+    gone = stack("delta-test").model_copy(update={"is_there": False})
+    assert ">not stood up</p>" in page(DriftReport((gone,), NOW))
 
 
 @pytest.mark.browser

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from migrate.drift.report import locked
+from migrate.waiting import wait_until
 from provisioning.engine import Stack
 from provisioning.errors import EngineError
 from provisioning.state_locks import state_locks
@@ -33,6 +34,10 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def engine() -> Iterator["subprocess.Popen[bytes]"]:
     """A process that is called as the engine is."""
     with subprocess.Popen(["bash", "-c", "exec -a pulumi sleep 60"]) as process:
+        command = Path(f"/proc/{process.pid}/cmdline")
+        assert wait_until(
+            lambda: command.read_bytes().startswith(b"pulumi\0"), deadline_seconds=20, pace_seconds=0.01
+        )
         yield process
         process.kill()
 
