@@ -28,7 +28,7 @@ from provisioning.manifest_file import load_manifest
 from provisioning.pinned import Pinned
 from provisioning.policy.exceptions import FILE
 from provisioning.policy.look import look
-from provisioning.policy.resources import of_state, on_aws
+from provisioning.policy.resources import of_state
 from provisioning.policy.unmanaged import unmanaged
 from provisioning.workspace import Workspace
 from tests.aws.account import TrialAccount
@@ -178,7 +178,7 @@ class Trial:
         today, found = datetime.now(UTC).date(), []
         for stack in self.stacks:
             pinned = Pinned(stack.name, self.account.account, self.account.region)
-            state = on_aws(of_state(stack.run("stack", "export", apart=True).stdout))
+            state = of_state(stack.run("stack", "export", apart=True).stdout)
             found += unmanaged(self.session, pinned, state, [], today)
         return found
 
