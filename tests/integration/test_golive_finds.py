@@ -427,7 +427,7 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
         [open_door],
         {"door-is-as-declared", "door-is-closed", "closed-door-lets-no-path-through"},
     ),
-    "a closed door that leaks, and does not say when to come back": (
+    "a closed door that leaks, and does not say that it is one": (
         "door",
         [
             edited(
@@ -436,7 +436,7 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
                 "location /healthz { proxy_pass http://application; }\n        location / {",
                 "nginx",
             ),
-            edited(NGINX, "add_header Retry-After 600 always;", "", "nginx"),
+            edited(NGINX, "error_page 503 @closed;", "", "nginx"),
         ],
         {"door-is-as-declared", "door-is-closed", "closed-door-lets-no-path-through"},
     ),
