@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from migrate.console.connections import Connections, told_by
 from migrate.console.serving import Console
 from migrate.errors import ConnectionFailed
 from migrate.waiting import wait_until
+from provisioning.door_page import REASON, form
 from provisioning.manifest import Manifest
 from tests.support.browser import Page, chromium
 from tests.support.tenants import firm_manifest
@@ -121,3 +123,48 @@ def test_the_page_is_live_and_fits(browser: Page, width: int) -> None:
         assert browser.value("document.querySelector('[role=status]').textContent") == "Sessions ouvertes : 2"
         assert browser.value("document.activeElement.className") == "wide"
         assert browser.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_read_in_order(browser: Page, width: int) -> None:
+    """What a screen reader is given: where one is, how many are there, and each cell under its head."""
+    with _console([told_by(LOG)]) as console:
+        browser.open(console.url, width)
+        assert browser.read_aloud() == [
+            "RootWebArea Connexions au site – Cabinet",
+            "link Aller aux sessions",
+            "Cabinet",
+            "heading Connexions au site",
+            "Sessions ouvertes : 1",
+            "Lignes illisibles dans le journal : 1",
+            "region Sessions selon le journal des connexions",
+            "table Sessions selon le journal des connexions",
+            "columnheader Utilisateur",
+            "columnheader Poste",
+            "columnheader Depuis",
+            "columnheader Jusqu'à",
+            "rowheader <b>PAUL</b>",
+            "cell poste-01",
+            "cell mercredi 10 mars 2027, 08:05",
+            "cell en cours",
+            "rowheader CLAIRE",
+            "cell poste-01",
+            "cell mercredi 10 mars 2027, 08:00",
+            "cell mercredi 10 mars 2027, 08:30",
+            "Se met à jour toutes les deux secondes.",
+        ]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("language", "heading"),
+    [("fr", "Ce site est suspendu"), ("nb", "Dette nettstedet er stengt"), ("it", "This site is suspended")],
+)
+def test_a_shut_door_is_read_whole(browser: Page, tmp_path: Path, language: str, heading: str) -> None:
+    """Title, heading and reason, in a language that the reader's voice is told."""
+    page = tmp_path / "door.html"
+    page.write_text(form("suspended", language).replace(REASON, "Facture 12"))
+    browser.open(page, 390)
+    assert browser.read_aloud() == [f"RootWebArea {heading}", f"heading {heading}", "Facture 12"]
+    assert browser.value("document.documentElement.lang") == (language if language != "it" else "en")

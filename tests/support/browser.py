@@ -76,6 +76,26 @@ class Page:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
+    def read_aloud(self) -> list[str]:
+        """
+        Return what a screen reader is given, in its order: text, and ``role name`` of what has a name.
+
+        It is the accessibility tree, which the browser hands to assistive technology as it is.
+        """
+        nodes = {node["nodeId"]: node for node in self.call("Accessibility.getFullAXTree")["nodes"]}
+        said: list[str] = []
+
+        def read(node: dict[str, Any]) -> None:
+            role, name = node["role"]["value"], node.get("name", {}).get("value", "").strip()
+            # Text that gave the name of what it stands in is not said again.
+            if name and not node["ignored"] and not (role == "StaticText" and said[-1].endswith(f" {name}")):
+                said.append(name if role == "StaticText" else f"{role} {name}")
+            for child in node.get("childIds", ()) if role != "StaticText" else ():
+                read(nodes[child])
+
+        read(next(node for node in nodes.values() if "parentId" not in node))
+        return said
+
     def _next(self) -> dict[str, Any]:
         text = bytearray()
         while (byte := self.from_browser.read(1)) != b"\0":
