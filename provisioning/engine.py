@@ -7,9 +7,12 @@ never stand in arguments.
 
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from provisioning.errors import EngineError
 from provisioning.pulumi_command import environment, executable
@@ -67,6 +70,18 @@ class Stack:
         """Where its configuration stands."""
         return self.workspace.stacks / f"Pulumi.{self.name}.yaml"
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """
+        What that file says, by key such as ``bascule:region``; the engine takes half a second to say it.
+
+        Nothing where the file is not there or cannot be read, which the engine tells whoever uses the stack.
+        """
+        try:
+            return (yaml.safe_load(self.config_file.read_text()) or {}).get("config") or {}
+        except (OSError, yaml.YAMLError):
+            return {}
+
     def ensure(self) -> None:
         """Select the stack, making it where it does not exist yet."""
         self.run("stack", "select", "--create")
@@ -82,13 +97,9 @@ class Stack:
         A stack that pins an AWS account is held against the policy pack: what breaks a rule is not made.
         """
         self.break_dead_lock()
-        pack = ("--policy-pack", str(POLICY_PACK)) if self._pins_an_account else ()
+        pack = ("--policy-pack", str(POLICY_PACK)) if "bascule:account" in self.settings else ()
         # The preview that `up` begins with would be read by nobody, and takes as long again.
         return self.run("up", "--yes", "--skip-preview", "--refresh", *pack).stdout
-
-    @property
-    def _pins_an_account(self) -> bool:
-        return self.config_file.is_file() and "bascule:account" in self.config_file.read_text()
 
     def break_dead_lock(self) -> bool:
         """
@@ -101,7 +112,7 @@ class Stack:
         """
         if not environment(self.workspace)["PULUMI_BACKEND_URL"].startswith("file://"):
             return False
-        locks = [lock for lock in state_locks(self.workspace) if lock.stack == self.name]
+        locks = state_locks(self.workspace, self.name)
         for lock in locks:
             if not lock.death:
                 raise EngineError(

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-import yaml
 
 # Not public, and pinned to the engine's version: what the Automation API runs a function as a program by.
 # The API itself starts the engine twice more for each stack, and writes events, secrets among them, to disk.
@@ -49,8 +48,7 @@ class Partners:
 
 def is_ours(workspace: Workspace) -> bool:
     """Tell whether the workspace's program is this package: a link to it, or the folder itself."""
-    described = yaml.safe_load((workspace.root / "Pulumi.yaml").read_text())
-    return (workspace.root / str(described.get("main", "."))).resolve() == _HERE
+    return (workspace.root / str(workspace.project.get("main", "."))).resolve() == _HERE
 
 
 @contextmanager

@@ -7,8 +7,6 @@ Promise: credentials come from the environment alone; another account's are refu
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
 
@@ -46,12 +44,8 @@ def pinned_by(stack: Stack) -> Pinned:
         EngineError: It is not configured for AWS.
     """
     keys = ("bascule:account", "bascule:region")
-    try:
-        written = (yaml.safe_load(stack.config_file.read_text()) or {}).get("config") or {}
-    except (OSError, yaml.YAMLError):
-        written = {}
-    plain = [value for key in keys if isinstance(value := written.get(key), str)]
-    if len(plain) == len(keys):  # as it nearly always is; the engine takes half a second to say the same
+    plain = [value for key in keys if isinstance(value := stack.settings.get(key), str)]
+    if len(plain) == len(keys):  # as it nearly always is; else they are numbers, or secrets
         return Pinned(stack.name, *plain)
     account, region = (
         stack.run("config", "get", f"bascule:{key}", apart=True).stdout.strip()

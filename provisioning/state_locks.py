@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from provisioning.errors import EngineError
@@ -104,15 +103,15 @@ class _Object:
         self.client.delete_object(Bucket=self.bucket, Key=self.key)
 
 
-def state_locks(workspace: Workspace) -> list[StateLock]:
+def state_locks(workspace: Workspace, stack: str = "") -> list[StateLock]:
     """
-    Return every lock of the workspace's project, the oldest first.
+    Return every lock of the workspace's project, or of one stack of it, the oldest first.
 
     Raises:
         EngineError: The backend keeps locks where this does not look (only files and S3), or gives no answer.
     """
     url = environment(workspace)["PULUMI_BACKEND_URL"]
-    project = str(yaml.safe_load((workspace.root / "Pulumi.yaml").read_text())["name"])
+    project = str(workspace.project["name"])
     found: Iterable[tuple[PurePosixPath, bytes, Path | _Object]]
     if url.startswith("file://"):
         found = _in_files(Path(url.removeprefix("file://")).expanduser())
@@ -121,7 +120,11 @@ def state_locks(workspace: Workspace) -> list[StateLock]:
     else:
         scheme = url.partition(":")[0]
         raise EngineError(f"the locks of a state backend {scheme}: cannot be looked at from here")
-    locks = [_lock(name, text, where) for name, text, where in found if _is_of(project, name)]
+    locks = [
+        _lock(name, text, where)
+        for name, text, where in found
+        if _is_of(project, name) and stack in ("", name.parent.name)
+    ]
     return sorted(locks, key=lambda lock: lock.since)
 
 

@@ -20,6 +20,8 @@ class Survey(Protocol):
 
     STATEFUL: frozenset[str]
     """Types whose loss is a loss of data, or of what data are read with."""
+    MODULES: tuple[str, ...]
+    """What its programs and this survey import, for a process that checks many stacks to import once."""
 
     def misplaced(self, stack: Stack, state: Sequence[Resource]) -> str:
         """

@@ -9,8 +9,12 @@ its own, or named by ``BASCULE_WORKSPACE``.
 import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from provisioning.errors import WorkspaceError
 
@@ -46,6 +50,12 @@ class Workspace:
             f"no Pulumi.yaml in {here} or above it, so there is no workspace",
             next_step="cd into the folder that holds your stacks/",
         )
+
+    @property
+    def project(self) -> Mapping[str, Any]:
+        """What ``Pulumi.yaml`` says: ``name``, ``main``, …"""
+        described: Mapping[str, Any] = yaml.safe_load((self.root / "Pulumi.yaml").read_text())
+        return described
 
     @property
     def stacks(self) -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 from migrate.drift.breaker import loss, stopped
-from migrate.drift.findings import CHECKS, Check, Finding, Outcome, StackReport, split
+from migrate.drift.findings import CHECKS, Check, Finding, Outcome, StackReport, Verdict, split
 from provisioning.engine import PLATFORM, Stack
 from provisioning.errors import BasculeError, EngineError
 from provisioning.looks import Look, Step, previewed, refreshed
@@ -91,23 +91,14 @@ def _drift(stack: Stack, look: Look) -> list[Finding]:
     found = _errors("refresh", look)
     for step in (one for one in look.real if one.operation != "same"):
         if step.operation == "delete":
-            found.append(Finding(check="refresh", verdict="gone", resource=step.name, type=step.type))
+            found.append(_about("refresh", "gone", step))
         else:
             found += [_about("refresh", "drifted", step, path) for path in step.properties or ("",)]
     return found + _ignored(stack, look)
 
 
-def _about(check: Check, verdict: str, step: Step, path: str, says: str = "") -> Finding:
-    return Finding.model_validate(
-        {
-            "check": check,
-            "verdict": verdict,
-            "resource": step.name,
-            "type": step.type,
-            "path": path,
-            "says": says,
-        }
-    )
+def _about(check: Check, verdict: Verdict, step: Step, path: str = "", says: str = "") -> Finding:
+    return Finding(check=check, verdict=verdict, resource=step.name, type=step.type, path=path, says=says)
 
 
 def _ignored(stack: Stack, look: Look) -> list[Finding]:
@@ -125,7 +116,7 @@ def _ignored(stack: Stack, look: Look) -> list[Finding]:
     except EngineError as error:
         return [Finding(check="refresh", verdict="error", says=error.what)]
     ignoring = {
-        one["urn"]: {path.partition(".")[0].partition("[")[0] for path in one.get("ignoreChanges") or ()}
+        one["urn"]: set(map(_top, one.get("ignoreChanges") or ()))
         for one in exported["deployment"].get("resources", [])
     }
     return [
@@ -136,11 +127,16 @@ def _ignored(stack: Stack, look: Look) -> list[Finding]:
     ]
 
 
+def _top(path: str) -> str:
+    """The resource's own property that a path leads into."""
+    return path.partition(".")[0].partition("[")[0]
+
+
 def _unnamed(step: Step) -> list[str]:
     """Return properties that are not as they were, and are not among the step's differences."""
     if not (step.before and step.after):
         return []
-    named = {path.partition(".")[0].partition("[")[0] for path in step.properties}
+    named = set(map(_top, step.properties))
     sides = [(step.before.get(kind) or {}, step.after.get(kind) or {}) for kind in ("inputs", "outputs")]
     return sorted(
         {

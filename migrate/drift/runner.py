@@ -21,11 +21,7 @@ from pathlib import Path
 
 from migrate.drift.findings import StackReport, unseen
 from provisioning.model import Model
-
-_PROGRAMS = {
-    "local": ("provisioning.local.site",),
-    "aws": ("provisioning.aws.site", "provisioning.aws.platform", "boto3"),
-}
+from provisioning.survey import survey_of
 
 
 class Order(Model):
@@ -47,7 +43,7 @@ def fraction(name: str) -> float:
 def run(order: Order) -> None:
     """Check every stack, and print its report as a line of JSON when it is there."""
     for substrate in order.substrates:
-        for module in _PROGRAMS.get(substrate, (f"provisioning.{substrate}.site",)):
+        for module in survey_of(substrate).MODULES:
             importlib.import_module(module)
     gc.freeze()  # pages that the collector does not touch stay shared with every child
     began = time.monotonic()

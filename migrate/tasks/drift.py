@@ -79,7 +79,7 @@ def drift(
 def unlock(_c: Connection, stack: str) -> None:
     """Break a stack's lock whose process is proven dead; one that may be alive is shown and left."""
     with for_a_person():
-        locks = [lock for lock in state_locks(Workspace.find()) if lock.stack == stack]
+        locks = state_locks(Workspace.find(), stack)
         if not locks:
             print(f"{stack}: not locked")
         for lock in locks:

@@ -27,6 +27,8 @@ STATEFUL = frozenset(
     }
 )
 
+MODULES = ("provisioning.aws.site", "provisioning.aws.platform", "boto3")
+
 
 def misplaced(stack: Stack, state: Sequence[Resource]) -> str:
     """Hold account and region of the state's provider, the configuration and the credentials together."""

@@ -5,12 +5,10 @@ Promise: the sum of what has a price, and every type named that has none: a floo
 bill. What is charged by use alone is named and not counted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, get_args
-
-import yaml
+from typing import get_args
 
 from provisioning.cost.meters import BY_USE, charges
 from provisioning.cost.outline import outline
@@ -169,16 +167,9 @@ def _region(workspace: Workspace, tenant: str, environment: Environment) -> str:
     others = [one for one in get_args(Environment) if one != environment]
     stacks = [f"{owner}-{one}" for one in (environment, *others) for owner in (tenant, PLATFORM)]
     for stack in stacks:
-        if region := _configuration(Stack(workspace, stack)).get("bascule:region"):
+        if region := Stack(workspace, stack).settings.get("bascule:region"):
             return str(region)
     raise WorkspaceError(
         f"no stack says in which region the sites of {tenant} stand, so there is no price",
         next_step=f"pulumi config set bascule:region eu-central-1 -s {PLATFORM}-{environment}",
     )
-
-
-def _configuration(stack: Stack) -> Mapping[str, Any]:
-    if not stack.config_file.is_file():
-        return {}
-    read = yaml.safe_load(stack.config_file.read_text()) or {}
-    return read.get("config") or {}

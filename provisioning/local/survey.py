@@ -12,13 +12,14 @@ from provisioning.errors import SiteError
 from provisioning.local import postgres
 from provisioning.local.operator import operator
 from provisioning.local.place import Place
-from provisioning.policy.exceptions import UNMANAGED, load_exceptions
+from provisioning.policy.exceptions import excused_beside, load_exceptions
 from provisioning.policy.resources import Resource
 
 STATEFUL = frozenset(
     f"bascule:local:{kind}"
     for kind in ("BackupSchedule", "Database", "DatabaseCluster", "Host", "MariadbDatabase", "MariadbServer")
 )
+MODULES = ("provisioning.local.site",)
 _ROLES = "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND oid <> 10"
 _DATABASES = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"
 
@@ -49,11 +50,7 @@ def beside(stack: Stack, state: Sequence[Resource], today: date) -> list[str]:
         known |= _declared(state)
         found += _standing(stack, place, int(cluster.inputs["port"]))
     guests = tuple(f"role {one.inputs['guests']}" for one in state if one.inputs.get("guests"))
-    excused = {
-        one.resource
-        for one in load_exceptions(stack.workspace.stacks)
-        if one.rule == UNMANAGED and one.stack == stack.name and one.holds(today)
-    }
+    excused = excused_beside(load_exceptions(stack.workspace.stacks), stack.name, today)
     return sorted(one for one in set(found) - known - excused if not (guests and one.startswith(guests)))
 
 

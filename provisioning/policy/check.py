@@ -54,7 +54,7 @@ def excused(
     stack: str, found: Sequence[Violation], exceptions: Sequence[PolicyException], today: date
 ) -> list[Violation]:
     """Return what is left of `found` without what an exception excuses that has not ended."""
-    holding = {(one.rule, one.resource) for one in _of(stack, exceptions) if one.expires >= today}
+    holding = {(one.rule, one.resource) for one in _of(stack, exceptions) if one.holds(today)}
     return [one for one in found if (one.rule, one.resource) not in holding]
 
 
@@ -65,7 +65,7 @@ def outdated(
     still = {(one.rule, one.resource) for one in found}
     told = []
     for one in _of(stack, exceptions):
-        if one.expires < today:
+        if not one.holds(today):
             why = f"the exception of {one.owner} ended on {one.expires}"
             told.append(Violation(one.rule, one.resource, why, "mend it, or agree on a new date"))
         elif (one.rule, one.resource) not in still:

@@ -4,6 +4,8 @@ Exceptions from the rules, ``stacks/policy-exceptions.yaml``: who answers for on
 Promise: an exception that has expired, or fits nothing, excuses nothing and is itself told.
 """
 
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from provisioning.exceptions_file import AgreedException, read_exceptions
@@ -17,6 +19,15 @@ class PolicyException(AgreedException):
     """One resource of one stack that need not keep one rule for a while."""
 
     rule: str
+
+
+def excused_beside(exceptions: Sequence[PolicyException], stack: str, today: date) -> set[str]:
+    """Return what may stand beside a stack's program today."""
+    return {
+        one.resource
+        for one in exceptions
+        if one.rule == UNMANAGED and one.stack == stack and one.holds(today)
+    }
 
 
 def load_exceptions(stacks: Path) -> list[PolicyException]:

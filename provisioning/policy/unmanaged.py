@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from provisioning.errors import SiteError
 from provisioning.pinned import Pinned
-from provisioning.policy.exceptions import UNMANAGED, PolicyException
+from provisioning.policy.exceptions import PolicyException, excused_beside
 from provisioning.policy.resources import Resource
 
 _OF_HOSTS = ("instance", "volume", "network-interface")
@@ -39,11 +39,7 @@ def unmanaged(
         SiteError: The credentials are another account's, or AWS refuses to tell.
     """
     known = {word for one in state for word in one.identities}
-    excused = {
-        one.resource
-        for one in exceptions
-        if one.rule == UNMANAGED and one.stack == pinned.stack and one.expires >= today
-    }
+    excused = excused_beside(exceptions, pinned.stack, today)
     try:
         pinned.refuse_others(session)
         tagged = _tagged(session, pinned.stack)

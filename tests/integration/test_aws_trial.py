@@ -9,10 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import yaml
-from moto import mock_aws
 
 from provisioning.engine import Stack
 from provisioning.errors import SiteError
@@ -22,6 +20,7 @@ from tests.aws import __main__ as command
 from tests.aws import trial
 from tests.aws.account import FILE, TrialAccount
 from tests.aws.trial import Trial, trial_workspace
+from tests.support.aws_account import an_account_within
 from tests.support.aws_sites import HOST_KEY
 from tests.support.local_sites import CHECKOUT
 
@@ -46,12 +45,9 @@ def pinned(tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-    with mock_aws():
-        yield boto3.Session(region_name=REGION)
+def session() -> Iterator[Any]:
+    with an_account_within(REGION) as made:
+        yield made
 
 
 def test_without_credentials_nothing_counts_as_passed() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto import mock_aws
 
 
 @contextmanager
@@ -44,6 +45,17 @@ def an_account(number: str, region: str) -> Iterator[Any]:
         finally:
             server.terminate()
             server.stderr.read()  # a full pipe would keep it from ending
+
+
+@contextmanager
+def an_account_within(region: str) -> Iterator[Any]:
+    """Have moto answer boto3 in this process, with no server; give a session in its account."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+        with mock_aws():
+            yield boto3.Session(region_name=region)
 
 
 def bucket_by_hand(session: Any, stack: str) -> str:

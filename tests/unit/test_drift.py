@@ -69,6 +69,7 @@ class Place:
     """A survey that says what it is given."""
 
     STATEFUL = frozenset({HOST})
+    MODULES: tuple[str, ...] = ()
 
     def __init__(self, says: str | SiteError) -> None:
         self.says = says

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from provisioning import quotas
 from provisioning.errors import SiteError
 from provisioning.pinned import Pinned
 from provisioning.platform_facts import PlatformFacts, parameter_name
 from provisioning.quotas import Room, room_for_a_platform, room_for_a_site
+from tests.support.aws_account import an_account_within
 
 ACCOUNT = "123456789012"  # moto's
 REGION = "eu-central-1"
@@ -19,13 +18,9 @@ PINNED = Pinned("platform-prod", ACCOUNT, REGION)
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def session() -> Iterator[Any]:
     """An account with a platform whose listener has the certificate of one tenant and one rule."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-    with mock_aws():
-        made = boto3.Session(region_name=REGION)
+    with an_account_within(REGION) as made:
         network = made.client("ec2")
         vpc = network.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
         subnets = [

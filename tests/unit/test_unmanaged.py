@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from provisioning.errors import SiteError
 from provisioning.pinned import Pinned
 from provisioning.policy.exceptions import UNMANAGED, PolicyException
 from provisioning.policy.resources import Resource
 from provisioning.policy.unmanaged import unmanaged
+from tests.support.aws_account import an_account_within
 
 ACCOUNT = "123456789012"  # moto's
 REGION = "eu-central-1"
@@ -22,13 +21,9 @@ TAGS = [{"Key": "stack", "Value": "alpha-prod"}]
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def session() -> Iterator[Any]:
     """An account with a key and a bucket of alpha's, a key of beta's, and a host that a group started."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
-    with mock_aws():
-        made = boto3.Session(region_name=REGION)
+    with an_account_within(REGION) as made:
         for stack in ("alpha-prod", "beta-prod"):
             made.client("kms").create_key(Tags=[{"TagKey": "stack", "TagValue": stack}])
         store = made.client("s3")
