@@ -65,13 +65,14 @@ def connect(ssh_config: Path, alias: str) -> Connection:
         connection.open()
         _without_delay(connection)
     except (OSError, paramiko.SSHException, EOFError) as error:
-        said = ""
         connection.client.close()
+        reasons = [str(error) or type(error).__name__]
         if connection.proxy:
+            # Both are told: a way that is missing ends the session, and a session refused ends the way.
             connection.proxy.close()
-            said = connection.proxy.said
+            reasons += [f"its proxy said: {said}"] if (said := connection.proxy.said) else []
         raise ConnectionFailed(
-            f"no SSH connection to {alias} ({parsed.lookup(alias).get('hostname')}): {said or error}",
+            f"no SSH connection to {alias} ({parsed.lookup(alias).get('hostname')}): {'; '.join(reasons)}",
             next_step=f"ssh -F {ssh_config} {alias}, to see it by hand",
         ) from error
     return connection

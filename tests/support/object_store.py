@@ -1,7 +1,8 @@
 """
 An S3 of a test's own, on loopback: moto's server, which holds objects and refuses what it does not know.
 
-Promise: it ends with the test; credentials and endpoint are in the environment, as on an operator's machine.
+Promise: it ends with the test and leaves nothing to the next one, although moto's objects are this process's;
+credentials and endpoint are in the environment, as on an operator's machine.
 """
 
 import logging
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import httpx2
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -32,8 +34,8 @@ def an_object_store(patch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    host, port = server.get_host_and_port()
     try:
-        host, port = server.get_host_and_port()
         patch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
         patch.setenv("AWS_REGION", "eu-central-2")
         patch.setenv("AWS_DEFAULT_REGION", "eu-central-2")
@@ -45,4 +47,5 @@ def an_object_store(patch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
         client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-2"})
         yield ObjectStore(f"s3://{BUCKET}/kunden/alpenblick", client)
     finally:
+        httpx2.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
         server.stop()
