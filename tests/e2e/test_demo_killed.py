@@ -4,6 +4,7 @@ import os
 import random
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,13 +48,17 @@ class KilledDemo:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # What a killed run leaves in the temporary folder goes with this one.
+                env={**os.environ, "TMPDIR": str(self.folder.parent)},
             )
         try:
             return process.wait(timeout=kill_after_seconds or LONGEST_RUN_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=20)
             return None
+        finally:
+            if process.poll() is None:  # its moment has come, or somebody stopped the tests
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(timeout=20)
 
     @property
     def said(self) -> str:
@@ -68,8 +73,7 @@ def demo() -> Iterator[KilledDemo]:
     demo = KilledDemo(base / "demo", seed, base / "demo.log")
     yield demo
     remove(demo.folder)
-    demo.log.unlink()
-    base.rmdir()
+    shutil.rmtree(base)
 
 
 @pytest.mark.timeout(2400)
