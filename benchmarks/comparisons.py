@@ -101,9 +101,7 @@ def main() -> None:
     bars = tuple(Bar(label=name, seconds=took, is_ours=name == OURS) for name, took in middle.items())
     plot = Plot(heading=f"Comparison of 2 x {size / 1024**2:.0f} MiB", bars=bars)
     result = conditions.result(measures, [table], [plot])
-    if asked.keep:
-        result.keep(asked.keep)
-    told(result)
+    told(result, asked.keep)
 
 
 if __name__ == "__main__":

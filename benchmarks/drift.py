@@ -212,9 +212,7 @@ def main() -> None:
         rows=tuple(one.row(cores) for one in found),
     )
     result = conditions.result(measures, [table])
-    told(result)
-    if asked.keep:
-        result.keep(asked.keep)
+    told(result, asked.keep)
 
 
 if __name__ == "__main__":

@@ -151,9 +151,7 @@ def main() -> None:
             took = measure(Pair(move, tree), asked.rounds)
             forget(tree)
     result = conditions.result(measures(took), [table(took, size)], [plot(took)])
-    if asked.keep:
-        result.keep(asked.keep)
-    told(result)
+    told(result, asked.keep)
 
 
 if __name__ == "__main__":

@@ -117,8 +117,10 @@ class Conditions:
         )
 
 
-def told(result: Result) -> None:
-    """Print tables, then the measures last."""
+def told(result: Result, keep: Path | None) -> None:
+    """Print tables, then the measures last; before that, keep it in a file for `benchmarks.report`."""
+    if keep:
+        result.keep(keep)
     for table in result.tables:
         print(f"\n{table.heading}")
         widths = [max(len(row[n]) for row in (table.columns, *table.rows)) for n in range(len(table.columns))]

@@ -265,7 +265,7 @@ def main() -> None:
         if asked.keep:
             # After each size: the largest takes long, and what was measured before it counts without it.
             result.keep(asked.keep)
-    told(result)
+    told(result, asked.keep)
 
 
 def plot(every: list[Found]) -> Plot:

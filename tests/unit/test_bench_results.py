@@ -64,7 +64,7 @@ def test_a_measure_survives_its_line(measure: Measure) -> None:
 
 def test_measures_are_printed_last(capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever looks at the end sees every measure and nothing else."""
-    told(result(STOP, COPY))
+    told(result(STOP, COPY), None)
 
     assert capsys.readouterr().out.splitlines()[-2:] == [STOP.line, COPY.line]
 
