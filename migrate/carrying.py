@@ -3,23 +3,24 @@ Carrying a tenant's base where no network path leads: one attempt's archive, fro
 
 Promise: an archive belongs to the attempt that it was made for; another's is named, never restored.
 Whatever cut it short, the same call goes on where it stopped. What is left when a move ends is taken from
-legacy and from the site's host; what lies on a medium is named, with how to destroy it.
+legacy and from the sites' hosts; what lies on a medium is named, with how to destroy it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
+from typing import get_args
 
 from rich.filesize import decimal
 
 from migrate.archive import area, keys, stage
 from migrate.archive.area import Area
 from migrate.archive.plan import Desk
-from migrate.case import Case
 from migrate.databases import legacy_database
 from migrate.errors import TransferError, Waiting
 from migrate.step import StepContext
 from migrate.transfer.postgresql_staged import dump as dumping
+from provisioning.manifest import Environment
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def make(ctx: StepContext, *, live: bool, since: str = "") -> Made:
     Write the archive of this attempt, or go on with it; one that is whole is left as it is.
 
     Args:
-        live: Have legacy keep what changes from the dump on.
+        live: Have legacy keep what changes from the dump on. An archive that it still keeps them for, such
+            as the rehearsal's, is this attempt's too.
         since: The archive that lies at the site: only what changed since is written then.
 
     Raises:
@@ -51,7 +53,7 @@ def make(ctx: StepContext, *, live: bool, since: str = "") -> Made:
             next_step="write transfer: {archive: {to: /media/disk}} under legacy.databases in"
             f" stacks/{tenant}.yaml, then fab run --tenant {tenant}",
         )
-    desk = _whole(case, ctx.attempt, since)
+    desk = _whole(ctx, since, live=live)
     if desk is None:
         folder = keys.folder(case.workspace, tenant)
         if not (folder / "ticket.json").exists() and not (folder / "identity").exists():
@@ -68,19 +70,20 @@ def make(ctx: StepContext, *, live: bool, since: str = "") -> Made:
     return Made(desk.archive, desk.begun.location, size)
 
 
-def _whole(case: Case, attempt: str, since: str) -> Desk | None:
-    """The archive that was made for an attempt, whole."""
-    mine = [
-        desk
-        for desk in stage.desks(case)
-        if desk.is_finished and (desk.begun.attempt, desk.begun.base) == (attempt, since)
-    ]
+def _whole(ctx: StepContext, since: str, *, live: bool) -> Desk | None:
+    """The archive that serves an attempt, whole: its own, or one that changes still flow from."""
+    finished = [one for one in stage.desks(ctx.case) if one.is_finished and one.begun.base == since]
+    mine = [one for one in finished if one.begun.attempt == ctx.attempt]
+    if not mine and live:
+        mine = [one for one in finished if stage.can_flow(ctx.case, ctx.hosts, one)]
     return mine[-1] if mine else None
 
 
-def require_arrived(ctx: StepContext, made: Made, names: Sequence[str]) -> None:
+def require_arrived(
+    ctx: StepContext, made: Made, names: Sequence[str], environment: Environment = "prod"
+) -> None:
     """
-    Make sure that this archive, and no other, is whole and verified on the site's host.
+    Make sure that this archive, and no other, is whole and verified on a site's host.
 
     Args:
         names: The databases that it brings.
@@ -89,8 +92,9 @@ def require_arrived(ctx: StepContext, made: Made, names: Sequence[str]) -> None:
         Waiting: It is not: somebody has to carry it, and to load it.
     """
     tenant = ctx.manifest.tenant
+    which, asked = ("the site", "") if environment == "prod" else ("the test site", " --environment test")
     for name in names:
-        state = Area(ctx.hosts.target(), tenant, "database", name).state()
+        state = Area(ctx.hosts.target(environment), tenant, "database", name).state()
         if state is not None and (state.archive, state.stage) == (made.archive, "arrived"):
             continue
         there = ""
@@ -100,9 +104,9 @@ def require_arrived(ctx: StepContext, made: Made, names: Sequence[str]) -> None:
             there = "; it is only half loaded"
         raise Waiting(
             f"archive {made.archive} ({decimal(made.bytes)} before encryption) lies whole at {made.to} and"
-            f" has to be carried to where the site is reached{there}",
-            next_step=f"fab stage-in --tenant {tenant} --from {quote(made.to)} --archive {made.archive},"
-            f" once it has arrived; then fab run --tenant {tenant}",
+            f" has to be carried to where {which} is reached{there}",
+            next_step=f"fab stage-in --tenant {tenant} --from {quote(made.to)} --archive {made.archive}"
+            f"{asked}, once it has arrived; then fab run --tenant {tenant}",
         )
 
 
@@ -148,7 +152,9 @@ def leave_off(ctx: StepContext) -> list[str]:
             state="What legacy kept for the archive is gone.",
             next_step="see to what is named, then repeat the command",
         )
-    area.clear(ctx.hosts.target(), tenant)
+    for environment in get_args(Environment):
+        if case.journal.last("evidence", f"site-{environment}") is not None:
+            area.clear(ctx.hosts.target(environment), tenant)
     said = [_still_holds(desk) for desk in every]
     for line in said:
         ctx.progress.say(line)

@@ -27,9 +27,10 @@ from migrate.archive.store import archives, find, open_store
 from migrate.case import Case, write_whole
 from migrate.connections import Hosts
 from migrate.databases import Database, legacy_database, query, value
-from migrate.errors import Refused
+from migrate.errors import Refused, TransferError
 from migrate.step import Progress
 from migrate.transfer.contract import Task
+from migrate.transfer.postgresql_live.sessions import at_work
 from migrate.transfer.postgresql_staged import dump as dumping
 from migrate.transfer.postgresql_staged import reserving
 from provisioning.manifest import Environment
@@ -293,6 +294,26 @@ def kept_on_legacy(case: Case, hosts: Hosts, manifest: Manifest) -> dict[str, st
         for item in items
         if item.reserved
     }
+
+
+def can_flow(case: Case, hosts: Hosts, desk: Desk) -> bool:
+    """Tell whether legacy still keeps all that changed since an archive's dumps; reads only."""
+    plan = desk.plan()
+    if plan is None or not desk.begun.live:
+        return False
+    databases = {one.name: one for one in case.manifest.legacy.databases}
+    for item in plan.items:
+        if item.reserved is None or item.facts is None:
+            continue
+        database = legacy_database(hosts, databases[item.name])
+        with at_work(database) as (source,):
+            try:
+                reserving.require_kept(
+                    _task(case, item.name, database), item.reserved, item.facts.position, source
+                )
+            except TransferError:
+                return False
+    return True
 
 
 def release(case: Case, hosts: Hosts) -> dict[str, tuple[str, ...]]:

@@ -1,8 +1,8 @@
 """
 The stage of a rehearsal: a copy of legacy's database beside the test site's own, and the way to either.
 
-Promise: legacy is read once, for the copy; everything else happens on the test site's server, and
-`clear` leaves there what was there before.
+Promise: legacy is read once, for the copy, or not at all, where an archive brought it; everything else
+happens on the test site's server, and `clear` leaves there what was there before.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from psycopg import sql
 
 from migrate.databases import Database, Session, legacy_database, site_database
 from migrate.errors import ConnectionFailed, TransferError
+from migrate.moving import is_carried
 from migrate.rehearsal.workload import MAKE_LEDGER, Connect
 from migrate.sessions import Reach
 from migrate.slots import drop_slot
@@ -59,7 +60,7 @@ def _through(database: Database, may_enter: Callable[[], bool]) -> Connect:
 
 def build(ctx: StepContext) -> Stage:
     """
-    Copy legacy's database into the test environment, as it is now, with a ledger for the workload.
+    Copy legacy's database into the test environment, as it is or as it was archived, with the users' ledger.
 
     Raises:
         TransferError: It could not be copied.
@@ -98,13 +99,18 @@ def build(ctx: StepContext) -> Stage:
                 sql.Identifier(dbname), sql.Identifier(outputs.owner.name)
             )
         )
-    copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy), target=source)
-    bulk = way(legacy.engine, "bulk", outputs.engine)
+    if is_carried(ctx.case):
+        # What arrived lies under the database's own name, and legacy may be out of reach.
+        loading, copy = "staged-bulk", replace(stage.work, name=legacy.name, target=source)
+    else:
+        loading = "bulk"
+        copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy), target=source)
+    bulk = way(legacy.engine, loading, outputs.engine)
     # A rehearsal that was cut short left its jobs behind, as finished: of a copy that is gone.
     bulk.empty(copy)
     if bulk.copy(copy, ctx.progress).tables == 0:
         raise TransferError(
-            f"the copy of {copy.source.name} holds no table, so there is nothing to rehearse",
+            f"the copy of {legacy.name} holds no table, so there is nothing to rehearse",
             state="This is the test environment; legacy was only read.",
             next_step="correct legacy.databases in the manifest",
         )

@@ -1,5 +1,5 @@
 """
-The demo tenant carried on a disk, by the playbook as it ships but for its rehearsal, with people writing.
+The demo tenant carried on a disk, by the playbook as it ships, with people writing.
 
 One tenant, so the order counts: each test takes it on from where the one before left it.
 """
@@ -16,6 +16,7 @@ import yaml
 from migrate import status
 from migrate.archive import stage
 from migrate.compare.verdict import Comparison
+from migrate.rehearsal.evidence import Rehearsal
 from migrate.transfer.contract import Transferred
 from tests.support.e2e import WAITING, eventually
 from tests.support.e2e_alpenblick import INTERFACES, NUMBERS, Alpenblick, alpenblick
@@ -31,7 +32,7 @@ TRACES = (
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alpenblick]:
     base = tmp_path_factory.mktemp("carried")
-    with alpenblick(base / "demo") as here:
+    with alpenblick(base / "demo", rehearsed=True) as here:
         disk = base / "disk"
         disk.mkdir()
         path = here.prepared.workspace.stacks / "alpenblick.yaml"
@@ -51,10 +52,10 @@ def disk_of(home: Alpenblick) -> Path:
 def test_killed_while_it_is_written_the_same_archive_is_finished(home: Alpenblick) -> None:
     """A run killed while the archive is made goes on with that one, and ends saying who has to do what."""
     operator = home.operator
-    said = operator.carry_on(until="carry-archive", command="prepare")
+    said = operator.carry_on(command="prepare")
     assert said.code == 0, said.text
-    with operator.at_work("replicate") as run:
-        run.until("intent", "carry-archive")
+    with operator.at_work("rehearse") as run:
+        run.until("intent", "rehearse")
         eventually(lambda: bool(stage.desks(operator.case)))
         run.signal(signal.SIGKILL)
         run.ended()
@@ -67,7 +68,8 @@ def test_killed_while_it_is_written_the_same_archive_is_finished(home: Alpenblic
     assert f"lies whole at {disk_of(home)} and has to be carried" in said.text
     shown = operator.fab("status").text
     flat = re.sub(r"\s+", " ", shown)
-    assert f"fab stage-in --tenant alpenblick --from {disk_of(home)} --archive {desk.archive}" in flat, shown
+    loading = f"fab stage-in --tenant alpenblick --from {disk_of(home)} --archive {desk.archive}"
+    assert f"{loading} --environment test" in flat, shown
     assert operator.fab("run").code == WAITING
     assert [one.archive for one in stage.desks(operator.case)] == [desk.archive]
     assert home.on_legacy(TRACES) != [(0,)]
@@ -88,7 +90,18 @@ def test_abandoned_while_it_travels_legacy_keeps_nothing(home: Alpenblick) -> No
 def test_carried_it_goes_live_and_comes_back(home: Alpenblick) -> None:
     """Carried anew, with legacy written to throughout: live with nothing lost, and back with every write."""
     operator = home.operator
+    assert operator.fab("rehearse").code == WAITING
+    archives = [one.name for one in disk_of(home).iterdir()]
+    said = operator.fab("stage-in", "--from", str(disk_of(home)), "--environment", "test")
+    assert said.code == 0, said.text
+    said = operator.fab("rehearse")
+    assert said.code == 0, said.text
+    assert "not rehearsed: the pass over files" in said.text
+    rehearsal = operator.case.read_evidence("rehearsal", Rehearsal)
+    assert (rehearsal.passed, {one.direction for one in rehearsal.switches}) == (True, {"forward", "back"})
+    assert (len(rehearsal.faults) > 6, rehearsal.acknowledged > 0) == (True, True)
     assert operator.fab("replicate").code == WAITING
+    assert [one.name for one in disk_of(home).iterdir()] == archives  # the rehearsed one is carried on
     written = home.work()["writes_acknowledged"]
     travelled = disk_of(home).with_name("where the site is")
     disk_of(home).rename(travelled)

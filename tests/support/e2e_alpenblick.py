@@ -142,8 +142,13 @@ class Alpenblick:
 
 
 @contextmanager
-def alpenblick(folder: Path) -> Iterator[Alpenblick]:
-    """Stand the legacy system up; take it and both sites away at the end."""
+def alpenblick(folder: Path, *, rehearsed: bool = False) -> Iterator[Alpenblick]:
+    """
+    Stand the legacy system up; take it and both sites away at the end.
+
+    Args:
+        rehearsed: Move it by the playbook as it ships, with a test site and a rehearsal.
+    """
     prepared = prepare(folder, scale=SCALE)
     workspace = prepared.workspace
     prod = Stack(workspace, f"{TENANT}-prod")
@@ -160,7 +165,8 @@ def alpenblick(folder: Path) -> Iterator[Alpenblick]:
         )
         operator = Operator(workspace, TENANT, prepared.keys, VENDOR_PERSON)
         here = Alpenblick(prepared, operator, superuser)
-        here.use_playbook()
+        if not rehearsed:
+            here.use_playbook()
         yield here
     finally:
         place = place_of(workspace, prod.name)
