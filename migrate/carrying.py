@@ -9,15 +9,16 @@ legacy and from the sites' hosts; what lies on a medium is named, with how to de
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
-from typing import get_args
 
 from rich.filesize import decimal
 
 from migrate.archive import area, keys, stage
 from migrate.archive.area import Area
+from migrate.archive.place import place_tree
 from migrate.archive.plan import Desk
 from migrate.databases import legacy_database
 from migrate.errors import TransferError, Waiting
+from migrate.files import TreeCopied, trees
 from migrate.step import StepContext
 from migrate.transfer.postgresql_staged import dump as dumping
 from provisioning.manifest import Environment
@@ -110,6 +111,19 @@ def require_arrived(
         )
 
 
+def placed(ctx: StepContext) -> list[TreeCopied]:
+    """
+    Put every tree of files, as it arrived last, where the site serves it from.
+
+    Raises:
+        TransferError: One has not arrived, there is too little room, or rsync did not do all of it.
+    """
+    return [
+        place_tree(ctx.manifest.tenant, tree.name, ctx.hosts.target(), tree.target, ctx.attempt, ctx.progress)
+        for tree in trees(ctx.hosts)
+    ]
+
+
 def base_at_site(ctx: StepContext, name: str) -> str:
     """
     Return the archive that arrived of a database: what another may rest on.
@@ -152,9 +166,9 @@ def leave_off(ctx: StepContext) -> list[str]:
             state="What legacy kept for the archive is gone.",
             next_step="see to what is named, then repeat the command",
         )
-    for environment in get_args(Environment):
-        if case.journal.last("evidence", f"site-{environment}") is not None:
-            area.clear(ctx.hosts.target(environment), tenant)
+    area.clear(ctx.hosts.target(), tenant)
+    if case.journal.last("evidence", "site-test") is not None:  # where the move was rehearsed
+        area.clear(ctx.hosts.target("test"), tenant)
     said = [_still_holds(desk) for desk in every]
     for line in said:
         ctx.progress.say(line)

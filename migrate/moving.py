@@ -83,6 +83,11 @@ def is_carried(case: Case) -> bool:
     return any(isinstance(one, Carried) for one in _ways(case))
 
 
+def is_carried_in_freeze(case: Case) -> bool:
+    """Tell whether what changed since that archive is carried too, within the freeze: nothing flows."""
+    return any(isinstance(one, Carried) and not isinstance(one, Live) for one in _ways(case))
+
+
 def _ways(case: Case) -> list[Transfer]:
     """Return how each database moves."""
     mode, manifest = mode_of(case), case.manifest

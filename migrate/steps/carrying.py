@@ -5,9 +5,8 @@ Promise: where every database goes over the network they say so and do nothing. 
 against its signed manifest before any of it is used, and the site's files are placed from it.
 """
 
-from migrate import carrying, files
+from migrate import carrying
 from migrate.archive import stage
-from migrate.archive.place import place_tree
 from migrate.errors import TransferError
 from migrate.freeze import require_held
 from migrate.moving import carried_moves
@@ -26,11 +25,7 @@ def carry_archive(ctx: StepContext) -> Result:
     require_closed(ctx)
     made = carrying.make(ctx, live=any(way.keeps_changes for way, _ in every))
     carrying.require_arrived(ctx, made, [work.name for _, work in every])
-    placed = [
-        place_tree(ctx.manifest.tenant, tree.name, ctx.hosts.target(), tree.target, ctx.attempt, ctx.progress)
-        for tree in files.trees(ctx.hosts)
-    ]
-    return {"archive": made.archive, "placed": {one.name: one.files for one in placed}}
+    return {"archive": made.archive, "placed": {one.name: one.files for one in carrying.placed(ctx)}}
 
 
 # What it brings lies beside the site, where the next one rests on it; legacy only has a dump, which goes.

@@ -8,14 +8,14 @@ whole copy, and its undo leaves the site empty.
 
 from concurrent.futures import ThreadPoolExecutor
 
-from migrate import door, files
+from migrate import carrying, door, files
 from migrate.compare.verdict import TreeComparison
 from migrate.errors import TransferError
 from migrate.fence.site import require_site_held
-from migrate.files import FilesCopied, LastPass, Tree, TreeCopied
+from migrate.files import FilesCopied, Tree, TreeCopied
 from migrate.files.line import close_line
 from migrate.freeze import require_held
-from migrate.moving import moves
+from migrate.moving import is_carried_in_freeze, moves
 from migrate.pausing import require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.transfer.contract import Copied, Drained, Live, Settled, Task, Transfer, Transferred
@@ -62,7 +62,8 @@ def copy_files(ctx: StepContext) -> Result:
     Copy files while the system that has them is at work.
 
     ``pass: base`` moves the bulk, ``ready`` what changed since and makes ready for the last pass, ``back``
-    the same for the way back.
+    the same for the way back. Where nothing but archives reaches the site they bring the files, and there is
+    nothing to copy.
     """
     which = ctx.params.get("pass", "base")
     if which not in ("base", "ready", "back"):
@@ -72,6 +73,9 @@ def copy_files(ctx: StepContext) -> Result:
     if which != "back":
         require_closed(ctx)
         require_not_paused(ctx)
+    if is_carried_in_freeze(ctx.case):
+        ctx.progress.say("files come with the archives")
+        return {"files": "carried"}
     copied = []
     for tree in files.trees(ctx.hosts):
         one = _pass(ctx, tree.turned() if which == "back" else tree, which)
@@ -152,23 +156,31 @@ def close_lines(ctx: StepContext) -> None:
 def _everything(ctx: StepContext, works: list[tuple[Transfer, Task]], every: list[Tree]) -> Result:
     """Bring databases and files over side by side, and keep where that ended."""
     with ThreadPoolExecutor(1) as beside:
-        passes = beside.submit(lambda: [files.last_pass(t, ctx.attempt, port=_port(ctx)) for t in every])
+        passes = beside.submit(_last_files, ctx, every)
         synced, copied = [], []
         for way, work in works:
             if isinstance(way, Live):
                 synced.append(_last_changes(ctx, way, work))
             else:
                 copied.append(_whole(ctx, way, work))
-        done: list[LastPass] = passes.result()
+        trees, compared = passes.result()
     if copied:
         ctx.case.write_evidence("transfer", Transferred(attempt=ctx.attempt, databases=tuple(copied)))
     ctx.case.write_evidence(
         "final-sync",
-        FinalSync(attempt=ctx.attempt, databases=tuple(synced), trees=tuple(one.comparison for one in done)),
+        FinalSync(attempt=ctx.attempt, databases=tuple(synced), trees=tuple(compared)),
     )
     seconds = {one.name: {"drain": one.drained.seconds, "settle": one.settled.seconds} for one in synced}
     bulk = {one.name: {"bytes": one.bytes, "seconds": one.seconds} for one in copied}
-    return {"databases": {**seconds, **bulk}, "files": _counted([one.copied for one in done])}
+    return {"databases": {**seconds, **bulk}, "files": _counted(trees)}
+
+
+def _last_files(ctx: StepContext, every: list[Tree]) -> tuple[list[TreeCopied], list[TreeComparison]]:
+    """Bring over the files that changed last; compare all but an archive's, which `compare_content` does."""
+    if is_carried_in_freeze(ctx.case):
+        return carrying.placed(ctx), []
+    done = [files.last_pass(tree, ctx.attempt, port=_port(ctx)) for tree in every]
+    return [one.copied for one in done], [one.comparison for one in done]
 
 
 def _last_changes(ctx: StepContext, way: Live, work: Task) -> SyncedDatabase:

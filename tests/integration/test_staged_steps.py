@@ -11,6 +11,7 @@ from migrate.assess.path import is_reached_by_site
 from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
 from migrate.errors import TransferError, Waiting
+from migrate.files import passes
 from migrate.freeze import unfreeze
 from migrate.remote_jobs import FOLDER as JOBS
 from migrate.step import StepContext, known_steps
@@ -100,13 +101,26 @@ def carry(ctx: StepContext) -> str:
     return archive
 
 
-def test_carried_there_with_legacy_at_work(staged: Staged, ctx: StepContext) -> None:
+def no_path(*_: object, **__: object) -> Any:
+    """Nothing leads from the site's host to legacy."""
+    raise AssertionError("files were asked for over the network")
+
+
+def test_carried_there_with_legacy_at_work(
+    staged: Staged, ctx: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What legacy wrote and filed while the disk travelled is at the site when the door could open."""
     legacy, is_live = staged.move.legacy, ctx.manifest.asked_mode == "staged"
+    if not is_live:
+        monkeypatch.setattr(passes, "start_sender", no_path)
+        monkeypatch.setattr(passes, "open_line", no_path)
+    fleeting = staged.documents / "verworfen.txt"
+    fleeting.write_text("verworfen")
     legacy.psql("besa", 'DELETE FROM "Pflege".leer WHERE id >= 500')
     archive = carry(ctx)
     legacy.psql("besa", 'INSERT INTO "Pflege".leer SELECT generate_series(500, 520)')
     (staged.documents / "unterwegs.txt").write_text("unterwegs")
+    fleeting.unlink()
 
     carried = act("carry-archive", ctx)
 
@@ -123,6 +137,9 @@ def test_carried_there_with_legacy_at_work(staged: Staged, ctx: StepContext) -> 
     with staged.move.site.connect("besa") as site:
         rows = site.execute('SELECT count(*) FROM "Pflege".leer WHERE id >= 500').fetchone()
     assert rows == (22,)
+    there = Path(ctx.hosts.site().files)
+    assert (there / "unterwegs.txt").read_text() == "unterwegs"
+    assert not (there / fleeting.name).exists()
     copied = ctx.case.read_evidence("transfer", Transferred).databases[0]
     if is_live:
         assert copied.mode == "staged-live"
@@ -143,6 +160,10 @@ def test_another_archive_at_the_site_is_named_and_never_restored(staged: Staged,
     """An archive of another attempt keeps the move waiting, by name; nothing of it reaches the database."""
     earlier = StepContext(ctx.case, ctx.hosts, Told(), f"{ctx.attempt}0", {})
     archive = carry(earlier)
+    if ctx.manifest.asked_mode == "staged":
+        # Legacy keeps what changed since, so it serves any attempt: until that is given back.
+        assert act("carry-archive", ctx)["archive"] == archive
+        stage.release(ctx.case, ctx.hosts)
     with pytest.raises(Waiting, match=f"what lies at the site is {archive}, another archive"):
         act("carry-archive", ctx)
     with pytest.raises(Waiting, match="another archive"):

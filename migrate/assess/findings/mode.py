@@ -72,8 +72,8 @@ def path_missing(choice: Choice) -> Seen:
 
 @kinds.kind(
     "warning",
-    meaning="the base is written as an archive that somebody has to carry; files' later passes, and changes"
-    " that flow, still need a path by the time of the switch",
+    meaning="the base is written as an archive that somebody has to carry; what changed since flows over a"
+    " path that is there by the time of the switch, or is carried too, within the stop",
     remedy="open a path, or write under its transfer in the manifest where the archive goes",
 )
 def carried_unasked(choice: Choice) -> Seen:
