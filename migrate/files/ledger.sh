@@ -1,7 +1,7 @@
 #!/bin/sh
 # A tree's ledger: every name with its facts and, for files, its SHA-256.
 #
-# Usage: sh ledger STATE TREE live|frozen [files at once]     both paths absolute
+# Usage: sh ledger STATE TREE live|frozen [files at once] [NAMES]     paths absolute; NAMES is a file in STATE
 # Writes STATE/now, one line a name, sorted; prints how many files were read. A line holds, parted by spaces:
 #     name//link kind mode size mtime group digest uid gid key
 # In names and links \b is a backslash, \n a line end, \s a space, \t a tab. "-" stands where a fact means nothing: the
@@ -10,6 +10,7 @@
 # Promise: reads the tree only. A file is read again unless its key, which is device, inode, links, ctime, mtime
 # and size, is one that was read before: whatever changes content also moves ctime, which nobody can set back.
 # Killed, it goes on from the parts that were read. live: what vanishes meanwhile is left out; frozen: an error.
+# With NAMES, encoded and sorted, only these are looked at again, gone ones too; all else stays as the ledger has it.
 set -u
 export LC_ALL=C
 umask 077
@@ -18,8 +19,8 @@ part_bytes=67108864 part_files=500
 encode() { sed -z 's/\\/\\b/g; s/\n/\\n/g; s/\t/\\t/g; s/ /\\s/'"$1"'g' | tr '\0' '\n'; }
 decode() { tr '\n' '\0' | sed -z 's/\\s/ /g; s/\\t/\t/g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|'; }
 
-# Harmless while the tree is at work: what `find` or `sha256sum` no longer finds.
-vanished="No such file or directory$"
+# Harmless while the tree is at work: what `find` or `sha256sum` no longer finds, or only its folder's successor.
+vanished='\(No such file or\|Not a\) directory$'
 
 if [ "$1" = part ]; then
     # One part: lines of "name key" become lines of "key digest". Every name is read or was told as gone.
@@ -35,7 +36,7 @@ if [ "$1" = part ]; then
 fi
 
 ledger=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
-state=$1 tree=$2 how=$3 workers=${4:-2}
+state=$1 tree=$2 how=$3 workers=${4:-2} names=${5:-}
 mkdir -p "$state/parts" && cd "$state" && : >> cache || exit 2
 exec 7> ledger.lock
 flock 7
@@ -50,7 +51,15 @@ rm -rf parts && mkdir parts || exit 2
 # Two writes in one tick of the clock share a ctime: what changed so lately is read again the next time too.
 settled=$(($(date +%s) - 2))
 
-(cd "$tree" && exec find . -mindepth 1 -printf '%D:%i:%n:%C@:%T@:%s %y %m %U %G %P//%l\0') > raw 2> errors
+facts='%D:%i:%n:%C@:%T@:%s %y %m %U %G'
+if [ -n "$names" ]; then
+    decode < "$names" > asked || exit 2
+    (cd "$tree" && xargs -0 -r sh -c 'form=$1; shift; exec find "$@" -maxdepth 0 -printf "$form"' - "$facts %p//%l\0") \
+        < asked 2> errors | sed -z 's|^\(\([^ ]* \)\{5\}\)\./|\1|' > raw
+    ! grep -qv "$vanished" errors
+else
+    (cd "$tree" && exec find . -mindepth 1 -printf "$facts %P//%l\0") > raw 2> errors
+fi
 status=$?
 if [ "$status" -ne 0 ] && { [ "$how" = frozen ] || [ "$status" -ne 1 ] || grep -qv "$vanished" errors; }; then
     head -n 20 errors >&2
@@ -96,6 +105,11 @@ if awk '$2 == "f" {split($10, k, ":"); if (k[3] > 1) {found = 1; exit}} END {exi
         id && names[id] > 1 {$6 = first[id]}
         {print}' now.new now.new > now.grouped && mv now.grouped now.new || exit 2
 fi
+if [ -n "$names" ]; then
+    awk 'FILENAME == ARGV[1] {again[$1]; next} {name = $1; sub("//.*", "", name)} !(name in again)' "$names" now |
+        sort -m - now.new > now.whole && mv now.whole now.new || exit 2
+    cut -d' ' -f1,2 cache > known || exit 2
+fi
 { cut -d' ' -f1,2 known; cat parts/kept-*.done 2> /dev/null; } | sort -u -k1,1 > cache.new || exit 2
 mv cache.new cache && mv now.new now && cat parts/*.done 2> /dev/null | wc -l
-rm -rf parts raw found files others odd known unread digests
+rm -rf parts asked raw found files others odd known unread digests

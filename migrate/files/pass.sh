@@ -22,7 +22,18 @@ flock 8
 
 names() { cut -d' ' -f1 | sed 's|//.*||'; }
 decode() { tr '\n' '\0' | sed -z 's/\\s/ /g; s/\\t/\t/g; s/\\n/\n/g; s/\\b/\\/g; s|^|./|'; }
-ours() { sh "$line/ledger" "$state" "$tree" "$how" > read-here; }
+ours() { sh "$line/ledger" "$state" "$tree" "$how" 2 "$@" > read-here; }
+
+# What this pass wrote or removed; the whole tree where that is much, was done by half, or where there are hard
+# links, whose groups are told of all names.
+ours_again() {
+    sort -u chosen folders gone > again || return
+    if [ $partly = 0 ] && [ "$(wc -l < again)" -le 5000 ] && awk '$6 != "-" {exit 1}' now theirs; then
+        ours again
+    else
+        ours
+    fi
+}
 
 theirs() {
     held=-
@@ -88,13 +99,9 @@ copy() {
 }
 
 removed=0 copied=0 read_again=0 partly=0
-if [ "$act" != last ] || [ ! -s now ]; then
-    ours &
-    theirs || { wait; exit 1; }
-    wait $! && read_again=$(cat read-here) || exit 1
-else
-    theirs || exit 1
-fi
+ours &
+theirs || { wait; exit 1; }
+wait $! && read_again=$(cat read-here) || exit 1
 read_first=$read_there
 compare || exit 1
 round=0
@@ -103,7 +110,7 @@ while [ "$act" != look ] && [ $round -lt 2 ]; do
     copied=$((copied + $(wc -l < chosen))) removed=$((removed + $(wc -l < gone)))
     remove && copy "$@" || exit
     [ $partly != 0 ] || { cp theirs copied.new && mv copied.new copied && rm -f since; } || exit 1
-    ours && read_again=$((read_again + $(cat read-here))) && compare || exit 1
+    ours_again && read_again=$((read_again + $(cat read-here))) && compare || exit 1
     [ "$how" = frozen ] && [ $partly = 0 ] && { [ -s only-there ] || [ -s only-here ]; } || break
     round=$((round + 1))
 done

@@ -7,7 +7,7 @@ from time import time
 
 import pytest
 
-from migrate.compare.trees import compare_tree
+from migrate.compare.trees import compare_tree, read_ledger
 from migrate.connections import Hosts
 from migrate.errors import TransferError
 from migrate.files import Tree, base_pass, compare_changes, forget, last_pass, prepare, trees
@@ -97,6 +97,10 @@ def test_only_what_changed_is_copied_and_read(move: Move, tree: Tree) -> None:
     assert (last.comparison.files, last.copied.removed) == (32, 11)
     assert last.comparison.hashed_in_freeze == 2 * 5
     assert compare_tree(tree).agrees
+    # Only those names were looked at again after the copy, and the ledger is as if it had been all.
+    kept = (move.site.folder / tree.ledger / "now").read_bytes().splitlines()
+    fresh = read_ledger(tree.receives)
+    assert [line.rsplit(b" ", 1)[0] for line in kept] == [line.rsplit(b" ", 1)[0] for line in fresh]
     assert (target(move) / "#neu" / "tief" / "zeile\numbruch").read_text() == "odd"
 
 
