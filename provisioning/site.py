@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from provisioning.configuration_mark import CONFIGURATION_MARK
 from provisioning.door_state import DoorState
 from provisioning.manifest import Engine, Environment, Manifest
 from provisioning.model import Model
@@ -118,6 +119,9 @@ class SiteOutputs(Model):
     door: Door
     template: str | None = None
     """Folder on the host, absolute: the environment's template, as it was published."""
+    configuration_mark: str = CONFIGURATION_MARK
+    """File on the host, absolute or relative to the login folder: ``{"sha256": …}`` of the workbook that the
+    site was configured from, written by whoever loaded it."""
     connections: str = ""
     """The site's connection log on the host, absolute: a JSON object a line; empty where none is kept."""
     services: tuple[str, ...] = ()

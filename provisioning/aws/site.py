@@ -6,10 +6,12 @@ are declared by the same lines; what may differ between them is in `sizes.Habits
 sizing.
 """
 
+from pathlib import Path
 from typing import Any
 
 from pulumi import Config, Output, ResourceOptions
 
+from provisioning import accounts
 from provisioning.aws.access import HostKeyReport, HostKeyReportArgs, ssh_access
 from provisioning.aws.account import pinned_account, provider_of
 from provisioning.aws.alarms import Alarms, AlarmsArgs
@@ -25,11 +27,14 @@ from provisioning.aws.host import ApplicationHosts, ApplicationHostsArgs
 from provisioning.aws.host_role import HostRole, HostRoleArgs, HostStarter, HostStarterArgs, host_rights
 from provisioning.aws.host_settings import (
     BACKUPS,
+    CONFIGURATION_MARK,
+    CONNECTIONS,
     DOOR_COMMAND,
     FILES,
-    ROLES,
-    SECRETS,
+    TEMPLATE,
     host_settings,
+    made_secrets,
+    roles,
     roles_of,
 )
 from provisioning.aws.keys import EncryptionKey, EncryptionKeyArgs
@@ -81,7 +86,7 @@ class Site(Component):
         )
         self._passwords = {
             secret: Password(f"{name}-{secret.replace('_', '-')}", opts=self.child).value
-            for secret in SECRETS
+            for secret in made_secrets(manifest)
         }
         login = SshKey(f"{name}-login-key", comment=f"operator@{self._stack}", opts=self.child)
         role = HostRole(
@@ -122,7 +127,11 @@ class Site(Component):
         )
         secret = SiteSecret(
             f"{name}-secrets",
-            SiteSecretArgs(key_arn=self._key.arn, values=self._passwords, tags=self._tags),
+            SiteSecretArgs(
+                key_arn=self._key.arn,
+                values={**self._passwords, "accounts_token": accounts.token(manifest.access, workspace)},
+                tags=self._tags,
+            ),
             self.child,
         )
         reports = HostKeyReport(
@@ -148,6 +157,7 @@ class Site(Component):
                 workspace.root / application.artifact, f"{application.name}-{application.version}", archives
             ),
         )
+        template = self._template(bucket, archives)
         bundle = self._artifact("host-files", bucket, pack(HOST_FILES, "host-files", archives))
         hosts = ApplicationHosts(
             f"{name}-hosts",
@@ -176,18 +186,23 @@ class Site(Component):
                     files_id=files.id,
                     bucket=bucket.name,
                     artifact=artifact.key,
+                    template=template.key if template else "",
                     host_keys_parameter=reports.name,
                     door_rule=door.rule_arn,
                     target_group=targets.arn,
                     **{f"{kind}_log": group.name for kind, group in logs.items()},
                 ).apply(
                     lambda told: host_settings(
-                        args, region=self._account.region, database_ca=database_ca, told=told
+                        args,
+                        region=self._account.region,
+                        database_ca=database_ca,
+                        accounts_authority=accounts.authority(manifest.access, workspace),
+                        told=told,
                     )
                 ),
                 starter_arn=starter.arn,
                 # A door's rule is what connects the targets with the load balancer.
-                needs=[rights, artifact, bundle, door, *files.mounts],
+                needs=[rights, artifact, bundle, door, *files.mounts, *([template] if template else [])],
                 tags=self._tags,
             ),
             self.child,
@@ -219,6 +234,10 @@ class Site(Component):
             "interface_token": self._passwords["interface_token"],
             "interface_inbox": "inbox",
             "door": {"state": args.door, "command": DOOR_COMMAND},
+            "configuration_mark": CONFIGURATION_MARK,
+            "connections": CONNECTIONS,
+            "template": TEMPLATE if template else None,
+            "services": list(args.services),
         }
         self.register_outputs({})
 
@@ -247,6 +266,14 @@ class Site(Component):
             ArtifactArgs(bucket=bucket.name, key_arn=self._key.arn, packed=packed, tags=self._tags),
             ResourceOptions(parent=self, depends_on=[bucket]),
         )
+
+    def _template(self, bucket: PrivateBucket, archives: Path) -> Artifact | None:
+        """Keep the environment's template, where the site is set up from one, for the host to lay down."""
+        deployment = self._args.manifest.deployment
+        if deployment is None:
+            return None
+        source = running_workspace().root / "templates" / deployment.template
+        return self._artifact("template", bucket, pack(source, f"template-{deployment.template}", archives))
 
     def _log(self, kind: str) -> LogGroup:
         return LogGroup(
@@ -287,7 +314,7 @@ class Site(Component):
         dbname = self._args.manifest.site_dbname
         logins = {
             role: {"name": roles_of(dbname)[role], "password": self._passwords[f"{role}_password"]}
-            for role in ROLES
+            for role in roles(self._args.manifest)
         }
         # No mover: RDS gives nobody a superuser.
         return {

@@ -22,6 +22,7 @@ from tests.support.aws_host import SECRET_VALUES, LaidDown, laid_down, settle
 from tests.support.private_hosts import PrivateHost, free_port, private_host
 
 DBNAME = "care"
+READER = {"reader_password": "of-whoever-reads-figures"}
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -63,14 +64,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateH
         yield server, host
 
 
-def make_roles(machine: tuple[PrivateHost, LaidDown]) -> None:
+def make_roles(machine: tuple[PrivateHost, LaidDown], roles: str = "owner application migration") -> None:
     server, host = machine
     with pytest.MonkeyPatch.context() as patch:
         program = settle()
         patch.setattr(program, "HOME", host.home)
         master = {"username": "postgres", "password": server.superuser_password}
         patch.setattr(program, "secret", lambda settings, identity: master)
-        program.make_roles(host.settings, SECRET_VALUES)
+        program.make_roles(host.settings | {"roles": roles}, SECRET_VALUES | READER)
 
 
 def login(machine: tuple[PrivateHost, LaidDown], role: str) -> psycopg.Connection:
@@ -78,7 +79,7 @@ def login(machine: tuple[PrivateHost, LaidDown], role: str) -> psycopg.Connectio
     return psycopg.connect(
         f"host={server.address} port={server.pg_port} dbname={DBNAME} user={host.settings[role]}"
         " sslmode=require require_auth=scram-sha-256",
-        password=SECRET_VALUES[f"{role}_password"],
+        password=(SECRET_VALUES | READER)[f"{role}_password"],
         autocommit=True,
     )
 
@@ -98,6 +99,20 @@ def test_roles_may_do_what_they_are_for(machine: tuple[PrivateHost, LaidDown]) -
     with login(machine, "migration") as migration:
         migration.execute("SET session_replication_role = replica")
         migration.execute("SET ROLE care_owner")
+
+
+def test_whoever_reads_figures_reads_nothing_else(machine: tuple[PrivateHost, LaidDown]) -> None:
+    """On a site from a template its reader logs in, and sees only what the owner gives it."""
+    with pytest.raises(psycopg.OperationalError):
+        login(machine, "reader")
+    for _ in range(2):
+        make_roles(machine, "owner application migration reader")
+    with login(machine, "owner") as owner:
+        owner.execute("CREATE TABLE IF NOT EXISTS secret_of_somebody (name text)")
+    with login(machine, "reader") as reader:
+        for forbidden in ("TABLE secret_of_somebody", "CREATE TABLE other ()", "SET ROLE care_owner"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(forbidden)
 
 
 def test_no_log_holds_a_password(machine: tuple[PrivateHost, LaidDown]) -> None:
@@ -133,7 +148,7 @@ def test_the_dump_of_the_day_is_made_once(machine: tuple[PrivateHost, LaidDown])
 @contextmanager
 def serving(host: LaidDown) -> Iterator[int]:
     """Run the host's web server before an application; gives its port."""
-    for folder in ("run/site", "var/log/nginx"):
+    for folder in ("run/site", "var/log/site"):
         (host.root / folder).mkdir(parents=True)
     key, certificate = host.root / "etc/nginx/server.key", host.root / "etc/nginx/server.crt"
     subprocess.run(

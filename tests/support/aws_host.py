@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.aws.artifacts import HOST_FILES, pack
-from provisioning.aws.host_settings import SECRETS, TOLD, host_settings
+from provisioning.aws.host_settings import GIVEN, TOLD, host_settings, made_secrets
 from provisioning.manifest import Manifest
 from provisioning.site import SiteArgs
 from tests.support.local_sites import manifest
 
+SECRETS = (*made_secrets(Manifest.model_validate(manifest("alpha"))), *GIVEN)
 SECRET_VALUES = {name: f"{name.replace('_', '')}x0123456789abcdefgh" for name in SECRETS}
 
 _AWS = '''\
@@ -111,7 +112,7 @@ def laid_down(root: Path, **changed: str) -> LaidDown:
     for tree, mode in (("public", 0o644), ("private", 0o600)):
         for path in program.lay_down(root / "packed" / "host" / tree, root, {**given, **SECRET_VALUES}, mode):
             text = path.read_text()
-            for absolute in ("/srv/site", "/etc/nginx/", "/run/site/", "/run/nginx", "/var/log/nginx"):
+            for absolute in ("/srv/site", "/etc/nginx/", "/run/site/", "/run/nginx", "/var/log/site"):
                 text = text.replace(absolute, f"{root}{absolute}")
             path.write_text(text)
     command = root / "bin" / "aws"

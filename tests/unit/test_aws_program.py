@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any
 import pytest
 import yaml
 
+from provisioning.application import environment
 from provisioning.aws.targets import target_group_name
 from provisioning.errors import BasculeError, SiteError, WorkspaceError
+from provisioning.manifest_file import load_manifest
 from provisioning.platform_facts import PlatformFacts
 from provisioning.policy.check import violations
-from provisioning.site import SiteOutputs
+from provisioning.site import SiteArgs, SiteOutputs
 from tests.support.aws_program import PASSWORD, Declared, declared_stack, policed
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn
+from tests.support.fieldpro import EXAMPLE as FIELDPRO
 
 
 class Vendor:
@@ -133,6 +137,75 @@ def test_what_a_host_starts_with_is_its_content(vendor: Vendor, alpha: StandIn) 
     assert started() == before
 
 
+def settings_of(made: Declared) -> dict[str, str]:
+    """What a site's hosts are told."""
+    text = base64.b64decode(made.inputs("alpha-hosts-template")["userData"]).decode()
+    settings: dict[str, str] = json.loads(text.split("SETTINGS'\n")[1].split("\nSETTINGS")[0])
+    return settings
+
+
+def environment_of(made: Declared) -> dict[str, str]:
+    """What a site's application finds in its environment."""
+    lines = settings_of(made)["application_environment"].splitlines()
+    return {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}
+
+
+def test_the_application_finds_what_it_finds_elsewhere(vendor: Vendor, alpha: StandIn) -> None:
+    """Every name that any substrate gives an application is there, with services as they are switched on."""
+    services = [{"name": name, "title": name, "path": f"/{name}"} for name in ("box", "connect")]
+    alpha.manifest("alpha", services=services)
+    made = vendor.site(services="connect")
+    args = SiteArgs(manifest=load_manifest(alpha.workspace, "alpha"), environment="prod")
+    found = environment_of(made)
+    assert found.keys() == {*environment(args, str, listen=""), "APP_DATABASE", "PGPASSFILE"}
+    assert found["APP_SERVICES"] == "connect"
+    assert made.outputs["services"] == ["connect"]
+    assert found["APP_CONNECTIONS"] == made.outputs["connections"]
+
+
+def test_files_are_served_as_the_identity_provider_says(vendor: Vendor, alpha: StandIn) -> None:
+    """The application knows the provider; its token is a secret, and one that others read is refused."""
+    root = alpha.workspace.root
+    for name, mode in (("token", 0o600), ("ca.pem", 0o644)):
+        (root / name).write_text("of the provider\n")
+        (root / name).chmod(mode)
+    access = {
+        "roles": [{"name": "nurse", "title": "Nurse", "files": {"notes": ["read"]}}],
+        "sheet": "people.csv",
+        "scim": {"url": "https://id.example/scim/v2/", "token_file": "token", "ca_file": "ca.pem"},
+        "served": {"path": "/files", "token_file": "token"},
+    }
+    alpha.manifest("alpha", access=access)
+    made = vendor.site()
+    assert environment_of(made)["APP_ACCOUNTS"] == "https://id.example/scim/v2"
+    assert environment_of(made)["APP_ACCOUNTS_TOKEN_FILE"] == "/srv/site/etc/application/accounts-token"
+    assert settings_of(made)["accounts_authority"] == "of the provider"
+    kept = json.loads(made.inputs("alpha-secrets-values")["secretString"])
+    assert kept["accounts_token"] == "of the provider"
+    (root / "token").chmod(0o644)
+    with pytest.raises(SiteError, match="others may read it"):
+        vendor.site()
+
+
+def test_a_site_is_set_up_from_a_template(vendor: Vendor, alpha: StandIn) -> None:
+    """The template comes to the host as an archive of its own, and whoever reads figures has a role."""
+    shutil.copytree(FIELDPRO / "templates", alpha.workspace.root / "templates", dirs_exist_ok=True)
+    deployment = {
+        "kind": "template",
+        "template": "visits",
+        "begins_on": "2027-01-04",
+        "contact": {"name": "Rosa Frei", "email": "rosa@alpha.example"},
+        "fee": "900",
+    }
+    alpha.manifest("alpha", deployment=deployment)
+    made = vendor.site()
+    assert made.outputs["template"] == "/srv/site/template"
+    assert made.outputs["database"]["reader"]["name"] == "care_reader"
+    assert settings_of(made)["template"] == made.inputs("alpha-template-object")["key"]
+    assert settings_of(made)["roles"].split()[-1] == "reader"
+    assert "template-visits.zip" in made.inputs("alpha-template-object")["source"]
+
+
 def test_no_secret_is_in_what_a_host_starts_with(vendor: Vendor) -> None:
     """Secrets are in the one place that keeps them, and in no other resource."""
     made = vendor.site()
@@ -141,7 +214,7 @@ def test_no_secret_is_in_what_a_host_starts_with(vendor: Vendor) -> None:
     assert sorted(holders) == ["alpha-secrets-values"]
     template = base64.b64decode(made.inputs("alpha-hosts-template")["userData"]).decode()
     assert template.count(PASSWORD) == 1
-    assert json.loads(template.split("SETTINGS'\n")[1].split("\nSETTINGS")[0])["login_key"] == PASSWORD
+    assert settings_of(made)["login_key"] == PASSWORD
 
 
 def test_sizes_are_the_smallest_that_hold_what_was_asked(vendor: Vendor, alpha: StandIn) -> None:
@@ -196,7 +269,7 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
         (
             {"application": {"name": "echo", "version": "1.0.0", "artifact": "gone"}},
             {},
-            "no folder with files",
+            "there is no artifact at",
         ),
     ],
 )

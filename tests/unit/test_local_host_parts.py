@@ -16,6 +16,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioning.artifact import opened
 from provisioning.errors import SiteError, WorkspaceError
 from provisioning.local import ports
 from provisioning.local.kinds import authority
@@ -26,7 +27,7 @@ from provisioning.local.kinds.authority import (
     CertificateKind,
 )
 from provisioning.local.kinds.door import DoorInputs, DoorKind
-from provisioning.local.kinds.folder import digest_of, opened
+from provisioning.local.kinds.folder import digest_of
 from provisioning.local.kinds.role import holds
 from provisioning.program import environment_of
 
