@@ -19,6 +19,8 @@ class PlatformFacts(Model):
 
     form: Literal[1] = 1
     vpc_id: str
+    public_subnets: tuple[str, ...] = ()
+    """None of a platform that was set up before a site could ask for them."""
     private_subnets: list[str]
     data_subnets: list[str]
     endpoint_group: str

@@ -46,6 +46,16 @@ class SshAccess(Model):
     """The private key that logs in."""
 
 
+class SftpAccess(Model):
+    """Where interfaces deliver by sftp, each by its own key."""
+
+    host: str
+    port: int
+    user: str
+    known_hosts: str
+    """The pinned host key, as a known_hosts line."""
+
+
 class DatabaseRole(Model):
     name: str
     password: SecretStr
@@ -116,6 +126,8 @@ class SiteOutputs(Model):
     """What an https interface presents as ``Authorization: Bearer`` to deliver to this site."""
     interface_inbox: str
     """Where an sftp interface drops its files, relative to its login folder."""
+    sftp: SftpAccess | None = None
+    """Where sftp interfaces deliver; None where that is the host's own SSH server, as `ssh` says."""
     door: Door
     template: str | None = None
     """Folder on the host, absolute: the environment's template, as it was published."""

@@ -21,6 +21,8 @@ from provisioning.aws.component import Component, TaggedArgs, refuse_unless
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 HOST_FILES = Path(__file__).resolve().parent / "host_files"
 """What every host of a site is made of; ``settle`` in it is started first."""
+ALSO_ON_HOSTS = {"public/srv/site/bin/inbox": HOST_FILES.parents[1] / "host_scripts" / "inbox"}
+"""What hosts of any substrate have, by its path among `HOST_FILES`."""
 
 
 @dataclass(frozen=True)

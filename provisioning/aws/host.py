@@ -15,7 +15,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import Input, Output, Resource, ResourceOptions
 
-from provisioning.aws import database, files
+from provisioning.aws import database, files, inbox
 from provisioning.aws.account import Account
 from provisioning.aws.component import Component, TaggedArgs, refuse_unless
 from provisioning.aws.ingress import HOST_PORT
@@ -48,7 +48,9 @@ class ApplicationHostsArgs(TaggedArgs):
     object_store: Input[str]
     database_group: Input[str]
     files_group: Input[str]
-    target_group_arn: Input[str]
+    target_group_arns: Sequence[Input[str]]
+    inbox_group: Input[str] | None
+    """Security group of the way in for sftp interfaces, where the site has one."""
     bucket: Input[str]
     bundle: str
     """Key in the bucket of what ``provisioning/aws/host_files`` holds."""
@@ -79,7 +81,7 @@ class ApplicationHosts(Component):
             min_size=args.count,
             max_size=args.count + 1,
             vpc_zone_identifiers=args.subnets,
-            target_group_arns=[args.target_group_arn],
+            target_group_arns=args.target_group_arns,
             health_check_type="ELB",
             health_check_grace_period=600,
             service_linked_role_arn=args.starter_arn,
@@ -145,6 +147,10 @@ class ApplicationHosts(Component):
         mine, theirs = "security_group_id", "referenced_security_group_id"
         users = {mine: group.id, theirs: args.balancer_group}
         rule(into, "from-balancer", HOST_PORT, "Users, by the load balancer", **users)
+        if args.inbox_group is not None:
+            why, port = "Interfaces, by their own way in", inbox.HOST_PORT
+            rule(into, "from-inbox", port, why, **{mine: group.id, theirs: args.inbox_group})
+            rule(out, "inbox-to-hosts", port, why, **{mine: args.inbox_group, theirs: group.id})
         endpoints = {mine: group.id, theirs: args.endpoint_group}
         rule(out, "to-endpoints", 443, "Endpoints of AWS services", **endpoints)
         rule(out, "to-store", 443, "S3", **{mine: group.id, "prefix_list_id": args.object_store})

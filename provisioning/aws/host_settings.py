@@ -7,7 +7,7 @@ Promise: every name that a file under ``host_files`` asks for is here, and none 
 from collections.abc import Mapping
 
 from provisioning import application, door_page
-from provisioning.aws import database, door
+from provisioning.aws import database, door, inbox
 from provisioning.aws.ingress import HOST_PORT
 from provisioning.aws.targets import ALIVE_PATH
 from provisioning.aws.watched import AGENT
@@ -36,7 +36,7 @@ TOLD = (
     *("application_log", "web_log"),
 )
 """What only AWS knows once it is there."""
-GIVEN = ("accounts_token",)
+GIVEN = ("accounts_token", "inbox_host_key")
 """Secrets that somebody else made; empty where a site has none."""
 
 
@@ -91,6 +91,12 @@ def application_environment(args: SiteArgs, database_host: str) -> dict[str, str
     }
 
 
+def inbox_keys(manifest: Manifest) -> list[str]:
+    """Return who may deliver by sftp, as lines of an authorized_keys; nothing else is open to these keys."""
+    keys = [one.public_key for one in manifest.interfaces if one.kind == "sftp" and one.public_key]
+    return [f'restrict,command="{HOME}/bin/inbox" {key}' for key in keys]
+
+
 def host_settings(
     args: SiteArgs,
     *,
@@ -116,6 +122,9 @@ def host_settings(
         "backups": BACKUPS,
         "host_port": str(HOST_PORT),
         "alive_path": ALIVE_PATH,
+        "inbox": at("inbox"),
+        "inbox_port": str(inbox.HOST_PORT),
+        "inbox_keys": "\n".join(inbox_keys(args.manifest)),
         "verification_path": door.VERIFICATION_PATH,
         "door_page_closed": door_page.form("closed", args.manifest.language),
         "door_page_suspended": door_page.form("suspended", args.manifest.language),

@@ -206,6 +206,7 @@ class Platform(Component):
         )
         told = Output.all(
             vpc_id=network.vpc_id,
+            public_subnets=network.public_subnets,
             private_subnets=network.private_subnets,
             data_subnets=network.data_subnets,
             endpoint_group=network.endpoint_group,

@@ -15,7 +15,7 @@ from provisioning import accounts
 from provisioning.aws.access import HostKeyReport, HostKeyReportArgs, ssh_access
 from provisioning.aws.account import pinned_account, provider_of
 from provisioning.aws.alarms import Alarms, AlarmsArgs
-from provisioning.aws.artifacts import HOST_FILES, Artifact, ArtifactArgs, pack
+from provisioning.aws.artifacts import ALSO_ON_HOSTS, HOST_FILES, Artifact, ArtifactArgs, pack
 from provisioning.aws.backups import BackupSelection, BackupSelectionArgs
 from provisioning.aws.buckets import PrivateBucket, PrivateBucketArgs
 from provisioning.aws.budget import MonthlyBudget, MonthlyBudgetArgs
@@ -37,6 +37,7 @@ from provisioning.aws.host_settings import (
     roles,
     roles_of,
 )
+from provisioning.aws.inbox import InboxEntrance, InboxEntranceArgs
 from provisioning.aws.keys import EncryptionKey, EncryptionKeyArgs
 from provisioning.aws.logs import LogGroup, LogGroupArgs
 from provisioning.aws.parameters import platform_facts
@@ -125,11 +126,16 @@ class Site(Component):
             ),
             self.child,
         )
+        entrance = self._entrance()
         secret = SiteSecret(
             f"{name}-secrets",
             SiteSecretArgs(
                 key_arn=self._key.arn,
-                values={**self._passwords, "accounts_token": accounts.token(manifest.access, workspace)},
+                values={
+                    **self._passwords,
+                    "accounts_token": accounts.token(manifest.access, workspace),
+                    "inbox_host_key": entrance.private_key if entrance else "",
+                },
                 tags=self._tags,
             ),
             self.child,
@@ -158,7 +164,9 @@ class Site(Component):
             ),
         )
         template = self._template(bucket, archives)
-        bundle = self._artifact("host-files", bucket, pack(HOST_FILES, "host-files", archives))
+        bundle = self._artifact(
+            "host-files", bucket, pack(HOST_FILES, "host-files", archives, also=ALSO_ON_HOSTS)
+        )
         hosts = ApplicationHosts(
             f"{name}-hosts",
             ApplicationHostsArgs(
@@ -174,7 +182,8 @@ class Site(Component):
                 object_store=facts.object_store,
                 database_group=database.group_id,
                 files_group=files.group_id,
-                target_group_arn=targets.arn,
+                target_group_arns=[targets.arn, *([entrance.target_group_arn] if entrance else [])],
+                inbox_group=entrance.group_id if entrance else None,
                 bucket=bucket.name,
                 bundle=bundle.key,
                 settings=Output.all(
@@ -233,6 +242,7 @@ class Site(Component):
             "application_version": application.version,
             "interface_token": self._passwords["interface_token"],
             "interface_inbox": "inbox",
+            "sftp": entrance.access if entrance else None,
             "door": {"state": args.door, "command": DOOR_COMMAND},
             "configuration_mark": CONFIGURATION_MARK,
             "connections": CONNECTIONS,
@@ -304,6 +314,26 @@ class Site(Component):
                 has_standby=self._habits.has_standby,
                 backup_days=self._habits.backup_days,
                 log_days=self._habits.log_days,
+                deletable=self._config.deletable,
+                tags=self._tags,
+            ),
+            self.child,
+        )
+
+    def _entrance(self) -> InboxEntrance | None:
+        """Let interfaces in that deliver by sftp, where there are any."""
+        if not self._config.interface_addresses:
+            return None
+        facts = self._platform
+        return InboxEntrance(
+            f"{self._name}-inbox",
+            InboxEntranceArgs(
+                stack=self._stack,
+                vpc_id=facts.vpc_id,
+                subnets=facts.public_subnets,
+                domain=facts.domain,
+                zone_id=facts.zone_id,
+                addresses=self._config.interface_addresses,
                 deletable=self._config.deletable,
                 tags=self._tags,
             ),

@@ -6,6 +6,7 @@ is declared.
 """
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,8 @@ from provisioning.errors import WorkspaceError
 from provisioning.manifest import Manifest
 from provisioning.workspace import Workspace
 
+WIDEST_NETWORK = 16
+"""Bits that an IPv4 network must at least have, for it to be somebody's in particular."""
 _BUNDLES = "https://truststore.pki.rds.amazonaws.com/{region}/{region}-bundle.pem"
 
 
@@ -34,6 +37,8 @@ class SiteConfig:
     """Key ``nameLeadsTo``."""
     door_place: int
     """Key ``doorPlace``: where two stacks' places on the load balancer meet."""
+    interface_addresses: tuple[str, ...]
+    """Key ``interfacesFrom``: whence interfaces deliver by sftp, IPv4 networks with commas between."""
     deletable: Unsafe | None
     """Key ``deletable``: the reason why AWS is to allow deletion."""
 
@@ -59,11 +64,12 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
         wrong.append(f"site_engine: {manifest.site_engine} stands on the local substrate only")
     if manifest.asked_mode in ("live", "staged"):
         wrong.append(f"mode {manifest.asked_mode} needs a superuser, which RDS gives nobody; ask for bulk")
-    wrong += [
-        f"interfaces/{one.name}: sftp reaches no site on AWS; let it deliver over https"
-        for one in manifest.interfaces
-        if one.kind == "sftp"
-    ]
+    by_sftp = [one.name for one in manifest.interfaces if one.kind == "sftp"]
+    addresses = _networks(config, "interfacesFrom", wrong)
+    if by_sftp and not addresses:
+        wrong.append(
+            f"interfaces/{by_sftp[0]} delivers by sftp, and bascule:interfacesFrom does not say whence"
+        )
     if wrong:
         raise WorkspaceError(
             f"{stack} has {len(wrong)} to correct:\n  " + "\n  ".join(wrong),
@@ -76,8 +82,24 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
         previous_target=config.get("previousTarget"),
         name_leads_to="previous" if leads_to == "previous" else "site",
         door_place=int(place),
+        interface_addresses=addresses if by_sftp else (),
         deletable=Unsafe(reason) if reason else None,
     )
+
+
+def _networks(config: Config, key: str, wrong: list[str]) -> tuple[str, ...]:
+    """Return the IPv4 networks of a key; what is none, and what means everybody, is added to `wrong`."""
+    found = []
+    for one in (config.get(key) or "").replace(",", " ").split():
+        try:
+            network = IPv4Network(one)
+        except ValueError as error:
+            wrong.append(f"bascule:{key}: {error}")
+            continue
+        if network.prefixlen < WIDEST_NETWORK:
+            wrong.append(f"bascule:{key}: {one} is far more than one customer's; name the addresses")
+        found.append(str(network))
+    return tuple(found)
 
 
 def database_authority(workspace: Workspace, region: str) -> str:

@@ -110,6 +110,11 @@ def _names_tls(resource: Resource) -> bool:
     return at(resource.inputs, "protocol") != "HTTPS" or at(resource.inputs, "sslPolicy") in TLS_POLICIES
 
 
+def _carries_connections(resource: Resource) -> bool:
+    """Whether a load balancer reads no requests."""
+    return bool(at(resource.inputs, "loadBalancerType") == "network")
+
+
 def _short_ttl(resource: Resource) -> bool:
     moves = at(resource.inputs, "type") in ("A", "AAAA") and is_there("records")(resource)
     ttl_seconds = at(resource.inputs, "ttl")
@@ -351,12 +356,25 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "balancer-strict",
         ":LoadBalancer",
-        both(
-            is_on("dropInvalidHeaderFields", "enableDeletionProtection", "accessLogs.enabled"),
-            equals("desyncMitigationMode", "defensive", "strictest"),
+        lambda one: (
+            _carries_connections(one)
+            or both(
+                is_on("dropInvalidHeaderFields", "enableDeletionProtection", "accessLogs.enabled"),
+                equals("desyncMitigationMode", "defensive", "strictest"),
+            )(one)
         ),
         "malformed requests reach no host, and who came is on record",
         "the four settings",
+    ),
+    Rule(
+        "balancer-of-connections",
+        ":LoadBalancer",
+        lambda one: (
+            not _carries_connections(one)
+            or both(is_on("enableDeletionProtection"), is_there("securityGroups"))(one)
+        ),
+        "without a group it is open to everybody, and its address is in customers' firewalls",
+        "security_groups=, enable_deletion_protection=True",
     ),
     Rule("listener-tls", ":Listener", _names_tls, "TLS by a policy that is named", f"{TLS_POLICIES[0]}"),
     Rule("listener-sends-on", ":Listener", _sends_on, "nothing is served without TLS", "a redirect"),

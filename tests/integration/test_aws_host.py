@@ -1,5 +1,6 @@
 """A host on AWS against real servers: its web server, its database's roles, its dump."""
 
+import getpass
 import http.client
 import json
 import socketserver
@@ -17,8 +18,11 @@ import pytest
 
 from migrate.waiting import wait_until
 from provisioning.aws.door import VERIFICATION_PATH
+from provisioning.aws.host_settings import inbox_keys
 from provisioning.aws.targets import ALIVE_PATH
+from provisioning.manifest import Manifest
 from tests.support.aws_host import SECRET_VALUES, LaidDown, laid_down, settle
+from tests.support.local_sites import manifest as local_manifest
 from tests.support.private_hosts import PrivateHost, free_port, private_host
 
 DBNAME = "care"
@@ -196,6 +200,67 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
         return answer.status, answer.read().decode()
     finally:
         connection.close()
+
+
+@contextmanager
+def inbox_of(tmp_path: Path) -> Iterator[tuple[LaidDown, list[str]]]:
+    """Run the way in for interfaces; gives the host, and the words of an sftp that logs in by its key."""
+    keys = {name: tmp_path / name for name in ("site", "interface")}
+    for path in keys.values():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    public = {name: " ".join(Path(f"{path}.pub").read_text().split()[:2]) for name, path in keys.items()}
+    lab = {"name": "lab", "kind": "sftp", "host": "old", "control": "lab", "public_key": public["interface"]}
+    described = Manifest.model_validate({**local_manifest("alpha"), "interfaces": [lab]})
+    port = free_port("127.0.0.1")
+    (tmp_path / "host").mkdir()
+    host = laid_down(
+        tmp_path / "host",
+        secrets={"inbox_host_key": keys["site"].read_text().strip()},
+        inbox_keys="\n".join(inbox_keys(described)),
+        inbox_port=str(port),
+    )
+    path = host.home / "etc" / "inbox" / "sshd_config"
+    path.write_text(
+        # As somebody of this machine, below a folder that others may write to.
+        path.read_text().replace("AllowUsers site", f"AllowUsers {getpass.getuser()}")
+        + "ListenAddress 127.0.0.1\nStrictModes no\n"
+    )
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[127.0.0.1]:{port} {public['site']}\n")
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", path], stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr
+        assert "Server listening" in next(iter(server.stderr))
+        options = (f"UserKnownHostsFile={known}", "GlobalKnownHostsFile=/dev/null", "IdentitiesOnly=yes")
+        words = [word for option in options for word in ("-o", option)]
+        words += ["-o", "StrictHostKeyChecking=yes", "-i", str(keys["interface"]), "-P", str(port)]
+        yield host, ["sftp", "-q", "-b", "-", *words, f"{getpass.getuser()}@127.0.0.1"]
+    finally:
+        server.terminate()
+        server.wait(10)
+        assert server.stderr
+        server.stderr.close()
+
+
+def test_an_interface_reaches_the_inbox_and_nothing_else(tmp_path: Path) -> None:
+    """Its key drops files where the application looks for them; no name and no command leads out."""
+    (tmp_path / "message").write_text("grüezi")
+    with inbox_of(tmp_path) as (host, words):
+
+        def sftp(*commands: str) -> "subprocess.CompletedProcess[str]":
+            text = "".join(f"{command}\n" for command in commands)
+            return subprocess.run(words, input=text, text=True, capture_output=True, check=False, timeout=20)
+
+        dropped = sftp(f"put {tmp_path}/message inbox/.m1", "rename inbox/.m1 inbox/m1", "ls -1 inbox")
+        assert dropped.returncode == 0, dropped.stderr
+        assert (Path(host.settings["inbox"]) / "m1").read_text() == "grüezi"
+        for command in (f"get inbox/../etc/application/pgpass {tmp_path}/stolen", "mkdir inbox/more"):
+            assert sftp(command).returncode != 0, command
+        shell = [word for word in ["ssh", *words[1:]] if word not in ("-q", "-b", "-")]
+        shell[shell.index("-P")] = "-p"
+        done = subprocess.run([*shell, "id"], input="", capture_output=True, text=True, check=False)
+        assert "uid=" not in done.stdout
+        assert not (tmp_path / "stolen").exists()
 
 
 def test_the_web_server_lets_in_whom_it_should(tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ from tests.support.aws_program import PASSWORD, Declared, declared_stack, police
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn
 from tests.support.fieldpro import EXAMPLE as FIELDPRO
 
+LAB = {"interfaces": [{"name": "lab", "kind": "sftp", "host": "old", "control": "l", "public_key": HOST_KEY}]}
+"""Of a manifest: an interface that delivers by sftp."""
+
 
 class Vendor:
     """A workspace with two tenants; platforms are declared once."""
@@ -206,6 +209,23 @@ def test_a_site_is_set_up_from_a_template(vendor: Vendor, alpha: StandIn) -> Non
     assert "template-visits.zip" in made.inputs("alpha-template-object")["source"]
 
 
+def test_interfaces_deliver_by_sftp_from_where_they_are(vendor: Vendor, alpha: StandIn) -> None:
+    """A way in of their own leads from named addresses to the inbox; a site without them has none."""
+    assert vendor.site().of_type(":LoadBalancer") == []
+    alpha.manifest("alpha", **LAB)
+    made = vendor.site(interfacesFrom="192.0.2.0/28, 198.51.100.7/32")
+    entrance = [one for one in made.of_type(":SecurityGroupIngressRule") if "cidrIpv4" in one.inputs]
+    assert [one.inputs["cidrIpv4"] for one in entrance] == ["192.0.2.0/28", "198.51.100.7/32"]
+    assert {one.inputs["fromPort"] for one in entrance} == {22}
+    assert made.outputs["sftp"]["host"] == made.inputs("alpha-inbox-name")["name"]
+    listening = made.inputs("alpha-inbox-sftp")["defaultActions"][0]["targetGroupArn"]
+    assert listening in made.inputs("alpha-hosts-hosts")["targetGroupArns"]
+    assert settings_of(made)["inbox_keys"].endswith(HOST_KEY)
+    kept = json.loads(made.inputs("alpha-secrets-values")["secretString"])
+    assert kept["inbox_host_key"] == PASSWORD  # as the mocks make keys
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
+
+
 def test_no_secret_is_in_what_a_host_starts_with(vendor: Vendor) -> None:
     """Secrets are in the one place that keeps them, and in no other resource."""
     made = vendor.site()
@@ -257,15 +277,9 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
         ({}, {"deletable": "because"}, "explains nothing"),
         ({}, {"door": "ajar"}, "bascule:door is 'ajar'"),
         ({"mode": "live"}, {}, "mode live needs a superuser"),
-        (
-            {
-                "interfaces": [
-                    {"name": "lab", "kind": "sftp", "host": "old", "control": "l", "public_key": HOST_KEY}
-                ]
-            },
-            {},
-            "interfaces/lab: sftp reaches no site on AWS",
-        ),
+        (LAB, {}, "interfaces/lab delivers by sftp, and bascule:interfacesFrom does not say whence"),
+        (LAB, {"interfacesFrom": "192.0.2.1/28"}, "bascule:interfacesFrom: 192.0.2.1/28 has host bits set"),
+        (LAB, {"interfacesFrom": "0.0.0.0/0"}, "0.0.0.0/0 is far more than one customer's"),
         (
             {"application": {"name": "echo", "version": "1.0.0", "artifact": "gone"}},
             {},

@@ -72,6 +72,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "bucket-versioned": ("s3/v:BucketVersioning", {"versioningConfiguration": {"status": "Suspended"}}),
     "bucket-not-emptied": ("s3/bucket:Bucket", {"forceDestroy": True}),
     "balancer-strict": ("lb/loadBalancer:LoadBalancer", {"dropInvalidHeaderFields": True}),
+    "balancer-of-connections": (
+        "lb/loadBalancer:LoadBalancer",
+        {"loadBalancerType": "network", "enableDeletionProtection": True},
+    ),
     "listener-tls": ("lb/listener:Listener", {"protocol": "HTTPS", "port": 443}),
     "listener-sends-on": ("lb/listener:Listener", {"port": 80, "defaultActions": [{"type": "forward"}]}),
     "certificate-by-dns": (
