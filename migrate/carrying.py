@@ -90,7 +90,7 @@ def require_arrived(ctx: StepContext, made: Made, names: Sequence[str]) -> None:
     """
     tenant = ctx.manifest.tenant
     for name in names:
-        state = Area(ctx.hosts.target(), tenant, "database", name).state()
+        state = Area(ctx.hosts.runner(), tenant, "database", name).state()
         if state is not None and (state.archive, state.stage) == (made.archive, "arrived"):
             continue
         there = ""
@@ -113,7 +113,7 @@ def base_at_site(ctx: StepContext, name: str) -> str:
     Raises:
         TransferError: None did, or only half of one.
     """
-    return Area(ctx.hosts.target(), ctx.manifest.tenant, "database", name).arrived().archive
+    return Area(ctx.hosts.runner(), ctx.manifest.tenant, "database", name).arrived().archive
 
 
 def holds_changes(ctx: StepContext, archive: str) -> bool:
@@ -148,7 +148,7 @@ def leave_off(ctx: StepContext) -> list[str]:
             state="What legacy kept for the archive is gone.",
             next_step="see to what is named, then repeat the command",
         )
-    area.clear(ctx.hosts.target(), tenant)
+    area.clear(ctx.hosts.runner(), tenant)
     said = [_still_holds(desk) for desk in every]
     for line in said:
         ctx.progress.say(line)

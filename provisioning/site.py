@@ -38,12 +38,14 @@ class SshAccess(Model):
 
     alias: str
     config: str
-    """Text of an ssh_config with one Host entry, `alias`; ``{known_hosts}`` and ``{identity}`` in it
-    stand for the files that `migrate.connections` writes beside it."""
+    """Text of an ssh_config with a Host entry for `alias`, and for `runner` if any; ``{known_hosts}`` and
+    ``{identity}`` in it stand for the files that `migrate.connections` writes beside it."""
     known_hosts: str
-    """The pinned host key, as a known_hosts line."""
+    """The pinned host keys, as known_hosts lines."""
     identity: SecretStr
     """The private key that logs in."""
+    runner: str | None = None
+    """Host entry of the machine that carries a move's work, while one stands; else the site's host does."""
 
 
 class SftpAccess(Model):

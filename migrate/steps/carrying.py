@@ -27,7 +27,7 @@ def carry_archive(ctx: StepContext) -> Result:
     made = carrying.make(ctx, live=any(way.keeps_changes for way, _ in every))
     carrying.require_arrived(ctx, made, [work.name for _, work in every])
     placed = [
-        place_tree(ctx.manifest.tenant, tree.name, ctx.hosts.target(), tree.target, ctx.attempt, ctx.progress)
+        place_tree(ctx.manifest.tenant, tree.name, ctx.hosts.runner(), tree.target, ctx.attempt, ctx.progress)
         for tree in files.trees(ctx.hosts)
     ]
     return {"archive": made.archive, "placed": {one.name: one.files for one in placed}}

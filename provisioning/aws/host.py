@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pulumi_aws as aws
 from pulumi import Input, Output, Resource, ResourceOptions
@@ -31,7 +31,7 @@ aws s3 cp --region {region} "s3://{bucket}/{bundle}" /opt/bascule/host.zip
 python3 -m zipfile -e /opt/bascule/host.zip /opt/bascule/host
 exec python3 -I /opt/bascule/host/settle /opt/bascule/settings.json
 """
-DISK_GB = 30
+USER_DATA_BYTES = 16_384
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,9 @@ class ApplicationHostsArgs(TaggedArgs):
     needs: Sequence[Resource] = ()
     """What has to be there before the first host starts."""
     count: int = 1
+    disk_gb: int = 30
+    role: Literal["host", "runner"] = "host"
+    """Tag by which they are found; hosts serve the application, the runner carries a move's work."""
 
 
 class ApplicationHosts(Component):
@@ -112,7 +115,7 @@ class ApplicationHosts(Component):
         self.register_outputs({"scaling_group": self.scaling_group})
 
     def _tags(self) -> dict[str, str]:
-        return {**self._args.tags, "Name": self._name, "role": "host"}
+        return {**self._args.tags, "Name": self._name, "role": self._args.role}
 
     def _group(self) -> Output[str]:
         args, name = self._args, self._name
@@ -168,7 +171,7 @@ class ApplicationHosts(Component):
         disk = aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
             device_name="/dev/xvda",
             ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
-                volume_size=DISK_GB,
+                volume_size=args.disk_gb,
                 volume_type="gp3",
                 encrypted="true",
                 kms_key_id=args.key_arn,
@@ -209,6 +212,12 @@ class ApplicationHosts(Component):
             settings = json.dumps(known["settings"], indent=1, sort_keys=True)
             made = _USER_DATA.format(
                 settings=settings, region=args.account.region, bucket=known["bucket"], bundle=args.bundle
+            )
+            length = len(made.encode())
+            refuse_unless(
+                length <= USER_DATA_BYTES,
+                f"{self._name}: what hosts start with is {length} bytes, AWS takes {USER_DATA_BYTES}",
+                "fewer application.settings in the manifest, or shorter ones",
             )
             return base64.b64encode(made.encode()).decode()
 

@@ -115,6 +115,7 @@ def host_settings(
     """
     dbname = args.manifest.site_dbname
     return {
+        "work": "host",
         "stack": args.manifest.stack(args.environment),
         "region": region,
         "version": args.manifest.application.version,
@@ -138,4 +139,14 @@ def host_settings(
         "database_port": str(database.PORT),
         "application_environment": environment_text(application_environment(args, told["database_host"])),
         **{name: told[name] for name in TOLD},
+    }
+
+
+def runner_settings(hosts: Mapping[str, str], host_keys_parameter: str) -> dict[str, str]:
+    """Return the settings of the migration runner: what it needs of those of the hosts, seldom changing."""
+    kept = ("region", "login_key", "files_id", "host_port", "alive_path")
+    return {
+        **{name: hosts[name] for name in kept},
+        "work": "runner",
+        "host_keys_parameter": host_keys_parameter,
     }

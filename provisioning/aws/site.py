@@ -41,6 +41,7 @@ from provisioning.aws.inbox import InboxEntrance, InboxEntranceArgs
 from provisioning.aws.keys import EncryptionKey, EncryptionKeyArgs
 from provisioning.aws.logs import LogGroup, LogGroupArgs
 from provisioning.aws.parameters import platform_facts
+from provisioning.aws.runner import MigrationRunner, MigrationRunnerArgs
 from provisioning.aws.secrets import SiteSecret, SiteSecretArgs
 from provisioning.aws.site_config import database_authority, public_authorities, site_config
 from provisioning.aws.site_names import SiteNames, SiteNamesArgs
@@ -72,6 +73,8 @@ class Site(Component):
         self._platform = facts = platform_facts(environment, provider)
         super().__init__(name, ResourceOptions.merge(opts, ResourceOptions(provider=provider)))
 
+        self.passing = ResourceOptions.merge(self.child, ResourceOptions(protect=False))
+        """Of what goes with the move."""
         starter = HostStarter(
             f"{name}-starter", HostStarterArgs(stack=self._stack, tags=self._tags), self.child
         )
@@ -93,6 +96,7 @@ class Site(Component):
         role = HostRole(
             f"{name}-host", HostRoleArgs(boundary_arn=facts.boundary_arn, tags=self._tags), self.child
         )
+        runner_role = self._runner_role()
         bucket = self._bucket()
         files = FileStore(
             f"{name}-files",
@@ -100,7 +104,7 @@ class Site(Component):
                 vpc_id=facts.vpc_id,
                 subnets=facts.private_subnets,
                 key_arn=self._key.arn,
-                host_role_arn=role.arn,
+                role_arns=[role.arn, *([runner_role.arn] if runner_role else [])],
                 tags=self._tags,
             ),
             self.child,
@@ -167,55 +171,70 @@ class Site(Component):
         bundle = self._artifact(
             "host-files", bucket, pack(HOST_FILES, "host-files", archives, also=ALSO_ON_HOSTS)
         )
-        hosts = ApplicationHosts(
-            f"{name}-hosts",
-            ApplicationHostsArgs(
-                account=self._account,
-                vpc_id=facts.vpc_id,
-                subnets=facts.private_subnets,
-                image_id=facts.image_id,
-                instance_class=host_class(self._sizing),
-                key_arn=self._key.arn,
-                profile_arn=role.profile_arn,
-                balancer_group=facts.balancer_group,
-                endpoint_group=facts.endpoint_group,
-                object_store=facts.object_store,
-                database_group=database.group_id,
-                files_group=files.group_id,
-                target_group_arns=[targets.arn, *([entrance.target_group_arn] if entrance else [])],
-                inbox_group=entrance.group_id if entrance else None,
+        hosts_args = ApplicationHostsArgs(
+            account=self._account,
+            vpc_id=facts.vpc_id,
+            subnets=facts.private_subnets,
+            image_id=facts.image_id,
+            instance_class=host_class(self._sizing),
+            key_arn=self._key.arn,
+            profile_arn=role.profile_arn,
+            balancer_group=facts.balancer_group,
+            endpoint_group=facts.endpoint_group,
+            object_store=facts.object_store,
+            database_group=database.group_id,
+            files_group=files.group_id,
+            target_group_arns=[targets.arn, *([entrance.target_group_arn] if entrance else [])],
+            inbox_group=entrance.group_id if entrance else None,
+            bucket=bucket.name,
+            bundle=bundle.key,
+            settings=Output.all(
+                database_host=database.host,
+                login_key=login.public_key,
+                secret=secret.arn,
+                secret_version=secret.version,
+                master_secret=database.master_secret,
+                files_id=files.id,
                 bucket=bucket.name,
-                bundle=bundle.key,
-                settings=Output.all(
-                    database_host=database.host,
-                    login_key=login.public_key,
-                    secret=secret.arn,
-                    secret_version=secret.version,
-                    master_secret=database.master_secret,
-                    files_id=files.id,
-                    bucket=bucket.name,
-                    artifact=artifact.key,
-                    template=template.key if template else "",
-                    host_keys_parameter=reports.name,
-                    door_rule=door.rule_arn,
-                    target_group=targets.arn,
-                    **{f"{kind}_log": group.name for kind, group in logs.items()},
-                ).apply(
-                    lambda told: host_settings(
-                        args,
-                        region=self._account.region,
-                        database_ca=database_ca,
-                        accounts_authority=accounts.authority(manifest.access, workspace),
-                        told=told,
-                    )
-                ),
-                starter_arn=starter.arn,
-                # A door's rule is what connects the targets with the load balancer.
-                needs=[rights, artifact, bundle, door, *files.mounts, *([template] if template else [])],
-                tags=self._tags,
+                artifact=artifact.key,
+                template=template.key if template else "",
+                host_keys_parameter=reports.name,
+                door_rule=door.rule_arn,
+                target_group=targets.arn,
+                **{f"{kind}_log": group.name for kind, group in logs.items()},
+            ).apply(
+                lambda told: host_settings(
+                    args,
+                    region=self._account.region,
+                    database_ca=database_ca,
+                    accounts_authority=accounts.authority(manifest.access, workspace),
+                    told=told,
+                )
             ),
-            self.child,
+            starter_arn=starter.arn,
+            # A door's rule is what connects the targets with the load balancer.
+            needs=[rights, artifact, bundle, door, *files.mounts, *([template] if template else [])],
+            tags=self._tags,
         )
+        hosts = ApplicationHosts(f"{name}-hosts", hosts_args, self.child)
+        runner = None
+        if runner_role is not None:
+            runner = MigrationRunner(
+                f"{name}-runner",
+                MigrationRunnerArgs(
+                    stack=self._stack,
+                    hosts=hosts_args,
+                    role=runner_role,
+                    disk_gb=self._config.runner_disk_gb,
+                    bucket_arn=bucket.arn,
+                    key_arn=self._key.arn,
+                    listener_arn=facts.listener_arn,
+                    names=names.names,
+                    place=self._config.door_place,
+                    tags=self._tags,
+                ),
+                self.passing,
+            )
         self._watch(targets, hosts, database, names)
         self._keep([database.arn, files.arn])
         self.outputs = {
@@ -233,6 +252,7 @@ class Site(Component):
                 region=self._account.region,
                 report=reports.read_after(hosts.group),
                 identity=login.private_key,
+                runner=runner.report if runner else None,
             ),
             "database": self._endpoint(database, database_ca),
             "files": FILES,
@@ -318,6 +338,16 @@ class Site(Component):
                 tags=self._tags,
             ),
             self.child,
+        )
+
+    def _runner_role(self) -> HostRole | None:
+        """Who the migration runner is, where this move has one; its rights come with it."""
+        if not (self._args.moving and self._config.runner):
+            return None
+        return HostRole(
+            f"{self._name}-runner-host",
+            HostRoleArgs(boundary_arn=self._platform.boundary_arn, tags=self._tags),
+            self.passing,
         )
 
     def _entrance(self) -> InboxEntrance | None:

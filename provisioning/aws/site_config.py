@@ -37,6 +37,10 @@ class SiteConfig:
     """Key ``nameLeadsTo``."""
     door_place: int
     """Key ``doorPlace``: where two stacks' places on the load balancer meet."""
+    runner: bool
+    """Key ``runner``: that the work of a move has a machine of its own while the move lasts."""
+    runner_disk_gb: int
+    """Key ``runnerDisk``: 30 to 16 384; a bulk move keeps its dump there."""
     interface_addresses: tuple[str, ...]
     """Key ``interfacesFrom``: whence interfaces deliver by sftp, IPv4 networks with commas between."""
     deletable: Unsafe | None
@@ -52,10 +56,13 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
     """
     stack = get_stack()
     budget, place = config.get("budget") or "", config.get("doorPlace") or str(place_of(stack))
+    disk = config.get("runnerDisk") or "100"
     leads_to, reason = config.get("nameLeadsTo") or "site", config.get("deletable")
     wrong = []
     if not budget.isdigit() or int(budget) == 0:
         wrong.append(f"bascule:budget is {budget!r}, no whole number of USD a month")
+    if not disk.isdigit() or not 30 <= int(disk) <= 16_384:
+        wrong.append(f"bascule:runnerDisk is {disk!r}, no number of GB from 30 to 16384")
     if not place.isdigit():
         wrong.append(f"bascule:doorPlace is {place!r}, no number")
     if leads_to not in ("site", "previous"):
@@ -82,6 +89,8 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
         previous_target=config.get("previousTarget"),
         name_leads_to="previous" if leads_to == "previous" else "site",
         door_place=int(place),
+        runner=config.get_bool("runner") or False,
+        runner_disk_gb=int(disk),
         interface_addresses=addresses if by_sftp else (),
         deletable=Unsafe(reason) if reason else None,
     )

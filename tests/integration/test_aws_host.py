@@ -17,11 +17,12 @@ import psycopg
 import pytest
 
 from migrate.waiting import wait_until
+from provisioning.aws.artifacts import HOST_FILES
 from provisioning.aws.door import VERIFICATION_PATH
 from provisioning.aws.host_settings import inbox_keys
 from provisioning.aws.targets import ALIVE_PATH
 from provisioning.manifest import Manifest
-from tests.support.aws_host import SECRET_VALUES, LaidDown, laid_down, settle
+from tests.support.aws_host import SECRET_VALUES, LaidDown, laid_down, settings, settle
 from tests.support.local_sites import manifest as local_manifest
 from tests.support.private_hosts import PrivateHost, free_port, private_host
 
@@ -149,29 +150,20 @@ def test_the_dump_of_the_day_is_made_once(machine: tuple[PrivateHost, LaidDown])
     assert [path.name for path in (host.root / "backups").iterdir() if path.suffix == ".part"] == []
 
 
+def make_certificate(root: Path) -> None:
+    """As a host makes its own."""
+    made = ["-keyout", f"{root}/etc/nginx/server.key", "-out", f"{root}/etc/nginx/server.crt"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    words = ["openssl", "req", "-x509", *kind, "-subj", "/CN=host", *made]
+    subprocess.run(words, capture_output=True, check=True)
+
+
 @contextmanager
 def serving(host: LaidDown) -> Iterator[int]:
     """Run the host's web server before an application; gives its port."""
     for folder in ("run/site", "var/log/site"):
         (host.root / folder).mkdir(parents=True)
-    key, certificate = host.root / "etc/nginx/server.key", host.root / "etc/nginx/server.crt"
-    subprocess.run(
-        [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-            ),
-            *("-subj", "/CN=host", "-keyout", key, "-out", certificate),
-        ],
-        capture_output=True,
-        check=True,
-    )
+    make_certificate(host.root)
     port = free_port("127.0.0.1")
     path = host.root / "etc/nginx/nginx.conf"
     text = path.read_text().replace("user site;", "daemon off;\nmaster_process off;")
@@ -190,6 +182,14 @@ def serving(host: LaidDown) -> Iterator[int]:
         application.server_close()
 
 
+def is_alive(port: int) -> bool:
+    """Whether the load balancer would find it well."""
+    try:
+        return ask(port, ALIVE_PATH) == (200, "alive\n")
+    except OSError:
+        return False
+
+
 def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # as the load balancer asks
@@ -200,6 +200,27 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
         return answer.status, answer.read().decode()
     finally:
         connection.close()
+
+
+def test_the_runner_says_that_it_is_ready_and_nothing_else(tmp_path: Path) -> None:
+    """Its web server answers the load balancer, and whatever else is asked with 404."""
+    settle().lay_down(HOST_FILES / "runner", tmp_path, settings(), 0o644)
+    make_certificate(tmp_path)
+    port = free_port("127.0.0.1")
+    path = tmp_path / "etc/nginx/nginx.conf"
+    text = path.read_text().replace("user site;", "daemon off;\nmaster_process off;")
+    for place in ("/etc/nginx/", "/run/nginx", "/var/log/nginx"):
+        text = text.replace(place, f"{tmp_path}{place}")
+    for folder in ("run", "var/log/nginx"):
+        (tmp_path / folder).mkdir(parents=True)
+    path.write_text(text.replace("listen 8443", f"listen 127.0.0.1:{port}"))
+    nginx = subprocess.Popen(["/usr/sbin/nginx", "-e", "stderr", "-c", path])
+    try:
+        assert wait_until(lambda: is_alive(port), deadline_seconds=10, pace_seconds=0.05)
+        assert ask(port, "/")[0] == ask(port, f"{VERIFICATION_PATH}version")[0] == 404
+    finally:
+        nginx.terminate()
+        nginx.wait(10)
 
 
 @contextmanager
@@ -265,15 +286,8 @@ def test_an_interface_reaches_the_inbox_and_nothing_else(tmp_path: Path) -> None
 
 def test_the_web_server_lets_in_whom_it_should(tmp_path: Path) -> None:
     """It is alive for the load balancer; the way to verify asks for its token, and hands it on to nobody."""
-
-    def up(port: int) -> bool:
-        try:
-            return ask(port, ALIVE_PATH) == (200, "alive\n")
-        except OSError:
-            return False
-
     with serving(laid_down(tmp_path)) as port:
-        assert wait_until(lambda: up(port), deadline_seconds=10, pace_seconds=0.05)
+        assert wait_until(lambda: is_alive(port), deadline_seconds=10, pace_seconds=0.05)
         assert ask(port, f"{VERIFICATION_PATH}version")[0] == 403
         assert ask(port, f"{VERIFICATION_PATH}version", X_Verification_Token="wrong")[0] == 403
         token = SECRET_VALUES["verification_token"]

@@ -140,9 +140,9 @@ def test_what_a_host_starts_with_is_its_content(vendor: Vendor, alpha: StandIn) 
     assert started() == before
 
 
-def settings_of(made: Declared) -> dict[str, str]:
+def settings_of(made: Declared, template: str = "alpha-hosts-template") -> dict[str, str]:
     """What a site's hosts are told."""
-    text = base64.b64decode(made.inputs("alpha-hosts-template")["userData"]).decode()
+    text = base64.b64decode(made.inputs(template)["userData"]).decode()
     settings: dict[str, str] = json.loads(text.split("SETTINGS'\n")[1].split("\nSETTINGS")[0])
     return settings
 
@@ -215,7 +215,7 @@ def test_interfaces_deliver_by_sftp_from_where_they_are(vendor: Vendor, alpha: S
     alpha.manifest("alpha", **LAB)
     made = vendor.site(interfacesFrom="192.0.2.0/28, 198.51.100.7/32")
     entrance = [one for one in made.of_type(":SecurityGroupIngressRule") if "cidrIpv4" in one.inputs]
-    assert [one.inputs["cidrIpv4"] for one in entrance] == ["192.0.2.0/28", "198.51.100.7/32"]
+    assert {one.inputs["cidrIpv4"] for one in entrance} == {"192.0.2.0/28", "198.51.100.7/32"}
     assert {one.inputs["fromPort"] for one in entrance} == {22}
     assert made.outputs["sftp"]["host"] == made.inputs("alpha-inbox-name")["name"]
     listening = made.inputs("alpha-inbox-sftp")["defaultActions"][0]["targetGroupArn"]
@@ -269,6 +269,7 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
     [
         ({}, {"budget": "much"}, "bascule:budget is 'much'"),
         ({}, {"nameLeadsTo": "nowhere"}, "must be site or previous"),
+        ({}, {"runnerDisk": "big"}, "bascule:runnerDisk is 'big'"),
         ({}, {"doorPlace": "first"}, "bascule:doorPlace is 'first'"),
         ({}, {"doorPlace": "24001"}, "a door's place is 1 to 24000"),
         ({}, {"account": "999"}, "must be its 12 digits"),
@@ -329,6 +330,32 @@ def test_outputs_are_the_contracts(vendor: Vendor) -> None:
     assert set(outputs) <= set(fields)
     assert {name for name, one in fields.items() if one.is_required()} <= set(outputs)
     assert yaml.safe_load((vendor.files.workspace.stacks / "alpha.yaml").read_text())["substrate"] == "aws"
+
+
+def test_a_runner_carries_the_work_while_a_move_lasts(vendor: Vendor) -> None:
+    """A machine of the hosts' size stands beside them when it is asked for, is told no secret, and goes."""
+    plain = vendor.site(moving="true")
+    assert plain.outputs["ssh"]["runner"] is None
+    assert vendor.site(runner="true").resources.keys() == vendor.site().resources.keys()
+    made = vendor.site(moving="true", runner="true", runnerDisk="250")
+    added = made.resources.keys() - plain.resources.keys()
+    assert all(name.startswith("alpha-runner-") for name in added)
+    assert len(added) < 25
+    mine, hosts = made.inputs("alpha-runner-template"), made.inputs("alpha-hosts-template")
+    assert mine["instanceType"] == hosts["instanceType"]
+    sizes = [one["blockDeviceMappings"][0]["ebs"]["volumeSize"] for one in (mine, hosts)]
+    assert sizes == [250, 30]
+    told = base64.b64decode(mine["userData"]).decode()
+    assert not {"secret", "master_secret", "artifact"} & settings_of(made, "alpha-runner-template").keys()
+    assert PASSWORD not in told.replace(f'"login_key": "{PASSWORD}"', "")
+    (rights,) = [one.inputs for one in made.of_type(":RolePolicy") if one.name == "alpha-runner-host-policy"]
+    assert "secretsmanager" not in rights["policy"]
+    config = made.outputs["ssh"]["config"]
+    assert "Host alpha-prod-runner\n" in config
+    assert config.count("Name=tag:role,Values=runner ") == config.count("Name=tag:role,Values=host ") == 1
+    place = made.inputs("alpha-runner-asked")["priority"]
+    assert made.inputs("alpha-door-door")["priority"] <= 48_000 < place < 50_000
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
 
 
 def test_a_staging_bucket_is_there_while_a_move_lasts(vendor: Vendor) -> None:
