@@ -23,6 +23,8 @@ class PlatformFacts(Model):
     """None of a platform that was set up before a site could ask for them."""
     private_subnets: list[str]
     data_subnets: list[str]
+    has_way_out: bool = False
+    """Whether hosts can reach what is on the internet, where their own rules let them."""
     endpoint_group: str
     object_store: str
     """Prefix list of S3."""

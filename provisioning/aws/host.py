@@ -19,6 +19,7 @@ from provisioning.aws import database, files, inbox
 from provisioning.aws.account import Account
 from provisioning.aws.component import Component, TaggedArgs, refuse_unless
 from provisioning.aws.ingress import HOST_PORT
+from provisioning.aws.reach import Reach
 
 _USER_DATA = """\
 #!/bin/bash
@@ -46,6 +47,8 @@ class ApplicationHostsArgs(TaggedArgs):
     balancer_group: Input[str]
     endpoint_group: Input[str]
     object_store: Input[str]
+    reaches: Sequence[Reach] = ()
+    """What they may open connections to, beside AWS and the tenant's own database and files."""
     database_group: Input[str]
     files_group: Input[str]
     target_group_arns: Sequence[Input[str]]
@@ -157,6 +160,15 @@ class ApplicationHosts(Component):
         endpoints = {mine: group.id, theirs: args.endpoint_group}
         rule(out, "to-endpoints", 443, "Endpoints of AWS services", **endpoints)
         rule(out, "to-store", 443, "S3", **{mine: group.id, "prefix_list_id": args.object_store})
+        for end in args.reaches:
+            rule(
+                out,
+                f"to-{end.network.replace('/', '-')}-{end.port}",
+                end.port,
+                "What the stack names under reaches",
+                cidr_ipv4=end.network,
+                security_group_id=group.id,
+            )
         for what, port, other in (
             ("database", database.PORT, args.database_group),
             ("files", files.PORT, args.files_group),

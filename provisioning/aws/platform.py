@@ -55,6 +55,8 @@ class PlatformArgs:
     """Key ``budget``: of the whole account, a month."""
     cost_tags: bool
     """Key ``costTags``: that AWS has seen the tags, a day after the first ``up``, so that it takes them."""
+    has_way_out: bool
+    """Key ``wayOut``: that hosts may reach the internet, each site what its own stack names."""
     deletable: Unsafe | None
     """Key ``deletable``: the reason why AWS is to allow deletion."""
 
@@ -94,6 +96,7 @@ def platform_args(environment: Environment, config: Config) -> PlatformArgs:
         image_id=given["image"],
         runbooks=given["runbooks"],
         budget_usd=int(given["budget"]),
+        has_way_out=config.get_bool("wayOut") or False,
         cost_tags=config.get_bool("costTags") or False,
         deletable=Unsafe(reason) if reason else None,
     )
@@ -148,7 +151,13 @@ class Platform(Component):
         )
         network = Network(
             f"{name}-network",
-            NetworkArgs(account=account, key_arn=key.arn, log_days=habits.log_days, tags=tags),
+            NetworkArgs(
+                account=account,
+                key_arn=key.arn,
+                log_days=habits.log_days,
+                has_way_out=args.has_way_out,
+                tags=tags,
+            ),
             self.child,
         )
         zone = Zone(f"{name}-names", ZoneArgs(domain=args.domain, tags=tags), self.child)
@@ -209,6 +218,7 @@ class Platform(Component):
             public_subnets=network.public_subnets,
             private_subnets=network.private_subnets,
             data_subnets=network.data_subnets,
+            has_way_out=args.has_way_out,
             endpoint_group=network.endpoint_group,
             object_store=network.object_store,
             balancer_suffix=ingress.suffix,
@@ -238,6 +248,7 @@ class Platform(Component):
         self.outputs = {
             "parameter": parameter_name(environment),
             "name_servers": zone.name_servers,
+            "way_out": network.way_out,
             "preview_role": identity.preview_role_arn,
             "deploy_role": identity.deploy_role_arn,
         }

@@ -19,7 +19,7 @@ from provisioning.aws.artifacts import ALSO_ON_HOSTS, HOST_FILES, Artifact, Arti
 from provisioning.aws.backups import BackupSelection, BackupSelectionArgs
 from provisioning.aws.buckets import PrivateBucket, PrivateBucketArgs
 from provisioning.aws.budget import MonthlyBudget, MonthlyBudgetArgs
-from provisioning.aws.component import Component
+from provisioning.aws.component import Component, refuse_unless
 from provisioning.aws.database import PORT, CustomerDatabase, CustomerDatabaseArgs
 from provisioning.aws.door import VERIFICATION_PATH, SiteDoor, SiteDoorArgs
 from provisioning.aws.files import FileStore, FileStoreArgs
@@ -71,6 +71,12 @@ class Site(Component):
         self._habits, self._tags = HABITS[environment], tags_of(manifest.tenant, environment)
         provider = provider_of(self._account, self._tags)
         self._platform = facts = platform_facts(environment, provider)
+        outside = [str(one) for one in self._config.reaches if one.is_public]
+        refuse_unless(
+            facts.has_way_out or not outside,
+            f"{self._stack} is to reach {', '.join(outside)}, and its platform has no way out",
+            f"pulumi config set bascule:wayOut true -s platform-{environment}, then pulumi up there",
+        )
         super().__init__(name, ResourceOptions.merge(opts, ResourceOptions(provider=provider)))
 
         self.passing = ResourceOptions.merge(self.child, ResourceOptions(protect=False))
@@ -182,6 +188,7 @@ class Site(Component):
             balancer_group=facts.balancer_group,
             endpoint_group=facts.endpoint_group,
             object_store=facts.object_store,
+            reaches=self._config.reaches,
             database_group=database.group_id,
             files_group=files.group_id,
             target_group_arns=[targets.arn, *([entrance.target_group_arn] if entrance else [])],

@@ -6,7 +6,6 @@ is declared.
 """
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Literal
 
@@ -14,12 +13,11 @@ from pulumi import Config, get_stack
 
 from provisioning.aws.component import Unsafe
 from provisioning.aws.door import place_of
+from provisioning.aws.reach import Reach, networks, reaches
 from provisioning.errors import WorkspaceError
 from provisioning.manifest import Manifest
 from provisioning.workspace import Workspace
 
-WIDEST_NETWORK = 16
-"""Bits that an IPv4 network must at least have, for it to be somebody's in particular."""
 _BUNDLES = "https://truststore.pki.rds.amazonaws.com/{region}/{region}-bundle.pem"
 
 
@@ -41,6 +39,8 @@ class SiteConfig:
     """Key ``runner``: that the work of a move has a machine of its own while the move lasts."""
     runner_disk_gb: int
     """Key ``runnerDisk``: 30 to 16 384; a bulk move keeps its dump there."""
+    reaches: tuple[Reach, ...]
+    """Key ``reaches``: what hosts may open connections to, such as the identity provider or legacy."""
     interface_addresses: tuple[str, ...]
     """Key ``interfacesFrom``: whence interfaces deliver by sftp, IPv4 networks with commas between."""
     deletable: Unsafe | None
@@ -72,11 +72,17 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
     if manifest.asked_mode in ("live", "staged"):
         wrong.append(f"mode {manifest.asked_mode} needs a superuser, which RDS gives nobody; ask for bulk")
     by_sftp = [one.name for one in manifest.interfaces if one.kind == "sftp"]
-    addresses = _networks(config, "interfacesFrom", wrong)
+    addresses = networks(config, "interfacesFrom", wrong)
     if by_sftp and not addresses:
         wrong.append(
             f"interfaces/{by_sftp[0]} delivers by sftp, and bascule:interfacesFrom does not say whence"
         )
+    leads_out = reaches(config, "reaches", wrong)
+    if manifest.access is not None and manifest.access.served is not None:
+        provider = manifest.access.scim.url
+        if provider.port not in {one.port for one in leads_out}:
+            where = f"{provider.host}:{provider.port}"
+            wrong.append(f"access.scim is {where}, and bascule:reaches leads hosts to no such port")
     if wrong:
         raise WorkspaceError(
             f"{stack} has {len(wrong)} to correct:\n  " + "\n  ".join(wrong),
@@ -91,24 +97,10 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
         door_place=int(place),
         runner=config.get_bool("runner") or False,
         runner_disk_gb=int(disk),
+        reaches=leads_out,
         interface_addresses=addresses if by_sftp else (),
         deletable=Unsafe(reason) if reason else None,
     )
-
-
-def _networks(config: Config, key: str, wrong: list[str]) -> tuple[str, ...]:
-    """Return the IPv4 networks of a key; what is none, and what means everybody, is added to `wrong`."""
-    found = []
-    for one in (config.get(key) or "").replace(",", " ").split():
-        try:
-            network = IPv4Network(one)
-        except ValueError as error:
-            wrong.append(f"bascule:{key}: {error}")
-            continue
-        if network.prefixlen < WIDEST_NETWORK:
-            wrong.append(f"bascule:{key}: {one} is far more than one customer's; name the addresses")
-        found.append(str(network))
-    return tuple(found)
 
 
 def database_authority(workspace: Workspace, region: str) -> str:

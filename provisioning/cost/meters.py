@@ -149,6 +149,8 @@ _Meter = Callable[[Resource, _Stack], Iterator[Charge]]
 _METERS: dict[str, _Meter] = {
     "aws:autoscaling/group:Group": _hosts,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _each("alarm"),
+    "aws:ec2/eip:Eip": _each("public address"),
+    "aws:ec2/natGateway:NatGateway": _each("way out"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,
     "aws:kms/key:Key": _each("key"),
     "aws:lb/loadBalancer:LoadBalancer": _balancer,

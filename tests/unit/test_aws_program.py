@@ -179,7 +179,9 @@ def test_files_are_served_as_the_identity_provider_says(vendor: Vendor, alpha: S
         "served": {"path": "/files", "token_file": "token"},
     }
     alpha.manifest("alpha", access=access)
-    made = vendor.site()
+    with pytest.raises(WorkspaceError, match=r"id\.example:443, and bascule:reaches leads hosts to no such"):
+        vendor.site()
+    made = vendor.site(reaches="10.99.0.4/32:443")
     assert environment_of(made)["APP_ACCOUNTS"] == "https://id.example/scim/v2"
     assert environment_of(made)["APP_ACCOUNTS_TOKEN_FILE"] == "/srv/site/etc/application/accounts-token"
     assert settings_of(made)["accounts_authority"] == "of the provider"
@@ -187,7 +189,30 @@ def test_files_are_served_as_the_identity_provider_says(vendor: Vendor, alpha: S
     assert kept["accounts_token"] == "of the provider"
     (root / "token").chmod(0o644)
     with pytest.raises(SiteError, match="others may read it"):
-        vendor.site()
+        vendor.site(reaches="10.99.0.4/32:443")
+
+
+def test_hosts_reach_what_is_named_and_nothing_else(vendor: Vendor) -> None:
+    """Each end is a rule of its own, for hosts and runner; what is on the internet asks for a way out."""
+    with pytest.raises(SiteError, match=r"198\.51\.100\.7/32:443, and its platform has no way out"):
+        vendor.site(reaches="198.51.100.7/32:443")
+    name = "/bascule/platform/prod"
+    leads_out = declared_stack(vendor.files.workspace, "platform-prod", {**PLATFORM, "wayOut": "true"})
+    assert leads_out.outputs["way_out"] is not None
+    gateway = leads_out.resources["platform-network-way-out"].identity
+    assert leads_out.inputs("platform-network-private-way-out")["natGatewayId"] == gateway
+    assert vendor.platforms["prod"].of_type(":NatGateway") == []
+    facts = {name: leads_out.inputs("platform-facts")["insecureValue"]}
+    ends = {"reaches": "198.51.100.7/32:443, 10.99.0.0/24:5432", "moving": "true", "runner": "true"}
+    made = declared_stack(vendor.files.workspace, "alpha-prod", {**TENANT, **ends}, parameters=facts)
+    for who in ("alpha-hosts", "alpha-runner"):
+        rules = [made.inputs(f"{who}-to-{end}") for end in ("198.51.100.7-32-443", "10.99.0.0-24-5432")]
+        assert [(one["cidrIpv4"], one["fromPort"]) for one in rules] == [
+            ("198.51.100.7/32", 443),
+            ("10.99.0.0/24", 5432),
+        ]
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
+    assert violations("platform-prod", policed(leads_out), [], date(2026, 11, 27)) == []
 
 
 def test_a_site_is_set_up_from_a_template(vendor: Vendor, alpha: StandIn) -> None:
@@ -269,6 +294,8 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
     [
         ({}, {"budget": "much"}, "bascule:budget is 'much'"),
         ({}, {"nameLeadsTo": "nowhere"}, "must be site or previous"),
+        ({}, {"reaches": "198.51.100.7/32"}, "names no port"),
+        ({}, {"reaches": "0.0.0.0/0:443"}, "0.0.0.0/0 is far more than one customer's"),
         ({}, {"runnerDisk": "big"}, "bascule:runnerDisk is 'big'"),
         ({}, {"doorPlace": "first"}, "bascule:doorPlace is 'first'"),
         ({}, {"doorPlace": "24001"}, "a door's place is 1 to 24000"),
