@@ -12,8 +12,16 @@ import pulumi_aws as aws
 from pulumi import Config, Output, ResourceOptions
 from pydantic import TypeAdapter, ValidationError
 
+from provisioning.aws import record
 from provisioning.aws.account import Account, pinned_account, provider_of
-from provisioning.aws.alarms import Alarms, AlarmsArgs, AlarmTopic, AlarmTopicArgs, watched_of_platform
+from provisioning.aws.alarms import (
+    TOLD_BY,
+    Alarms,
+    AlarmsArgs,
+    AlarmTopic,
+    AlarmTopicArgs,
+    watched_of_platform,
+)
 from provisioning.aws.backups import BackupVault, BackupVaultArgs
 from provisioning.aws.baseline import AccountBaseline, AccountBaselineArgs
 from provisioning.aws.buckets import PrivateBucket, PrivateBucketArgs
@@ -55,6 +63,8 @@ class PlatformArgs:
     """Key ``budget``: of the whole account, a month."""
     cost_tags: bool
     """Key ``costTags``: that AWS has seen the tags, a day after the first ``up``, so that it takes them."""
+    keeps_record: bool
+    """Key ``accountRecord``: that what is done in the account is recorded here, not by an organisation."""
     has_way_out: bool
     """Key ``wayOut``: that hosts may reach the internet, each site what its own stack names."""
     deletable: Unsafe | None
@@ -96,6 +106,7 @@ def platform_args(environment: Environment, config: Config) -> PlatformArgs:
         image_id=given["image"],
         runbooks=given["runbooks"],
         budget_usd=int(given["budget"]),
+        keeps_record=config.get_bool("accountRecord") or False,
         has_way_out=config.get_bool("wayOut") or False,
         cost_tags=config.get_bool("costTags") or False,
         deletable=Unsafe(reason) if reason else None,
@@ -118,8 +129,9 @@ class Platform(Component):
             f"{name}-key",
             EncryptionKeyArgs(
                 account=account,
+                called=f"{name}-{environment}",
                 description="Logs, alarms and backups of the platform",
-                services=["backup.amazonaws.com", "budgets.amazonaws.com", "cloudwatch.amazonaws.com"],
+                services=[*TOLD_BY, *(record.SERVICES if args.keeps_record else ())],
                 tags=tags,
             ),
             self.child,
@@ -143,12 +155,21 @@ class Platform(Component):
                         Sid="Buckets",
                         Principal={"Service": "logging.s3.amazonaws.com"},
                     ),
+                    *(record.about_objects(account) if args.keeps_record else ()),
                 ],
+                about_bucket=record.about_bucket(account) if args.keeps_record else (),
                 deleted_with_contents=args.deletable,
                 tags=tags,
             ),
             self.child,
         )
+        if args.keeps_record:
+            record.AccountRecord(
+                f"{name}-record",
+                record.AccountRecordArgs(account=account, key_arn=key.arn, bucket=logs.name, tags=tags),
+                # AWS tries whether it may write.
+                ResourceOptions(parent=self, depends_on=[logs]),
+            )
         network = Network(
             f"{name}-network",
             NetworkArgs(

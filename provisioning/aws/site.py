@@ -88,6 +88,7 @@ class Site(Component):
             f"{name}-key",
             EncryptionKeyArgs(
                 account=self._account,
+                called=self._stack,
                 description=f"All that {self._stack} keeps",
                 disks_of=starter.arn,
                 tags=self._tags,
@@ -341,6 +342,7 @@ class Site(Component):
                 has_standby=self._habits.has_standby,
                 backup_days=self._habits.backup_days,
                 log_days=self._habits.log_days,
+                topic_arn=self._platform.topic_arn,
                 deletable=self._config.deletable,
                 tags=self._tags,
             ),

@@ -397,6 +397,13 @@ RULES: tuple[Rule, ...] = (
     Rule("right-named", ":RolePolicy", _no_everything, "the least that is needed", "name the actions"),
     # Signals
     Rule(
+        "trail-whole",
+        ":Trail",
+        both(is_on("isMultiRegionTrail", "enableLogFileValidation"), is_there("kmsKeyId")),
+        "what is done in another region, or changed afterwards, is seen too",
+        "is_multi_region_trail=True, enable_log_file_validation=True, kms_key_id=",
+    ),
+    Rule(
         "log-kept",
         ":LogGroup",
         both(at_least("retentionInDays", 30), is_there("kmsKeyId")),

@@ -42,6 +42,7 @@ def database(**changed: Any) -> Component:
         "subnets": ["s-1", "s-2"],
         "boundary_arn": "arn:boundary",
         "key_arn": "arn:key",
+        "topic_arn": "arn:topic",
         "key_id": Output.from_input("0123456789abcdef"),
         "has_standby": True,
         "backup_days": 35,
@@ -171,7 +172,10 @@ def test_a_key_serves_its_account_and_whom_it_names() -> None:
     """A key's policy names the account, its logs and, for disks, one role with grants for AWS's use only."""
     key = made(
         lambda: EncryptionKey(
-            "k", EncryptionKeyArgs(account=ACCOUNT, description="d", disks_of="arn:starter", tags=TAGS)
+            "k",
+            EncryptionKeyArgs(
+                account=ACCOUNT, called="k", description="d", disks_of="arn:starter", tags=TAGS
+            ),
         )
     ).inputs("k-key")
     assert key["policy"].count("arn:starter") == 2

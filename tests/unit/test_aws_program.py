@@ -63,6 +63,34 @@ def test_a_platform_tells_what_its_tenants_read(vendor: Vendor) -> None:
     assert PASSWORD not in told
 
 
+def test_the_account_is_on_record_where_no_organisation_keeps_one(vendor: Vendor) -> None:
+    """A trail of all regions, a detector and a recorder of settings are made when they are asked for."""
+    made = declared_stack(vendor.files.workspace, "platform-prod", {**PLATFORM, "accountRecord": "true"})
+    added = made.resources.keys() - vendor.platforms["prod"].resources.keys()
+    assert {one.removeprefix("platform-record-") for one in added} == {
+        *("trail", "detector", "role", "reads", "recorder", "channel", "recording")
+    }
+    said = json.loads(made.inputs("platform-logs-policy")["policy"])["Statement"]
+    (asks,) = [one for one in said if one.get("Sid") == "RecordAsks"]
+    assert not asks["Resource"].endswith("*")
+    assert asks["Condition"] == {"StringEquals": {"aws:SourceAccount": TENANT["account"]}}
+    assert violations("platform-prod", policed(made), [], date(2026, 11, 27)) == []
+
+
+def test_what_names_no_key_gets_the_buckets_own(vendor: Vendor) -> None:
+    """An object that says how it is encrypted must say the tenant's key; one that says nothing is taken."""
+    made = vendor.site()
+    said = json.loads(made.inputs("alpha-store-policy")["policy"])["Statement"]
+    found = [one["Condition"] for one in said if one.get("Sid", "").startswith("OwnKey")]
+    header = "s3:x-amz-server-side-encryption"
+    wanted = {header: "aws:kms", f"{header}-aws-kms-key-id": made.inputs("alpha-artifact-object")["kmsKeyId"]}
+    assert found == [
+        {"StringNotEquals": {name: value}, "Null": {name: "false"}} for name, value in wanted.items()
+    ]
+    assert made.inputs("alpha-key-alias")["name"] == "alias/alpha-prod"
+    assert made.inputs("alpha-database-events")["snsTopic"]
+
+
 def test_costs_are_told_by_the_tags_that_everything_carries(vendor: Vendor) -> None:
     """The tags of all resources become columns of the bill, and one of them is what a site's budget sees."""
     made = declared_stack(vendor.files.workspace, "platform-prod", {**PLATFORM, "costTags": "true"})
