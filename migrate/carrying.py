@@ -95,7 +95,7 @@ def require_arrived(
     tenant = ctx.manifest.tenant
     which, asked = ("the site", "") if environment == "prod" else ("the test site", " --environment test")
     for name in names:
-        state = Area(ctx.hosts.target(environment), tenant, "database", name).state()
+        state = Area(ctx.hosts.runner(environment), tenant, "database", name).state()
         if state is not None and (state.archive, state.stage) == (made.archive, "arrived"):
             continue
         there = ""
@@ -119,7 +119,7 @@ def placed(ctx: StepContext) -> list[TreeCopied]:
         TransferError: One has not arrived, there is too little room, or rsync did not do all of it.
     """
     return [
-        place_tree(ctx.manifest.tenant, tree.name, ctx.hosts.target(), tree.target, ctx.attempt, ctx.progress)
+        place_tree(ctx.manifest.tenant, tree.name, ctx.hosts.runner(), tree.target, ctx.attempt, ctx.progress)
         for tree in trees(ctx.hosts)
     ]
 
@@ -131,7 +131,7 @@ def base_at_site(ctx: StepContext, name: str) -> str:
     Raises:
         TransferError: None did, or only half of one.
     """
-    return Area(ctx.hosts.target(), ctx.manifest.tenant, "database", name).arrived().archive
+    return Area(ctx.hosts.runner(), ctx.manifest.tenant, "database", name).arrived().archive
 
 
 def holds_changes(ctx: StepContext, archive: str) -> bool:
@@ -166,9 +166,9 @@ def leave_off(ctx: StepContext) -> list[str]:
             state="What legacy kept for the archive is gone.",
             next_step="see to what is named, then repeat the command",
         )
-    area.clear(ctx.hosts.target(), tenant)
+    area.clear(ctx.hosts.runner(), tenant)
     if case.journal.last("evidence", "site-test") is not None:  # where the move was rehearsed
-        area.clear(ctx.hosts.target("test"), tenant)
+        area.clear(ctx.hosts.runner("test"), tenant)
     said = [_still_holds(desk) for desk in every]
     for line in said:
         ctx.progress.say(line)

@@ -148,6 +148,11 @@ class Hosts:
         """Connection to the site's host."""
         return self._connection(*self.site_ssh_config(environment))
 
+    def runner(self, environment: Environment = "prod") -> Connection:
+        """Connection to where a move's work is done: the migration runner while one stands, else the host."""
+        config, alias = self.site_ssh_config(environment)
+        return self._connection(config, self.site(environment).ssh.runner or alias)
+
     def legacy_ssh_config(self, name: str) -> tuple[Path, str]:
         host = self._legacy_by_name[name]
         return self.workspace.root / host.ssh_config, host.ssh_alias

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from migrate.errors import InterfaceError
 from provisioning.manifest import Interface
-from provisioning.site import SiteOutputs
+from provisioning.site import SftpAccess, SiteOutputs
 
 VERB_TIMEOUT_SECONDS = 45
 """The protocol allows a verb 30 seconds; the rest is the network's."""
@@ -94,15 +94,20 @@ def destination_at(site: SiteOutputs, interface: Interface) -> dict[str, Any]:
             "token": site.interface_token.get_secret_value(),
             "ca": site.ca,
         }
+    return {"kind": "sftp", **_sftp_of(site).model_dump(), "inbox": site.interface_inbox}
+
+
+def _sftp_of(site: SiteOutputs) -> SftpAccess:
+    """Where interfaces deliver by sftp: the site's own entrance for them, else its host's SSH server."""
+    if site.sftp is not None:
+        return site.sftp
     host = paramiko.SSHConfig.from_text(site.ssh.config).lookup(site.ssh.alias)
-    return {
-        "kind": "sftp",
-        "host": host["hostname"],
-        "port": int(host.get("port", 22)),
-        "user": host["user"],
-        "known_hosts": site.ssh.known_hosts,
-        "inbox": site.interface_inbox,
-    }
+    return SftpAccess(
+        host=host["hostname"],
+        port=int(host.get("port", 22)),
+        user=host["user"],
+        known_hosts=site.ssh.known_hosts,
+    )
 
 
 @dataclass(frozen=True)

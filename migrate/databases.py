@@ -166,7 +166,7 @@ def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str 
         ca=outputs.ca,
     )
     name = f"{outputs.dbname} on {hosts.manifest.stack(environment)}"
-    return Database(name, endpoint, hosts.target(environment), hosts.sessions)
+    return Database(name, endpoint, hosts.runner(environment), hosts.sessions)
 
 
 def site_login(hosts: Hosts, environment: Environment, role: str) -> DatabaseRole:

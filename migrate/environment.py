@@ -24,7 +24,6 @@ from migrate.kpis.dashboards import SCHEMA as KPI_SCHEMA
 from migrate.matching import require_match
 from migrate.workbook.adopting import DOCUMENT, adopted
 from migrate.workbook.loading import Loaded, Rejected, differing, load
-from provisioning.configuration_mark import CONFIGURATION_MARK
 from provisioning.engine import Stack
 from provisioning.model import Model
 
@@ -207,7 +206,7 @@ def _definitions_digest(session: Session) -> tuple[int, str]:
 
 def _declare(case: Case, hosts: Hosts, sha256: str) -> None:
     content = json.dumps({"sha256": sha256, "document": DOCUMENT}).encode()
-    remote.write_file(hosts.target(), CONFIGURATION_MARK, content)
+    remote.write_file(hosts.target(), hosts.site().configuration_mark, content)
     stack = Stack(case.workspace, case.manifest.stack("prod"))
     declared = stack.run("config", "get", "bascule:configuration", check=False)
     if declared.returncode == 0 and declared.stdout.strip() == sha256 and stack.matches_its_program()[0]:

@@ -58,6 +58,8 @@ class Substrate:
     """Whether other hosts' sockets are visible: then only those on the host's own address are its own."""
     https_port: int | None = None
     """Where the host's web server listens; None where users come to it without a load balancer."""
+    sftp: tuple[str, int] | None = None
+    """Program and port of what serves interfaces by sftp, where it is not the host's own SSH server."""
     of_the_machine: frozenset[tuple[str, int]] = frozenset()
     """Sockets that the machine itself may hold, such as for its own address."""
 
@@ -79,12 +81,13 @@ SUBSTRATES = {
     "aws": Substrate(
         programs=_AWS_PROGRAMS,
         servers={},
-        status=f'for unit in {" ".join(_AWS_PROGRAMS)}; do echo "$unit $(systemctl is-active $unit)"; done',
+        status=f'for u in {" ".join(_AWS_PROGRAMS)} inbox; do echo "$u $(systemctl is-active $u)"; done',
         up="active",
         starting="activating",
         superusers=("rdsadmin",),
         shares_the_machine=False,
         https_port=8443,
+        sftp=("inbox", 2222),
         of_the_machine=frozenset({("udp", 68), ("udp", 546)}),  # DHCP
     ),
 }

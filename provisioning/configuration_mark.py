@@ -5,4 +5,4 @@ Promise: imports nothing, so the provider's process need not read the models of 
 """
 
 CONFIGURATION_MARK = "etc/configuration.json"
-"""Relative to the login folder of a site's host: ``{"sha256": …}``, written by whoever loaded it."""
+"""Relative to the login folder of a site's host, where the site contract says nothing else."""

@@ -310,10 +310,6 @@ class Manifest(Model):
     def _template_fits_the_site(self) -> Self:
         if self.deployment is not None and self.site_engine != "postgresql":
             raise ValueError(f"templates are for PostgreSQL; take site_engine: {self.site_engine} out")
-        if self.deployment is not None and self.substrate != "local":
-            raise ValueError(
-                f"a site on {self.substrate} does not carry a template yet; take substrate: local"
-            )
         return self
 
     @model_validator(mode="after")

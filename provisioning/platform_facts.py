@@ -19,8 +19,12 @@ class PlatformFacts(Model):
 
     form: Literal[1] = 1
     vpc_id: str
+    public_subnets: tuple[str, ...] = ()
+    """None of a platform that was set up before a site could ask for them."""
     private_subnets: list[str]
     data_subnets: list[str]
+    has_way_out: bool = False
+    """Whether hosts can reach what is on the internet, where their own rules let them."""
     endpoint_group: str
     object_store: str
     """Prefix list of S3."""

@@ -16,8 +16,8 @@ from provisioning.manifest import Environment
 from provisioning.pinned import Pinned
 from provisioning.platform_facts import PlatformFacts, parameter_name
 
-ONE_SITE = {"certificates": 2, "target groups": 1, "rules": 2, "databases": 1}
-"""What one site takes at most: a second certificate for a customer's own name."""
+ONE_SITE = {"certificates": 2, "target groups": 2, "rules": 3, "databases": 1}
+"""What one site takes at most: a second certificate for a customer's own name, a migration runner."""
 _LIMITS = {
     "certificates": ("elasticloadbalancing", "L-9365A611", 25),
     "target groups": ("elasticloadbalancing", "L-822D1B1B", 100),

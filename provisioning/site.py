@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from provisioning.configuration_mark import CONFIGURATION_MARK
 from provisioning.door_state import DoorState
 from provisioning.manifest import Engine, Environment, Manifest
 from provisioning.model import Model
@@ -37,12 +38,24 @@ class SshAccess(Model):
 
     alias: str
     config: str
-    """Text of an ssh_config with one Host entry, `alias`; ``{known_hosts}`` and ``{identity}`` in it
-    stand for the files that `migrate.connections` writes beside it."""
+    """Text of an ssh_config with a Host entry for `alias`, and for `runner` if any; ``{known_hosts}`` and
+    ``{identity}`` in it stand for the files that `migrate.connections` writes beside it."""
     known_hosts: str
-    """The pinned host key, as a known_hosts line."""
+    """The pinned host keys, as known_hosts lines."""
     identity: SecretStr
     """The private key that logs in."""
+    runner: str | None = None
+    """Host entry of the machine that carries a move's work, while one stands; else the site's host does."""
+
+
+class SftpAccess(Model):
+    """Where interfaces deliver by sftp, each by its own key."""
+
+    host: str
+    port: int
+    user: str
+    known_hosts: str
+    """The pinned host key, as a known_hosts line."""
 
 
 class DatabaseRole(Model):
@@ -115,9 +128,14 @@ class SiteOutputs(Model):
     """What an https interface presents as ``Authorization: Bearer`` to deliver to this site."""
     interface_inbox: str
     """Where an sftp interface drops its files, relative to its login folder."""
+    sftp: SftpAccess | None = None
+    """Where sftp interfaces deliver; None where that is the host's own SSH server, as `ssh` says."""
     door: Door
     template: str | None = None
     """Folder on the host, absolute: the environment's template, as it was published."""
+    configuration_mark: str = CONFIGURATION_MARK
+    """File on the host, absolute or relative to the login folder: ``{"sha256": …}`` of the workbook that the
+    site was configured from, written by whoever loaded it."""
     connections: str = ""
     """The site's connection log on the host, absolute: a JSON object a line; empty where none is kept."""
     services: tuple[str, ...] = ()

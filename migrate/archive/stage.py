@@ -152,7 +152,7 @@ def stage_in(
     tenant = case.manifest.tenant
     known = keys.read_keys(case.workspace, tenant)
     whole = checked(find(location, tenant, archive), known, tenant, progress)
-    connection = hosts.target(environment)
+    connection = hosts.runner(environment)
     with area.held(connection, tenant):
         states = load(whole, connection, progress)
     manifest = whole.manifest

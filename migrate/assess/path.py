@@ -25,7 +25,7 @@ def is_reached_by_site(hosts: Hosts, database: LegacyDatabase) -> bool | None:
     try:
         address = quote(hosts.legacy_address(database.host))
         script = f"pg_isready -q -h {address} -p {database.port} -t {TRY_SECONDS}; echo $?"
-        said = remote.run(hosts.target("prod"), script, raising=TransferError, doing="pg_isready").text
+        said = remote.run(hosts.runner("prod"), script, raising=TransferError, doing="pg_isready").text
     except BasculeError:
         return None
     ended = int(said.split()[-1])

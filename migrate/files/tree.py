@@ -145,7 +145,7 @@ def _tree(hosts: Hosts, one: LegacyFiles, target: str, environment: Environment)
         legacy=hosts.legacy(one.host),
         address=hosts.legacy_address(one.host),
         source=one.path,
-        site=hosts.target(environment),
+        site=hosts.runner(environment),
         target=target,
         site_address=parsed.lookup(access.alias)["hostname"],
     )

@@ -51,7 +51,7 @@ def rehearse_move(ctx: StepContext) -> Result:
             next_step=f"fab rehearse --tenant {ctx.manifest.tenant}, after looking into that",
         )
     if is_carried(ctx.case):
-        area.clear(ctx.hosts.target("test"), ctx.manifest.tenant)
+        area.clear(ctx.hosts.runner("test"), ctx.manifest.tenant)
     return {
         "predicted_low_seconds": found.low_seconds,
         "predicted_high_seconds": found.high_seconds,

@@ -161,7 +161,7 @@ def stage_clear(_c: Connection, tenant: str, environment: str = "prod") -> None:
     with for_a_person():
         case = open_case(tenant)
         with Hosts(case.workspace, case.manifest) as hosts:
-            area.clear(hosts.target(_environment(environment)), tenant)
+            area.clear(hosts.runner(_environment(environment)), tenant)
     print("removed")
 
 

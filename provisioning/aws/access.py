@@ -29,7 +29,7 @@ Host {{alias}}
 """
 _FIND = (
     "aws ec2 describe-instances --region {region} --output text"
-    " --filters Name=tag:stack,Values={stack} Name=tag:role,Values=host"
+    " --filters Name=tag:stack,Values={stack} Name=tag:role,Values={role}"
     " Name=instance-state-name,Values=running"
     ' --query "Reservations[0].Instances[0].InstanceId"'
 )
@@ -41,20 +41,34 @@ _PROXY = (
 _HOST_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/=]+")
 
 
-def ssh_config(stack: str, region: str) -> str:
+def runner_alias(stack: str) -> str:
+    """Return what the migration runner of a stack is called."""
+    return f"{stack}-runner"
+
+
+def ssh_config(stack: str, region: str, *, with_runner: bool = False) -> str:
     """Return the text of `provisioning.site.SshAccess.config`."""
-    proxy = _PROXY.format(region=region, find=_FIND.format(region=region, stack=stack))
-    return _CONFIG.format(alias=stack, user=USER, proxy=proxy)
+    aliases = {"host": stack, **({"runner": runner_alias(stack)} if with_runner else {})}
+    return "".join(
+        _CONFIG.format(
+            alias=alias,
+            user=USER,
+            proxy=_PROXY.format(region=region, find=_FIND.format(region=region, stack=stack, role=role)),
+        )
+        for role, alias in aliases.items()
+    )
 
 
-def known_hosts(stack: str, report: str) -> str:
-    """Return known_hosts lines of what the hosts reported, one key a line; empty when none did."""
-    return "\n".join(f"{stack} {key}" for key in _HOST_KEY.findall(report))
+def known_hosts(alias: str, report: str) -> str:
+    """Return known_hosts lines of what hosts reported, one key a line; empty when none did."""
+    return "\n".join(f"{alias} {key}" for key in _HOST_KEY.findall(report))
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostKeyReportArgs(TaggedArgs):
     stack: str
+    what: str = "host-keys"
+    """What the parameter is called among the site's."""
 
 
 class HostKeyReport(Component):
@@ -65,7 +79,7 @@ class HostKeyReport(Component):
 
     def __init__(self, name: str, args: HostKeyReportArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        self.name = site_parameter(args.stack, "host-keys")
+        self.name = site_parameter(args.stack, args.what)
         self.arn = aws.ssm.Parameter(
             f"{name}-parameter",
             name=self.name,
@@ -87,18 +101,26 @@ class HostKeyReport(Component):
 
 
 def ssh_access(
-    *, stack: str, region: str, report: Output[str], identity: Input[str]
-) -> dict[str, Input[str]]:
+    *, stack: str, region: str, report: Output[str], identity: Input[str], runner: Output[str] | None = None
+) -> dict[str, Input[str] | None]:
     """
     Return `provisioning.site.SshAccess`.
 
     Args:
         report: As `HostKeyReport.read_after` gives it.
         identity: The private key that logs in.
+        runner: What the migration runner reports, while there is one.
     """
+    alias = runner_alias(stack)
+    known = Output.all(host=report, runner=runner or "").apply(
+        lambda told: "\n".join(
+            line for line in (known_hosts(stack, told["host"]), known_hosts(alias, told["runner"])) if line
+        )
+    )
     return {
         "alias": stack,
-        "config": ssh_config(stack, region),
-        "known_hosts": report.apply(lambda text: known_hosts(stack, text)),
+        "config": ssh_config(stack, region, with_runner=runner is not None),
+        "known_hosts": known,
         "identity": identity,
+        "runner": alias if runner is not None else None,
     }

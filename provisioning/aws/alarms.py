@@ -13,6 +13,9 @@ from pulumi import Input, Output, ResourceOptions
 
 from provisioning.aws.component import Component, TaggedArgs, allow, deny_without_tls, policy
 
+TOLD_BY = tuple(f"{one}.amazonaws.com" for one in ("backup", "budgets", "cloudwatch", "events.rds"))
+"""Services of AWS that tell people something, and so may use the topic and its key."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
@@ -101,7 +104,6 @@ class AlarmTopic(Component):
             f"{name}-topic", kms_master_key_id=args.key_arn, tags=args.tags, opts=self.child
         )
         self.arn = topic.arn
-        services = ["backup.amazonaws.com", "budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
         aws.sns.TopicPolicy(
             f"{name}-topic-policy",
             arn=topic.arn,
@@ -111,7 +113,7 @@ class AlarmTopic(Component):
                     "sns:Publish",
                     topic.arn,
                     {"StringEquals": {"aws:SourceAccount": args.account}},
-                    Principal={"Service": services},
+                    Principal={"Service": list(TOLD_BY)},
                 ),
             ),
             opts=self.child,

@@ -8,18 +8,21 @@ another key, and what was there before stays. Nothing is written outside the wor
 import hashlib
 import stat
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi_aws as aws
 from pulumi import FileAsset, Input, Output, ResourceOptions
 
+from provisioning.artifact import NOT_CARRIED, opened
 from provisioning.aws.component import Component, TaggedArgs, refuse_unless
 
-_LEFT_OUT = {"__pycache__", ".git", ".venv"}
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 HOST_FILES = Path(__file__).resolve().parent / "host_files"
 """What every host of a site is made of; ``settle`` in it is started first."""
+ALSO_ON_HOSTS = {"public/srv/site/bin/inbox": HOST_FILES.parents[1] / "host_scripts" / "inbox"}
+"""What hosts of any substrate have, by its path among `HOST_FILES`."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +34,36 @@ class Packed:
     digest: str
 
 
-def pack(folder: Path, name: str, into: Path) -> Packed:
+def pack(source: Path, name: str, into: Path, *, also: Mapping[str, Path] | None = None) -> Packed:
     """
-    Make a zip archive of a folder, in the folder `into`.
+    Make a zip archive of an artifact, in the folder `into`.
 
     Args:
+        source: A folder, or a tar archive of one.
         name: What its key begins with, such as ``pflegebuch-2.4.0``.
+        also: Files from elsewhere, by their path in the archive.
 
     Raises:
-        SiteError: There is no such folder, it is empty, or holds links: an archive would lose them.
+        SiteError: It is not there, it is empty, or it holds links: an archive would lose them.
     """
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if not path.is_dir() and not _LEFT_OUT & set(path.relative_to(folder).parts)
-    )
-    refuse_unless(bool(files), f"{folder} is no folder with files", "application.artifact: names a folder")
-    links = [path for path in files if path.is_symlink()]
-    refuse_unless(not links, f"{folder} holds links, such as {links[:1]}", "put files in their place")
     into.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = into / f"{name}.zip"
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files:
-            entry = zipfile.ZipInfo(str(path.relative_to(folder)), _LONG_AGO)
-            executable = bool(path.stat().st_mode & stat.S_IXUSR)
-            entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
+    with opened(str(source)) as folder:
+        files = {
+            str(inner): path
+            for path in folder.rglob("*")
+            if not path.is_dir() and not NOT_CARRIED & set((inner := path.relative_to(folder)).parts)
+        }
+        refuse_unless(bool(files), f"{source} holds no files", "application.artifact: names a folder")
+        links = sorted(inner for inner, path in files.items() if path.is_symlink())
+        refuse_unless(not links, f"{source} holds links, such as {links[:1]}", "put files in their place")
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name_within, path in sorted({**files, **(also or {})}.items()):
+                entry = zipfile.ZipInfo(name_within, _LONG_AGO)
+                executable = bool(path.stat().st_mode & stat.S_IXUSR)
+                entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, path.read_bytes())
     digest = hashlib.sha256(made.read_bytes()).hexdigest()
     return Packed(made, f"artifacts/{name}-{digest[:16]}.zip", digest)
 

@@ -12,7 +12,7 @@ import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
 from provisioning.aws.account import Account
-from provisioning.aws.component import Component, TaggedArgs, refuse_unless, trust
+from provisioning.aws.component import Component, TaggedArgs, policy, refuse_unless, trust
 
 _ROLES = ("AWSBackupServiceRolePolicyForBackup", "AWSBackupServiceRolePolicyForRestores")
 _TESTED = ("RDS", "EFS")
@@ -46,6 +46,20 @@ class BackupVault(Component):
             backup_vault_name=vault.name,
             min_retention_days=args.kept_days,
             max_retention_days=366,
+            opts=self.child,
+        )
+        aws.backup.VaultPolicy(
+            f"{name}-kept",
+            backup_vault_name=vault.name,
+            policy=policy(
+                {
+                    "Sid": "Kept",
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": ["backup:DeleteRecoveryPoint", "backup:UpdateRecoveryPointLifecycle"],
+                    "Resource": "*",
+                }
+            ),
             opts=self.child,
         )
         plan = aws.backup.Plan(

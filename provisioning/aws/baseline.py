@@ -1,9 +1,9 @@
 """
 What holds for the whole account in one region, whatever anybody declares in it.
 
-Promise: no volume unencrypted, no snapshot and no bucket public, no instance that hands out its credentials
-to whoever asks plainly. Trails, detectors and organisation policies are the organisation's, and not made
-here.
+Promise: no volume unencrypted, no snapshot, image or bucket public, no instance that hands out its
+credentials to whoever asks plainly. What is done in the account is on record by `record`, or by the
+organisation; policies of the organisation are not made here.
 """
 
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ class AccountBaseline(Component):
         )
         aws.ebs.EncryptionByDefault(f"{name}-volumes", enabled=True, opts=self.child)
         aws.ebs.SnapshotBlockPublicAccess(f"{name}-snapshots", state="block-all-sharing", opts=self.child)
+        aws.ec2.ImageBlockPublicAccess(f"{name}-images", state="block-new-sharing", opts=self.child)
         aws.ec2.InstanceMetadataDefaults(
             f"{name}-metadata", http_tokens="required", http_put_response_hop_limit=1, opts=self.child
         )

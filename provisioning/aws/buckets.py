@@ -22,6 +22,8 @@ class PrivateBucketArgs(TaggedArgs):
     """Where accesses are logged; None for the log bucket itself."""
     statements: Sequence[Statement] = ()
     """Further statements of its policy, each about everything in it."""
+    about_bucket: Sequence[Statement] = ()
+    """Further statements of its policy, each about the bucket itself."""
     expires_days: int | None = None
     """When objects go; by default never."""
     replaced_days: int = 90
@@ -83,7 +85,9 @@ class PrivateBucket(Component):
             bucket=bucket.bucket,
             policy=policy(
                 deny_without_tls([bucket.arn, everything]),
+                *(_deny_other_keys(args.key_arn, everything) if args.key_arn is not None else ()),
                 *({**statement, "Resource": everything} for statement in args.statements),
+                *({**statement, "Resource": bucket.arn} for statement in args.about_bucket),
             ),
             opts=self.after(shut),
         )
@@ -125,3 +129,21 @@ class PrivateBucket(Component):
         aws.s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle", bucket=self.name, rules=rules, opts=self.child
         )
+
+
+def _deny_other_keys(key_arn: Input[str], everything: Output[str]) -> list[Statement]:
+    """Refuse objects encrypted in another way; those that do not say how get the bucket's own key."""
+    header = "s3:x-amz-server-side-encryption"
+    wanted: dict[str, Input[str]] = {header: "aws:kms", f"{header}-aws-kms-key-id": key_arn}
+    return [
+        {
+            "Sid": f"OwnKey{number}",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": everything,
+            # Who says nothing would be refused too, were it not asked for whoever says something.
+            "Condition": {"StringNotEquals": {name: value}, "Null": {name: "false"}},
+        }
+        for number, (name, value) in enumerate(wanted.items())
+    ]

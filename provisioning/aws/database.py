@@ -21,6 +21,7 @@ MASTER = "bascule_master"
 _VERSION = "17"
 _AUTHORITY = "rds-ca-rsa2048-g1"
 _LOGS = ("postgresql", "upgrade")
+_EVENTS = ("availability", "deletion", "failover", "failure", "low storage", "maintenance", "recovery")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class CustomerDatabaseArgs(TaggedArgs):
     log_days: int
     storage_gb: int = 20
     storage_limit_gb: int = 500
+    topic_arn: Input[str]
+    """Who hears of failures, fail-overs and a full disk."""
     deletable: Unsafe | None = None
 
 
@@ -130,6 +133,15 @@ class CustomerDatabase(Component):
             monitoring_role_arn=self._monitoring(name, args),
             tags=args.tags,
             opts=self.after(*logs),
+        )
+        aws.rds.EventSubscription(
+            f"{name}-events",
+            sns_topic=args.topic_arn,
+            source_type="db-instance",
+            source_ids=[instance.identifier],
+            event_categories=list(_EVENTS),
+            tags=args.tags,
+            opts=self.child,
         )
         self.host, self.arn = instance.address, instance.arn
         self.group_id = group.id

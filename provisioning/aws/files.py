@@ -24,7 +24,8 @@ class FileStoreArgs(TaggedArgs):
     subnets: Sequence[Input[str]]
     """One in each of `network.ZONES`."""
     key_arn: Input[str]
-    host_role_arn: Input[str]
+    role_arns: Sequence[Input[str]]
+    """Of whoever mounts them."""
 
 
 class FileStore(Component):
@@ -65,7 +66,10 @@ class FileStore(Component):
                     ],
                     store.arn,
                     {"Bool": {"aws:SecureTransport": "true"}},
-                    Principal={"AWS": args.host_role_arn},
+                    # As AWS gives it back: one alone is no list.
+                    Principal={
+                        "AWS": args.role_arns[0] if len(args.role_arns) == 1 else list(args.role_arns)
+                    },
                 )
             ),
             opts=self.child,

@@ -10,15 +10,16 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pulumi_aws as aws
 from pulumi import Input, Output, Resource, ResourceOptions
 
-from provisioning.aws import database, files
+from provisioning.aws import database, files, inbox
 from provisioning.aws.account import Account
 from provisioning.aws.component import Component, TaggedArgs, refuse_unless
 from provisioning.aws.ingress import HOST_PORT
+from provisioning.aws.reach import Reach
 
 _USER_DATA = """\
 #!/bin/bash
@@ -31,7 +32,7 @@ aws s3 cp --region {region} "s3://{bucket}/{bundle}" /opt/bascule/host.zip
 python3 -m zipfile -e /opt/bascule/host.zip /opt/bascule/host
 exec python3 -I /opt/bascule/host/settle /opt/bascule/settings.json
 """
-DISK_GB = 30
+USER_DATA_BYTES = 16_384
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +47,13 @@ class ApplicationHostsArgs(TaggedArgs):
     balancer_group: Input[str]
     endpoint_group: Input[str]
     object_store: Input[str]
+    reaches: Sequence[Reach] = ()
+    """What they may open connections to, beside AWS and the tenant's own database and files."""
     database_group: Input[str]
     files_group: Input[str]
-    target_group_arn: Input[str]
+    target_group_arns: Sequence[Input[str]]
+    inbox_group: Input[str] | None
+    """Security group of the way in for sftp interfaces, where the site has one."""
     bucket: Input[str]
     bundle: str
     """Key in the bucket of what ``provisioning/aws/host_files`` holds."""
@@ -59,6 +64,9 @@ class ApplicationHostsArgs(TaggedArgs):
     needs: Sequence[Resource] = ()
     """What has to be there before the first host starts."""
     count: int = 1
+    disk_gb: int = 30
+    role: Literal["host", "runner"] = "host"
+    """Tag by which they are found; hosts serve the application, the runner carries a move's work."""
 
 
 class ApplicationHosts(Component):
@@ -79,7 +87,7 @@ class ApplicationHosts(Component):
             min_size=args.count,
             max_size=args.count + 1,
             vpc_zone_identifiers=args.subnets,
-            target_group_arns=[args.target_group_arn],
+            target_group_arns=args.target_group_arns,
             health_check_type="ELB",
             health_check_grace_period=600,
             service_linked_role_arn=args.starter_arn,
@@ -110,7 +118,7 @@ class ApplicationHosts(Component):
         self.register_outputs({"scaling_group": self.scaling_group})
 
     def _tags(self) -> dict[str, str]:
-        return {**self._args.tags, "Name": self._name, "role": "host"}
+        return {**self._args.tags, "Name": self._name, "role": self._args.role}
 
     def _group(self) -> Output[str]:
         args, name = self._args, self._name
@@ -145,9 +153,22 @@ class ApplicationHosts(Component):
         mine, theirs = "security_group_id", "referenced_security_group_id"
         users = {mine: group.id, theirs: args.balancer_group}
         rule(into, "from-balancer", HOST_PORT, "Users, by the load balancer", **users)
+        if args.inbox_group is not None:
+            why, port = "Interfaces, by their own way in", inbox.HOST_PORT
+            rule(into, "from-inbox", port, why, **{mine: group.id, theirs: args.inbox_group})
+            rule(out, "inbox-to-hosts", port, why, **{mine: args.inbox_group, theirs: group.id})
         endpoints = {mine: group.id, theirs: args.endpoint_group}
         rule(out, "to-endpoints", 443, "Endpoints of AWS services", **endpoints)
         rule(out, "to-store", 443, "S3", **{mine: group.id, "prefix_list_id": args.object_store})
+        for end in args.reaches:
+            rule(
+                out,
+                f"to-{end.network.replace('/', '-')}-{end.port}",
+                end.port,
+                "What the stack names under reaches",
+                cidr_ipv4=end.network,
+                security_group_id=group.id,
+            )
         for what, port, other in (
             ("database", database.PORT, args.database_group),
             ("files", files.PORT, args.files_group),
@@ -162,7 +183,7 @@ class ApplicationHosts(Component):
         disk = aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
             device_name="/dev/xvda",
             ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
-                volume_size=DISK_GB,
+                volume_size=args.disk_gb,
                 volume_type="gp3",
                 encrypted="true",
                 kms_key_id=args.key_arn,
@@ -203,6 +224,12 @@ class ApplicationHosts(Component):
             settings = json.dumps(known["settings"], indent=1, sort_keys=True)
             made = _USER_DATA.format(
                 settings=settings, region=args.account.region, bucket=known["bucket"], bundle=args.bundle
+            )
+            length = len(made.encode())
+            refuse_unless(
+                length <= USER_DATA_BYTES,
+                f"{self._name}: what hosts start with is {length} bytes, AWS takes {USER_DATA_BYTES}",
+                "fewer application.settings in the manifest, or shorter ones",
             )
             return base64.b64encode(made.encode()).decode()
 

@@ -89,6 +89,18 @@ def host_rights(
     ]
 
 
+def runner_rights(
+    *, bucket_arn: Output[str], key_arn: Output[str], host_keys_arn: Output[str]
+) -> list[Statement]:
+    """Return what the migration runner may do: start, be reached, say by which key; no secret is for it."""
+    return [
+        allow(_SESSIONS, "*", Sid="Sessions"),
+        allow("s3:GetObject", Output.concat(bucket_arn, "/artifacts/host-files-*"), Sid="HostFiles"),
+        allow(["kms:Decrypt", "kms:DescribeKey"], key_arn, Sid="Key"),
+        allow(["ssm:GetParameter", "ssm:PutParameter"], host_keys_arn, Sid="HostKeys"),
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class HostStarterArgs(TaggedArgs):
     stack: str

@@ -20,6 +20,8 @@ _USE = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*", 
 @dataclass(frozen=True, kw_only=True)
 class EncryptionKeyArgs(TaggedArgs):
     account: Account
+    called: str
+    """What people find it by, such as the stack's name; a later key takes it over."""
     description: str
     services: Sequence[str] = ()
     """AWS services that use it in this account's name, such as ``cloudwatch.amazonaws.com``."""
@@ -72,5 +74,6 @@ class EncryptionKey(Component):
             # Snapshots and backups outlive a stack, and without their key they are noise.
             opts=ResourceOptions(parent=self, retain_on_delete=True),
         )
+        aws.kms.Alias(f"{name}-alias", name=f"alias/{args.called}", target_key_id=key.key_id, opts=self.child)
         self.arn, self.id = key.arn, key.key_id
         self.register_outputs({"arn": self.arn})

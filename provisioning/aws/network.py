@@ -2,8 +2,9 @@
 What tenants of one class share of network: public for the load balancer, private for hosts, data for
 databases.
 
-Promise: nothing in it gets a public address by itself; hosts and databases have no way to or from the
-internet, and reach AWS through endpoints that serve this account only; all traffic is on record.
+Promise: nothing in it gets a public address by itself; databases have no way to or from the internet, hosts
+none into it but where the platform is given one; both reach AWS through endpoints that serve this account
+only; all traffic is on record.
 """
 
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class NetworkArgs(TaggedArgs):
     prefix: str = "10.20"
     """First two numbers of its addresses, a /16."""
     log_days: int = 365
+    has_way_out: bool = False
+    """Whether hosts are led to the internet; whereto, the rules of each site say."""
 
 
 class Network(Component):
@@ -47,6 +50,8 @@ class Network(Component):
     public_subnets: list[Output[str]]
     private_subnets: list[Output[str]]
     data_subnets: list[Output[str]]
+    way_out: Output[str] | None = None
+    """Address that hosts come from when they reach something on the internet; None where they cannot."""
     endpoint_group: Output[str]
     """Security group of the endpoints."""
     object_store: Output[str]
@@ -77,6 +82,8 @@ class Network(Component):
         subnets = {tier: self._subnets(tier, number) for number, tier in enumerate(TIERS)}
         self.public_subnets, self.private_subnets, self.data_subnets = (subnets[tier] for tier in TIERS)
         routes = self._routes(subnets)
+        if args.has_way_out:
+            self.way_out = self._lead_out(routes["private"])
         self._record_traffic()
         self._endpoints(routes)
         self.register_outputs({"vpc_id": self.vpc_id})
@@ -128,6 +135,28 @@ class Network(Component):
             opts=self.child,
         )
         return tables
+
+    def _lead_out(self, routes: Output[str]) -> Output[str]:
+        """Lead hosts to the internet from one address, which others enter into their firewalls."""
+        address = aws.ec2.Eip(
+            f"{self._name}-way-out-address", domain="vpc", tags=self._args.tags, opts=self.child
+        )
+        # One, in one zone: a site serves users without it, and what needs it can wait.
+        gateway = aws.ec2.NatGateway(
+            f"{self._name}-way-out",
+            allocation_id=address.allocation_id,
+            subnet_id=self.public_subnets[0],
+            tags=self._args.tags,
+            opts=self.child,
+        )
+        aws.ec2.Route(
+            f"{self._name}-private-way-out",
+            route_table_id=routes,
+            destination_cidr_block="0.0.0.0/0",
+            nat_gateway_id=gateway.id,
+            opts=self.child,
+        )
+        return address.public_ip
 
     def _record_traffic(self) -> None:
         args = self._args

@@ -12,8 +12,16 @@ import pulumi_aws as aws
 from pulumi import Config, Output, ResourceOptions
 from pydantic import TypeAdapter, ValidationError
 
+from provisioning.aws import record
 from provisioning.aws.account import Account, pinned_account, provider_of
-from provisioning.aws.alarms import Alarms, AlarmsArgs, AlarmTopic, AlarmTopicArgs, watched_of_platform
+from provisioning.aws.alarms import (
+    TOLD_BY,
+    Alarms,
+    AlarmsArgs,
+    AlarmTopic,
+    AlarmTopicArgs,
+    watched_of_platform,
+)
 from provisioning.aws.backups import BackupVault, BackupVaultArgs
 from provisioning.aws.baseline import AccountBaseline, AccountBaselineArgs
 from provisioning.aws.buckets import PrivateBucket, PrivateBucketArgs
@@ -55,6 +63,10 @@ class PlatformArgs:
     """Key ``budget``: of the whole account, a month."""
     cost_tags: bool
     """Key ``costTags``: that AWS has seen the tags, a day after the first ``up``, so that it takes them."""
+    keeps_record: bool
+    """Key ``accountRecord``: that what is done in the account is recorded here, not by an organisation."""
+    has_way_out: bool
+    """Key ``wayOut``: that hosts may reach the internet, each site what its own stack names."""
     deletable: Unsafe | None
     """Key ``deletable``: the reason why AWS is to allow deletion."""
 
@@ -94,6 +106,8 @@ def platform_args(environment: Environment, config: Config) -> PlatformArgs:
         image_id=given["image"],
         runbooks=given["runbooks"],
         budget_usd=int(given["budget"]),
+        keeps_record=config.get_bool("accountRecord") or False,
+        has_way_out=config.get_bool("wayOut") or False,
         cost_tags=config.get_bool("costTags") or False,
         deletable=Unsafe(reason) if reason else None,
     )
@@ -115,8 +129,9 @@ class Platform(Component):
             f"{name}-key",
             EncryptionKeyArgs(
                 account=account,
+                called=f"{name}-{environment}",
                 description="Logs, alarms and backups of the platform",
-                services=["backup.amazonaws.com", "budgets.amazonaws.com", "cloudwatch.amazonaws.com"],
+                services=[*TOLD_BY, *(record.SERVICES if args.keeps_record else ())],
                 tags=tags,
             ),
             self.child,
@@ -140,15 +155,30 @@ class Platform(Component):
                         Sid="Buckets",
                         Principal={"Service": "logging.s3.amazonaws.com"},
                     ),
+                    *(record.about_objects(account) if args.keeps_record else ()),
                 ],
+                about_bucket=record.about_bucket(account) if args.keeps_record else (),
                 deleted_with_contents=args.deletable,
                 tags=tags,
             ),
             self.child,
         )
+        if args.keeps_record:
+            record.AccountRecord(
+                f"{name}-record",
+                record.AccountRecordArgs(account=account, key_arn=key.arn, bucket=logs.name, tags=tags),
+                # AWS tries whether it may write.
+                ResourceOptions(parent=self, depends_on=[logs]),
+            )
         network = Network(
             f"{name}-network",
-            NetworkArgs(account=account, key_arn=key.arn, log_days=habits.log_days, tags=tags),
+            NetworkArgs(
+                account=account,
+                key_arn=key.arn,
+                log_days=habits.log_days,
+                has_way_out=args.has_way_out,
+                tags=tags,
+            ),
             self.child,
         )
         zone = Zone(f"{name}-names", ZoneArgs(domain=args.domain, tags=tags), self.child)
@@ -206,8 +236,10 @@ class Platform(Component):
         )
         told = Output.all(
             vpc_id=network.vpc_id,
+            public_subnets=network.public_subnets,
             private_subnets=network.private_subnets,
             data_subnets=network.data_subnets,
+            has_way_out=args.has_way_out,
             endpoint_group=network.endpoint_group,
             object_store=network.object_store,
             balancer_suffix=ingress.suffix,
@@ -237,6 +269,7 @@ class Platform(Component):
         self.outputs = {
             "parameter": parameter_name(environment),
             "name_servers": zone.name_servers,
+            "way_out": network.way_out,
             "preview_role": identity.preview_role_arn,
             "deploy_role": identity.deploy_role_arn,
         }

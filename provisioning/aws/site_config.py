@@ -13,6 +13,7 @@ from pulumi import Config, get_stack
 
 from provisioning.aws.component import Unsafe
 from provisioning.aws.door import place_of
+from provisioning.aws.reach import Reach, networks, reaches
 from provisioning.errors import WorkspaceError
 from provisioning.manifest import Manifest
 from provisioning.workspace import Workspace
@@ -34,6 +35,14 @@ class SiteConfig:
     """Key ``nameLeadsTo``."""
     door_place: int
     """Key ``doorPlace``: where two stacks' places on the load balancer meet."""
+    runner: bool
+    """Key ``runner``: that the work of a move has a machine of its own while the move lasts."""
+    runner_disk_gb: int
+    """Key ``runnerDisk``: 30 to 16 384; a bulk move keeps its dump there."""
+    reaches: tuple[Reach, ...]
+    """Key ``reaches``: what hosts may open connections to, such as the identity provider or legacy."""
+    interface_addresses: tuple[str, ...]
+    """Key ``interfacesFrom``: whence interfaces deliver by sftp, IPv4 networks with commas between."""
     deletable: Unsafe | None
     """Key ``deletable``: the reason why AWS is to allow deletion."""
 
@@ -47,10 +56,13 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
     """
     stack = get_stack()
     budget, place = config.get("budget") or "", config.get("doorPlace") or str(place_of(stack))
+    disk = config.get("runnerDisk") or "100"
     leads_to, reason = config.get("nameLeadsTo") or "site", config.get("deletable")
     wrong = []
     if not budget.isdigit() or int(budget) == 0:
         wrong.append(f"bascule:budget is {budget!r}, no whole number of USD a month")
+    if not disk.isdigit() or not 30 <= int(disk) <= 16_384:
+        wrong.append(f"bascule:runnerDisk is {disk!r}, no number of GB from 30 to 16384")
     if not place.isdigit():
         wrong.append(f"bascule:doorPlace is {place!r}, no number")
     if leads_to not in ("site", "previous"):
@@ -59,11 +71,18 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
         wrong.append(f"site_engine: {manifest.site_engine} stands on the local substrate only")
     if manifest.asked_mode in ("live", "staged"):
         wrong.append(f"mode {manifest.asked_mode} needs a superuser, which RDS gives nobody; ask for bulk")
-    wrong += [
-        f"interfaces/{one.name}: sftp reaches no site on AWS; let it deliver over https"
-        for one in manifest.interfaces
-        if one.kind == "sftp"
-    ]
+    by_sftp = [one.name for one in manifest.interfaces if one.kind == "sftp"]
+    addresses = networks(config, "interfacesFrom", wrong)
+    if by_sftp and not addresses:
+        wrong.append(
+            f"interfaces/{by_sftp[0]} delivers by sftp, and bascule:interfacesFrom does not say whence"
+        )
+    leads_out = reaches(config, "reaches", wrong)
+    if manifest.access is not None and manifest.access.served is not None:
+        provider = manifest.access.scim.url
+        if provider.port not in {one.port for one in leads_out}:
+            where = f"{provider.host}:{provider.port}"
+            wrong.append(f"access.scim is {where}, and bascule:reaches leads hosts to no such port")
     if wrong:
         raise WorkspaceError(
             f"{stack} has {len(wrong)} to correct:\n  " + "\n  ".join(wrong),
@@ -76,6 +95,10 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
         previous_target=config.get("previousTarget"),
         name_leads_to="previous" if leads_to == "previous" else "site",
         door_place=int(place),
+        runner=config.get_bool("runner") or False,
+        runner_disk_gb=int(disk),
+        reaches=leads_out,
+        interface_addresses=addresses if by_sftp else (),
         deletable=Unsafe(reason) if reason else None,
     )
 

@@ -16,6 +16,7 @@ BY_USE = frozenset(
     {
         *("aws:backup/plan:Plan", "aws:backup/restoreTestingPlan:RestoreTestingPlan"),
         *("aws:cloudwatch/logGroup:LogGroup", "aws:ec2/flowLog:FlowLog"),
+        *("aws:cloudtrail/trail:Trail", "aws:cfg/recorder:Recorder", "aws:guardduty/detector:Detector"),
         "aws:efs/fileSystem:FileSystem",
         *("aws:s3/bucket:Bucket", "aws:s3/bucketObjectv2:BucketObjectv2"),
         "aws:sns/topic:Topic",
@@ -32,12 +33,16 @@ FREE = frozenset(
         "backup/restoreTestingSelection:RestoreTestingSelection",
         "backup/selection:Selection",
         "backup/vault:Vault",
+        "backup/vaultPolicy:VaultPolicy",
         "backup/vaultLockConfiguration:VaultLockConfiguration",
         "budgets/budget:Budget",  # one that only tells
+        "cfg/deliveryChannel:DeliveryChannel",
+        "cfg/recorderStatus:RecorderStatus",
         "costexplorer/costAllocationTag:CostAllocationTag",
         "ebs/encryptionByDefault:EncryptionByDefault",
         "ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess",
         "ec2/defaultSecurityGroup:DefaultSecurityGroup",
+        "ec2/imageBlockPublicAccess:ImageBlockPublicAccess",
         "ec2/instanceMetadataDefaults:InstanceMetadataDefaults",
         "ec2/internetGateway:InternetGateway",
         "ec2/launchTemplate:LaunchTemplate",  # what is started from it is charged to the group
@@ -61,6 +66,7 @@ FREE = frozenset(
         "lb/listenerCertificate:ListenerCertificate",
         "lb/listenerRule:ListenerRule",
         "lb/targetGroup:TargetGroup",
+        "rds/eventSubscription:EventSubscription",
         "rds/parameterGroup:ParameterGroup",
         "rds/subnetGroup:SubnetGroup",
         "route53/record:Record",
@@ -149,6 +155,8 @@ _Meter = Callable[[Resource, _Stack], Iterator[Charge]]
 _METERS: dict[str, _Meter] = {
     "aws:autoscaling/group:Group": _hosts,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _each("alarm"),
+    "aws:ec2/eip:Eip": _each("public address"),
+    "aws:ec2/natGateway:NatGateway": _each("way out"),
     "aws:ec2/vpcEndpoint:VpcEndpoint": _endpoint,
     "aws:kms/key:Key": _each("key"),
     "aws:lb/loadBalancer:LoadBalancer": _balancer,

@@ -8,7 +8,9 @@ from typing import Any
 
 from pulumi import ComponentResource, Config, Input, Output, ResourceOptions
 
-from provisioning.local import accounts, ports
+from provisioning import accounts
+from provisioning.application import CONNECTIONS, ETC, SOCKET, environment
+from provisioning.local import ports
 from provisioning.local.components import Machine, address_of_stack
 from provisioning.local.databases import PORTS, SITE_DATABASES, SiteDatabase
 from provisioning.local.kinds.web import VERIFICATION_PATH
@@ -23,9 +25,6 @@ from provisioning.local.resources import (
 )
 from provisioning.running import running_workspace
 from provisioning.site import SiteArgs
-
-_APPLICATION_SOCKET = "run/app.sock"
-_CONNECTIONS = "run/connections.jsonl"
 
 
 class Site(ComponentResource):
@@ -75,7 +74,7 @@ class Site(ComponentResource):
                 names=[manifest.site_name, address],
                 opts=self._child,
             ),
-            upstream=f"unix:{_APPLICATION_SOCKET}",
+            upstream=f"unix:{SOCKET}",
             verification_token=verification_token,
             # Users meet the door before the application.
             opts=ResourceOptions(parent=self, depends_on=[door, app]),
@@ -104,7 +103,7 @@ class Site(ComponentResource):
             "door": {"state": door.state, "command": door.command},
             "template": self._template(),
             "services": list(args.services),
-            "connections": Output.concat(machine.folder, "/", _CONNECTIONS),
+            "connections": Output.concat(machine.folder, "/", CONNECTIONS),
         }
         self.register_outputs({})
 
@@ -133,35 +132,31 @@ class Site(ComponentResource):
             path=f"app/{application.version}",
             opts=self._child,
         )
-        etc = Output.concat(machine.folder, "/etc/application")
-        settings: dict[str, Input[str]] = {
-            "APP_ENVIRONMENT": self._args.environment,
-            "APP_FILES": Output.concat(machine.folder, "/files"),
-            "APP_INBOX": Output.concat(machine.folder, "/inbox"),
-            "APP_INTERFACE_TOKEN_FILE": Output.concat(etc, "/interface-token"),
-            "APP_LISTEN": Output.concat("unix:", machine.folder, "/", _APPLICATION_SOCKET),
-            "APP_CONNECTIONS": Output.concat(machine.folder, "/", _CONNECTIONS),
-            "APP_SERVICES": ",".join(self._args.services),
-            "APP_VERSION": application.version,
-            "APP_WORKERS": str(manifest.sizing_of(self._args.environment).application_workers),
-            **database.settings,
-            **accounts.settings(manifest.access, machine.folder),
-            **{f"APP_SETTING_{key.upper()}": value for key, value in application.settings.items()},
+        contents: dict[str, Input[str]] = {
+            f"{ETC}/ca.crt": machine.authority.certificate,
+            f"{ETC}/interface-token": Output.concat(interface_token, "\n"),
+            **database.contents,
         }
+        if token := accounts.token(manifest.access, running_workspace()):
+            contents[accounts.TOKEN] = Output.secret(f"{token}\n")
+        if authority := accounts.authority(manifest.access, running_workspace()):
+            contents[accounts.AUTHORITY] = authority
         return Program(
             f"{self._name}-application",
             host=machine.folder,
             name="application",
             command=["./run"],
             directory=f"app/{application.version}",
-            environment=settings,
-            contents={
-                "etc/application/ca.crt": machine.authority.certificate,
-                "etc/application/interface-token": Output.concat(interface_token, "\n"),
-                **database.contents,
-                **accounts.contents(manifest.access, running_workspace()),
+            environment={
+                **environment(
+                    self._args,
+                    lambda path: Output.concat(machine.folder, "/", path),
+                    listen=Output.concat("unix:", machine.folder, "/", SOCKET),
+                ),
+                **database.settings,
             },
-            ready=[f"unix:{_APPLICATION_SOCKET}"],
+            contents=contents,
+            ready=[f"unix:{SOCKET}"],
             restarted_by=[artifact.digest],
             opts=self._child,
         )

@@ -110,6 +110,11 @@ def _names_tls(resource: Resource) -> bool:
     return at(resource.inputs, "protocol") != "HTTPS" or at(resource.inputs, "sslPolicy") in TLS_POLICIES
 
 
+def _carries_connections(resource: Resource) -> bool:
+    """Whether a load balancer reads no requests."""
+    return bool(at(resource.inputs, "loadBalancerType") == "network")
+
+
 def _short_ttl(resource: Resource) -> bool:
     moves = at(resource.inputs, "type") in ("A", "AAAA") and is_there("records")(resource)
     ttl_seconds = at(resource.inputs, "ttl")
@@ -351,12 +356,25 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "balancer-strict",
         ":LoadBalancer",
-        both(
-            is_on("dropInvalidHeaderFields", "enableDeletionProtection", "accessLogs.enabled"),
-            equals("desyncMitigationMode", "defensive", "strictest"),
+        lambda one: (
+            _carries_connections(one)
+            or both(
+                is_on("dropInvalidHeaderFields", "enableDeletionProtection", "accessLogs.enabled"),
+                equals("desyncMitigationMode", "defensive", "strictest"),
+            )(one)
         ),
         "malformed requests reach no host, and who came is on record",
         "the four settings",
+    ),
+    Rule(
+        "balancer-of-connections",
+        ":LoadBalancer",
+        lambda one: (
+            not _carries_connections(one)
+            or both(is_on("enableDeletionProtection"), is_there("securityGroups"))(one)
+        ),
+        "without a group it is open to everybody, and its address is in customers' firewalls",
+        "security_groups=, enable_deletion_protection=True",
     ),
     Rule("listener-tls", ":Listener", _names_tls, "TLS by a policy that is named", f"{TLS_POLICIES[0]}"),
     Rule("listener-sends-on", ":Listener", _sends_on, "nothing is served without TLS", "a redirect"),
@@ -378,6 +396,13 @@ RULES: tuple[Rule, ...] = (
     Rule("role-trusts-somebody", "iam/role:Role", _trusts_somebody, "a role for all is none", "a principal"),
     Rule("right-named", ":RolePolicy", _no_everything, "the least that is needed", "name the actions"),
     # Signals
+    Rule(
+        "trail-whole",
+        ":Trail",
+        both(is_on("isMultiRegionTrail", "enableLogFileValidation"), is_there("kmsKeyId")),
+        "what is done in another region, or changed afterwards, is seen too",
+        "is_multi_region_trail=True, enable_log_file_validation=True, kms_key_id=",
+    ),
     Rule(
         "log-kept",
         ":LogGroup",

@@ -24,7 +24,10 @@ def test_programs_run(site_host: Host, site: SiteOutputs, substrate: Substrate) 
     # One that has just begun is told as running only once it has stayed up for some seconds.
     wait_until(lambda: substrate.starting not in seen().values(), deadline_seconds=10)
     server = substrate.servers.get(site.database.engine)
-    status, programs = seen(), (*substrate.programs, *([server] if server else []))
+    further = [server] if server else []
+    if substrate.sftp and site.sftp:
+        further.append(substrate.sftp[0])
+    status, programs = seen(), (*substrate.programs, *further)
     assert {name: status.get(name, "ABSENT") for name in programs} == dict.fromkeys(programs, substrate.up)
 
 
@@ -60,6 +63,8 @@ def test_only_expected_sockets_listen(
     expected = {ssh_address.port, substrate.https_port or urlsplit(site.url).port or 443}
     if site.database.engine in substrate.servers:
         expected.add(site.database.port)
+    if substrate.sftp and site.sftp:
+        expected.add(substrate.sftp[1])
     listening = set()
     for entry in site_host.socket.get_listening_sockets():
         kind, address = entry.split("://", 1)

@@ -14,46 +14,59 @@ import pytest
 from pydantic import SecretStr
 
 from migrate import door
-from migrate.connections import connect, write_access
-from migrate.databases import Database
+from migrate.connections import Hosts, connect, write_access
+from migrate.databases import Database, site_database
 from migrate.errors import ConnectionFailed
 from migrate.remote import run
 from migrate.tunnels import Tunnel
 from migrate.web import ask
-from provisioning.aws.access import NOTHING_REPORTED, known_hosts, ssh_config
+from provisioning.aws.access import NOTHING_REPORTED, known_hosts, runner_alias, ssh_config
 from provisioning.door_state import DoorState
+from provisioning.manifest import Manifest
 from provisioning.site import SshAccess
 from provisioning.workspace import Workspace
 from tests.support.aws_balancer import balancer_before
 from tests.support.aws_host import laid_down
+from tests.support.local_sites import manifest as local_manifest
 from tests.support.private_hosts import PrivateHost, private_host
 from tests.support.tiny_site import TinySite
 
 STACK, REGION, INSTANCE = "alpha-prod", "eu-central-2", "i-0123456789abcdef0"
+RUNNER = "i-0123456789abcdef1"
 
 AWS = '''\
 #!{python}
-"""`aws` as the ssh_config calls it: it knows one instance, leads to one sshd, and refuses all other words."""
+"""
+`aws` as the ssh_config calls it: it knows a host and a runner, and refuses all other words.
+
+Both lead to one sshd; which of them was asked for is kept.
+"""
 import socket, sys, threading
+from contextlib import suppress
 from pathlib import Path
 
+INSTANCES = {instances}
+words = sys.argv[1:]
+role = next((name for name in INSTANCES if f"Name=tag:role,Values={{name}}" in words), None)
 FOUND = ["ec2", "describe-instances", "--region", "{region}", "--output", "text", "--filters",
-         "Name=tag:stack,Values={stack}", "Name=tag:role,Values=host",
+         "Name=tag:stack,Values={stack}", f"Name=tag:role,Values={{role}}",
          "Name=instance-state-name,Values=running", "--query", "Reservations[0].Instances[0].InstanceId"]
 SESSION = ["ssm", "start-session", "--region", "{region}", "--document-name", "AWS-StartSSHSession",
-           "--parameters", "portNumber=22", "--target", "{instance}"]
-words = sys.argv[1:]
+           "--parameters", "portNumber=22", "--target"]
 if words == FOUND:
-    print("{instance}" if not Path("{away}").exists() else "None")
+    print(INSTANCES[role] if not Path("{away}").exists() else "None")
     sys.exit()
-if words != SESSION:
+if words[:-1] != SESSION or words[-1] not in INSTANCES.values():
     sys.exit("TargetNotConnected: " + " ".join(words))
+with open("{sessions}", "a") as kept:
+    kept.write(words[-1] + "\\n")
 there = socket.create_connection(("{address}", {port}))
 
 
 def carry(read, write):
-    while piece := read(65536):
-        write(piece)
+    with suppress(OSError):  # an end that went away has nothing to say
+        while piece := read(65536):
+            write(piece)
     there.close()
 
 
@@ -76,14 +89,25 @@ class Instance:
     """While this file is there, no instance runs."""
     workspace: Workspace
 
+    def way(self, report: str, runner: str | None = None) -> SshAccess:
+        """As a site's outputs tell it whose hosts, and runner if there is one, reported this."""
+        config = ssh_config(STACK, REGION, with_runner=runner is not None)
+        known = [known_hosts(STACK, report), known_hosts(runner_alias(STACK), runner or "")]
+        return SshAccess(
+            alias=STACK,
+            config=config.replace("User site", f"User {pwd.getpwuid(os.geteuid()).pw_name}"),
+            known_hosts="\n".join(known),
+            identity=SecretStr((self.host.folder / "etc" / "identity").read_text()),
+            runner=runner_alias(STACK) if runner is not None else None,
+        )
+
     def access(self, report: str) -> Path:
         """Write the ssh_config of a site whose hosts reported this; return its path."""
-        config = ssh_config(STACK, REGION).replace("User site", f"User {pwd.getpwuid(os.geteuid()).pw_name}")
-        identity = SecretStr((self.host.folder / "etc" / "identity").read_text())
-        access = SshAccess(
-            alias=STACK, config=config, known_hosts=known_hosts(STACK, report), identity=identity
-        )
-        return write_access(self.workspace, STACK, access)
+        return write_access(self.workspace, STACK, self.way(report))
+
+    def sessions(self) -> list[str]:
+        """To which instances sessions were opened, in order."""
+        return self.away.with_name("sessions").read_text().splitlines()
 
     @property
     def key(self) -> str:
@@ -101,8 +125,9 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
                 python=sys.executable,
                 region=REGION,
                 stack=STACK,
-                instance=INSTANCE,
+                instances={"host": INSTANCE, "runner": RUNNER},
                 away=away,
+                sessions=base / "sessions",
                 address=host.address,
                 port=host.ssh_port,
             )
@@ -136,6 +161,21 @@ def test_the_database_is_reached_through_the_host(instance: Instance) -> None:
                 assert session.execute("SELECT 1").fetchone() == (1,)
         with Database("site", end, connection).opened() as pinned:
             assert pinned.execute("SELECT count(*) FROM generate_series(1, 100000)").fetchone() == (100000,)
+
+
+@pytest.mark.parametrize("with_runner", [True, False])
+def test_the_work_of_a_move_is_done_where_it_is_carried(
+    instance: Instance, tmp_path: Path, with_runner: bool
+) -> None:
+    """A move works by the runner while one stands, and by the host without; the door is always the host's."""
+    instance.away.with_name("sessions").unlink(missing_ok=True)
+    described = Manifest.model_validate(local_manifest("alpha"))
+    with TinySite(tmp_path) as tiny, Hosts(instance.workspace, described) as hosts:
+        way = instance.way(instance.key, instance.key if with_runner else None)
+        hosts._sites[STACK] = tiny.outputs.model_copy(update={"ssh": way})
+        assert run(hosts.target(), "echo host").text == "host"
+        assert run(site_database(hosts).through, "echo work").text == "work"
+        assert instance.sessions() == ([INSTANCE, RUNNER] if with_runner else [INSTANCE])
 
 
 def test_a_dropped_connection_is_opened_anew(instance: Instance) -> None:

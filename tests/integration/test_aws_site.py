@@ -139,6 +139,24 @@ def test_prod_is_neither_destroyed_nor_made_anew(alpha: Stack, standing: StandIn
     assert standing.content()["resources"].keys() == before["resources"].keys()
 
 
+def test_a_runner_comes_and_goes_with_the_move(alpha: Stack, standing: StandIn) -> None:
+    """It is made and taken away by the stack that it belongs to, also in prod, and leaves nothing."""
+    before = standing.content()["resources"].keys()
+    for key in ("moving", "runner"):
+        alpha.set_config(f"bascule:{key}", "true")
+    alpha.up()
+    ssh = alpha.outputs().ssh
+    assert ssh.runner == "alpha-prod-runner"
+    assert ssh.known_hosts.splitlines() == [f"alpha-prod {HOST_KEY}", f"alpha-prod-runner {HOST_KEY}"]
+    agrees, said = alpha.matches_its_program()
+    assert agrees, said
+    assert len(resources_of(standing, "alpha")) < 150
+    alpha.set_config("bascule:moving", "false")
+    alpha.up()
+    assert alpha.outputs().ssh.runner is None
+    assert standing.content()["resources"].keys() == before
+
+
 def test_a_new_version_makes_new_hosts(alpha: Stack, standing: StandIn) -> None:
     """Another version is another archive and another launch template; nothing else changes, also in prod."""
     before = standing.content()["resources"]

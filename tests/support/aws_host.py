@@ -14,12 +14,13 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
-from provisioning.aws.artifacts import HOST_FILES, pack
-from provisioning.aws.host_settings import SECRETS, TOLD, host_settings
+from provisioning.aws.artifacts import ALSO_ON_HOSTS, HOST_FILES, pack
+from provisioning.aws.host_settings import GIVEN, TOLD, host_settings, made_secrets
 from provisioning.manifest import Manifest
 from provisioning.site import SiteArgs
 from tests.support.local_sites import manifest
 
+SECRETS = (*made_secrets(Manifest.model_validate(manifest("alpha"))), *GIVEN)
 SECRET_VALUES = {name: f"{name.replace('_', '')}x0123456789abcdefgh" for name in SECRETS}
 
 _AWS = '''\
@@ -99,19 +100,23 @@ class LaidDown:
         (self.root / "aws.json").write_text(json.dumps({**self.kept, **changed}))
 
 
-def laid_down(root: Path, **changed: str) -> LaidDown:
+def laid_down(root: Path, *, secrets: dict[str, str] | None = None, **changed: str) -> LaidDown:
     """Lay down what ``settle`` would, with every absolute path of a host led below `root`."""
-    given = settings(**changed, settings_file=str(root / "settings.json"), backups=str(root / "backups"))
+    places = {name: str(root / name) for name in ("backups", "inbox")}
+    given = settings(**places, **changed, settings_file=str(root / "settings.json"))
     (root / "settings.json").write_text(json.dumps(given))
-    (root / "backups").mkdir()
+    for place in places.values():
+        Path(place).mkdir()
     program = settle()
     # By the way that they come to a host: packed, and unpacked by a command that keeps no modes.
-    packed = pack(HOST_FILES, "host-files", root / "packed")
+    packed = pack(HOST_FILES, "host-files", root / "packed", also=ALSO_ON_HOSTS)
     subprocess.run([sys.executable, "-m", "zipfile", "-e", packed.path, root / "packed" / "host"], check=True)
     for tree, mode in (("public", 0o644), ("private", 0o600)):
-        for path in program.lay_down(root / "packed" / "host" / tree, root, {**given, **SECRET_VALUES}, mode):
+        for path in program.lay_down(
+            root / "packed" / "host" / tree, root, {**given, **SECRET_VALUES, **(secrets or {})}, mode
+        ):
             text = path.read_text()
-            for absolute in ("/srv/site", "/etc/nginx/", "/run/site/", "/run/nginx", "/var/log/nginx"):
+            for absolute in ("/srv/site", "/etc/nginx/", "/run/site/", "/run/nginx", "/var/log/site"):
                 text = text.replace(absolute, f"{root}{absolute}")
             path.write_text(text)
     command = root / "bin" / "aws"

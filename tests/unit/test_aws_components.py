@@ -20,6 +20,7 @@ from provisioning.aws.component import Component, Unsafe
 from provisioning.aws.database import CustomerDatabase, CustomerDatabaseArgs
 from provisioning.aws.host import ApplicationHosts, ApplicationHostsArgs
 from provisioning.aws.identity import CiIdentity, CiIdentityArgs
+from provisioning.aws.inbox import InboxEntrance, InboxEntranceArgs
 from provisioning.aws.keys import EncryptionKey, EncryptionKeyArgs
 from provisioning.aws.logs import LogGroup, LogGroupArgs
 from provisioning.aws.network import Network, NetworkArgs
@@ -41,6 +42,7 @@ def database(**changed: Any) -> Component:
         "subnets": ["s-1", "s-2"],
         "boundary_arn": "arn:boundary",
         "key_arn": "arn:key",
+        "topic_arn": "arn:topic",
         "key_id": Output.from_input("0123456789abcdef"),
         "has_standby": True,
         "backup_days": 35,
@@ -65,7 +67,6 @@ def hosts(**changed: Any) -> Component:
             "object_store",
             "database_group",
             "files_group",
-            "target_group_arn",
             "bucket",
             "bundle",
             "starter_arn",
@@ -73,7 +74,14 @@ def hosts(**changed: Any) -> Component:
     )
     given = {name: f"the-{name}" for name in words}
     more = {"account": ACCOUNT, "subnets": ["s-1"], "settings": {"a": "b"}, "tags": TAGS}
+    more |= {"target_group_arns": ["the-targets"], "inbox_group": None}
     return ApplicationHosts("hosts", ApplicationHostsArgs(**{**given, **more, **changed}))
+
+
+def entrance(**changed: Any) -> InboxEntrance:
+    given = {name: f"the-{name}" for name in ("stack", "vpc_id", "domain", "zone_id")}
+    more = {"subnets": ["s-1"], "addresses": ["192.0.2.0/28"], "tags": TAGS}
+    return InboxEntrance("inbox", InboxEntranceArgs(**{**given, **more, **changed}))
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
@@ -106,6 +114,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Network("n", NetworkArgs(account=ACCOUNT, key_arn="k", prefix="10.x", tags=TAGS)),
         "no two numbers",
     ),
+    "interfaces from nowhere": (lambda: entrance(addresses=()), "no address is named"),
+    "a platform without public subnets": (lambda: entrance(subnets=()), "does not tell its public subnets"),
     "any repository": (
         lambda: CiIdentity(
             "i", CiIdentityArgs(account=ACCOUNT, repository="vendor/*", environment="prod", tags=TAGS)
@@ -162,7 +172,10 @@ def test_a_key_serves_its_account_and_whom_it_names() -> None:
     """A key's policy names the account, its logs and, for disks, one role with grants for AWS's use only."""
     key = made(
         lambda: EncryptionKey(
-            "k", EncryptionKeyArgs(account=ACCOUNT, description="d", disks_of="arn:starter", tags=TAGS)
+            "k",
+            EncryptionKeyArgs(
+                account=ACCOUNT, called="k", description="d", disks_of="arn:starter", tags=TAGS
+            ),
         )
     ).inputs("k-key")
     assert key["policy"].count("arn:starter") == 2

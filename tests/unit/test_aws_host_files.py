@@ -11,10 +11,10 @@ import pytest
 
 from provisioning.aws import door
 from provisioning.aws.artifacts import HOST_FILES, pack
-from provisioning.aws.host_settings import SECRETS, environment_text
+from provisioning.aws.host_settings import environment_text
 from provisioning.door_state import CLOSED_MARK, DoorState
 from provisioning.errors import SiteError
-from tests.support.aws_host import LANGUAGE, SECRET_VALUES, LaidDown, laid_down, settings, settle
+from tests.support.aws_host import LANGUAGE, SECRET_VALUES, SECRETS, LaidDown, laid_down, settings, settle
 
 
 @pytest.fixture
@@ -37,6 +37,16 @@ def test_every_name_in_the_files_is_known(host: LaidDown) -> None:
         if any(value in text for value in SECRET_VALUES.values()):
             assert path.stat().st_mode & 0o777 == 0o600, path
     assert not set(settings()) & set(SECRETS)
+
+
+def test_what_a_site_does_not_have_leaves_no_file(host: LaidDown, tmp_path: Path) -> None:
+    """A file that would hold nothing, such as an authority of a provider that needs none, is not written."""
+    etc = host.home / "etc" / "application"
+    assert (etc / "accounts-token").exists()
+    assert not (etc / "accounts-ca.crt").exists()
+    (tmp_path / "again").mkdir()
+    served = laid_down(tmp_path / "again", accounts_authority="PEM")
+    assert (served.home / "etc" / "application" / "accounts-ca.crt").read_text() == "PEM\n"
 
 
 def test_the_door_shows_what_the_program_declares(host: LaidDown) -> None:
@@ -114,13 +124,26 @@ def test_an_archive_is_its_content(tmp_path: Path) -> None:
 
 
 def test_what_an_archive_would_lose_is_refused(tmp_path: Path) -> None:
-    """An empty or missing folder is no artifact, and neither is one with links."""
-    with pytest.raises(SiteError, match="is no folder with files"):
+    """What is missing or empty is no artifact, and neither is one with links."""
+    with pytest.raises(SiteError, match="there is no artifact at"):
         pack(tmp_path / "nothing", "app", tmp_path / "a")
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "run").symlink_to("/bin/true")
     with pytest.raises(SiteError, match="holds links"):
         pack(tmp_path / "linked", "app", tmp_path / "a")
+
+
+def test_an_artifact_may_be_an_archive(tmp_path: Path) -> None:
+    """A tar archive makes the same as the folder that is in it, and files from elsewhere come in beside."""
+    folder = tmp_path / "application"
+    folder.mkdir()
+    (folder / "run").write_text("#!/bin/sh\n")
+    subprocess.run(["tar", "-C", folder, "-cf", tmp_path / "application.tar", "."], check=True)
+    plain = pack(folder, "app", tmp_path / "a")
+    assert pack(tmp_path / "application.tar", "app", tmp_path / "b").digest == plain.digest
+    beside = pack(folder, "app", tmp_path / "a", also={"inner/door": HOST_FILES / "public/srv/site/bin/door"})
+    settle().unpack(beside.path, tmp_path / "unpacked")
+    assert os.access(tmp_path / "unpacked" / "inner" / "door", os.X_OK)
 
 
 def test_settings_come_out_as_they_went_in(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,13 +11,19 @@ from typing import Any
 import pytest
 import yaml
 
+from provisioning.application import environment
 from provisioning.aws.targets import target_group_name
 from provisioning.errors import BasculeError, SiteError, WorkspaceError
+from provisioning.manifest_file import load_manifest
 from provisioning.platform_facts import PlatformFacts
 from provisioning.policy.check import violations
-from provisioning.site import SiteOutputs
+from provisioning.site import SiteArgs, SiteOutputs
 from tests.support.aws_program import PASSWORD, Declared, declared_stack, policed
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn
+from tests.support.fieldpro import EXAMPLE as FIELDPRO
+
+LAB = {"interfaces": [{"name": "lab", "kind": "sftp", "host": "old", "control": "l", "public_key": HOST_KEY}]}
+"""Of a manifest: an interface that delivers by sftp."""
 
 
 class Vendor:
@@ -54,6 +61,34 @@ def test_a_platform_tells_what_its_tenants_read(vendor: Vendor) -> None:
     told = vendor.platforms["prod"].inputs("platform-facts")["insecureValue"]
     assert PlatformFacts.model_validate_json(told).domain == "care.example"
     assert PASSWORD not in told
+
+
+def test_the_account_is_on_record_where_no_organisation_keeps_one(vendor: Vendor) -> None:
+    """A trail of all regions, a detector and a recorder of settings are made when they are asked for."""
+    made = declared_stack(vendor.files.workspace, "platform-prod", {**PLATFORM, "accountRecord": "true"})
+    added = made.resources.keys() - vendor.platforms["prod"].resources.keys()
+    assert {one.removeprefix("platform-record-") for one in added} == {
+        *("trail", "detector", "role", "reads", "recorder", "channel", "recording")
+    }
+    said = json.loads(made.inputs("platform-logs-policy")["policy"])["Statement"]
+    (asks,) = [one for one in said if one.get("Sid") == "RecordAsks"]
+    assert not asks["Resource"].endswith("*")
+    assert asks["Condition"] == {"StringEquals": {"aws:SourceAccount": TENANT["account"]}}
+    assert violations("platform-prod", policed(made), [], date(2026, 11, 27)) == []
+
+
+def test_what_names_no_key_gets_the_buckets_own(vendor: Vendor) -> None:
+    """An object that says how it is encrypted must say the tenant's key; one that says nothing is taken."""
+    made = vendor.site()
+    said = json.loads(made.inputs("alpha-store-policy")["policy"])["Statement"]
+    found = [one["Condition"] for one in said if one.get("Sid", "").startswith("OwnKey")]
+    header = "s3:x-amz-server-side-encryption"
+    wanted = {header: "aws:kms", f"{header}-aws-kms-key-id": made.inputs("alpha-artifact-object")["kmsKeyId"]}
+    assert found == [
+        {"StringNotEquals": {name: value}, "Null": {name: "false"}} for name, value in wanted.items()
+    ]
+    assert made.inputs("alpha-key-alias")["name"] == "alias/alpha-prod"
+    assert made.inputs("alpha-database-events")["snsTopic"]
 
 
 def test_costs_are_told_by_the_tags_that_everything_carries(vendor: Vendor) -> None:
@@ -133,6 +168,117 @@ def test_what_a_host_starts_with_is_its_content(vendor: Vendor, alpha: StandIn) 
     assert started() == before
 
 
+def settings_of(made: Declared, template: str = "alpha-hosts-template") -> dict[str, str]:
+    """What a site's hosts are told."""
+    text = base64.b64decode(made.inputs(template)["userData"]).decode()
+    settings: dict[str, str] = json.loads(text.split("SETTINGS'\n")[1].split("\nSETTINGS")[0])
+    return settings
+
+
+def environment_of(made: Declared) -> dict[str, str]:
+    """What a site's application finds in its environment."""
+    lines = settings_of(made)["application_environment"].splitlines()
+    return {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}
+
+
+def test_the_application_finds_what_it_finds_elsewhere(vendor: Vendor, alpha: StandIn) -> None:
+    """Every name that any substrate gives an application is there, with services as they are switched on."""
+    services = [{"name": name, "title": name, "path": f"/{name}"} for name in ("box", "connect")]
+    alpha.manifest("alpha", services=services)
+    made = vendor.site(services="connect")
+    args = SiteArgs(manifest=load_manifest(alpha.workspace, "alpha"), environment="prod")
+    found = environment_of(made)
+    assert found.keys() == {*environment(args, str, listen=""), "APP_DATABASE", "PGPASSFILE"}
+    assert found["APP_SERVICES"] == "connect"
+    assert made.outputs["services"] == ["connect"]
+    assert found["APP_CONNECTIONS"] == made.outputs["connections"]
+
+
+def test_files_are_served_as_the_identity_provider_says(vendor: Vendor, alpha: StandIn) -> None:
+    """The application knows the provider; its token is a secret, and one that others read is refused."""
+    root = alpha.workspace.root
+    for name, mode in (("token", 0o600), ("ca.pem", 0o644)):
+        (root / name).write_text("of the provider\n")
+        (root / name).chmod(mode)
+    access = {
+        "roles": [{"name": "nurse", "title": "Nurse", "files": {"notes": ["read"]}}],
+        "sheet": "people.csv",
+        "scim": {"url": "https://id.example/scim/v2/", "token_file": "token", "ca_file": "ca.pem"},
+        "served": {"path": "/files", "token_file": "token"},
+    }
+    alpha.manifest("alpha", access=access)
+    with pytest.raises(WorkspaceError, match=r"id\.example:443, and bascule:reaches leads hosts to no such"):
+        vendor.site()
+    made = vendor.site(reaches="10.99.0.4/32:443")
+    assert environment_of(made)["APP_ACCOUNTS"] == "https://id.example/scim/v2"
+    assert environment_of(made)["APP_ACCOUNTS_TOKEN_FILE"] == "/srv/site/etc/application/accounts-token"
+    assert settings_of(made)["accounts_authority"] == "of the provider"
+    kept = json.loads(made.inputs("alpha-secrets-values")["secretString"])
+    assert kept["accounts_token"] == "of the provider"
+    (root / "token").chmod(0o644)
+    with pytest.raises(SiteError, match="others may read it"):
+        vendor.site(reaches="10.99.0.4/32:443")
+
+
+def test_hosts_reach_what_is_named_and_nothing_else(vendor: Vendor) -> None:
+    """Each end is a rule of its own, for hosts and runner; what is on the internet asks for a way out."""
+    with pytest.raises(SiteError, match=r"198\.51\.100\.7/32:443, and its platform has no way out"):
+        vendor.site(reaches="198.51.100.7/32:443")
+    name = "/bascule/platform/prod"
+    leads_out = declared_stack(vendor.files.workspace, "platform-prod", {**PLATFORM, "wayOut": "true"})
+    assert leads_out.outputs["way_out"] is not None
+    gateway = leads_out.resources["platform-network-way-out"].identity
+    assert leads_out.inputs("platform-network-private-way-out")["natGatewayId"] == gateway
+    assert vendor.platforms["prod"].of_type(":NatGateway") == []
+    facts = {name: leads_out.inputs("platform-facts")["insecureValue"]}
+    ends = {"reaches": "198.51.100.7/32:443, 10.99.0.0/24:5432", "moving": "true", "runner": "true"}
+    made = declared_stack(vendor.files.workspace, "alpha-prod", {**TENANT, **ends}, parameters=facts)
+    for who in ("alpha-hosts", "alpha-runner"):
+        rules = [made.inputs(f"{who}-to-{end}") for end in ("198.51.100.7-32-443", "10.99.0.0-24-5432")]
+        assert [(one["cidrIpv4"], one["fromPort"]) for one in rules] == [
+            ("198.51.100.7/32", 443),
+            ("10.99.0.0/24", 5432),
+        ]
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
+    assert violations("platform-prod", policed(leads_out), [], date(2026, 11, 27)) == []
+
+
+def test_a_site_is_set_up_from_a_template(vendor: Vendor, alpha: StandIn) -> None:
+    """The template comes to the host as an archive of its own, and whoever reads figures has a role."""
+    shutil.copytree(FIELDPRO / "templates", alpha.workspace.root / "templates", dirs_exist_ok=True)
+    deployment = {
+        "kind": "template",
+        "template": "visits",
+        "begins_on": "2027-01-04",
+        "contact": {"name": "Rosa Frei", "email": "rosa@alpha.example"},
+        "fee": "900",
+    }
+    alpha.manifest("alpha", deployment=deployment)
+    made = vendor.site()
+    assert made.outputs["template"] == "/srv/site/template"
+    assert made.outputs["database"]["reader"]["name"] == "care_reader"
+    assert settings_of(made)["template"] == made.inputs("alpha-template-object")["key"]
+    assert settings_of(made)["roles"].split()[-1] == "reader"
+    assert "template-visits.zip" in made.inputs("alpha-template-object")["source"]
+
+
+def test_interfaces_deliver_by_sftp_from_where_they_are(vendor: Vendor, alpha: StandIn) -> None:
+    """A way in of their own leads from named addresses to the inbox; a site without them has none."""
+    assert vendor.site().of_type(":LoadBalancer") == []
+    alpha.manifest("alpha", **LAB)
+    made = vendor.site(interfacesFrom="192.0.2.0/28, 198.51.100.7/32")
+    entrance = [one for one in made.of_type(":SecurityGroupIngressRule") if "cidrIpv4" in one.inputs]
+    assert {one.inputs["cidrIpv4"] for one in entrance} == {"192.0.2.0/28", "198.51.100.7/32"}
+    assert {one.inputs["fromPort"] for one in entrance} == {22}
+    assert made.outputs["sftp"]["host"] == made.inputs("alpha-inbox-name")["name"]
+    listening = made.inputs("alpha-inbox-sftp")["defaultActions"][0]["targetGroupArn"]
+    assert listening in made.inputs("alpha-hosts-hosts")["targetGroupArns"]
+    assert settings_of(made)["inbox_keys"].endswith(HOST_KEY)
+    kept = json.loads(made.inputs("alpha-secrets-values")["secretString"])
+    assert kept["inbox_host_key"] == PASSWORD  # as the mocks make keys
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
+
+
 def test_no_secret_is_in_what_a_host_starts_with(vendor: Vendor) -> None:
     """Secrets are in the one place that keeps them, and in no other resource."""
     made = vendor.site()
@@ -141,7 +287,7 @@ def test_no_secret_is_in_what_a_host_starts_with(vendor: Vendor) -> None:
     assert sorted(holders) == ["alpha-secrets-values"]
     template = base64.b64decode(made.inputs("alpha-hosts-template")["userData"]).decode()
     assert template.count(PASSWORD) == 1
-    assert json.loads(template.split("SETTINGS'\n")[1].split("\nSETTINGS")[0])["login_key"] == PASSWORD
+    assert settings_of(made)["login_key"] == PASSWORD
 
 
 def test_sizes_are_the_smallest_that_hold_what_was_asked(vendor: Vendor, alpha: StandIn) -> None:
@@ -176,6 +322,9 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
     [
         ({}, {"budget": "much"}, "bascule:budget is 'much'"),
         ({}, {"nameLeadsTo": "nowhere"}, "must be site or previous"),
+        ({}, {"reaches": "198.51.100.7/32"}, "names no port"),
+        ({}, {"reaches": "0.0.0.0/0:443"}, "0.0.0.0/0 is far more than one customer's"),
+        ({}, {"runnerDisk": "big"}, "bascule:runnerDisk is 'big'"),
         ({}, {"doorPlace": "first"}, "bascule:doorPlace is 'first'"),
         ({}, {"doorPlace": "24001"}, "a door's place is 1 to 24000"),
         ({}, {"account": "999"}, "must be its 12 digits"),
@@ -184,19 +333,13 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
         ({}, {"deletable": "because"}, "explains nothing"),
         ({}, {"door": "ajar"}, "bascule:door is 'ajar'"),
         ({"mode": "live"}, {}, "mode live needs a superuser"),
-        (
-            {
-                "interfaces": [
-                    {"name": "lab", "kind": "sftp", "host": "old", "control": "l", "public_key": HOST_KEY}
-                ]
-            },
-            {},
-            "interfaces/lab: sftp reaches no site on AWS",
-        ),
+        (LAB, {}, "interfaces/lab delivers by sftp, and bascule:interfacesFrom does not say whence"),
+        (LAB, {"interfacesFrom": "192.0.2.1/28"}, "bascule:interfacesFrom: 192.0.2.1/28 has host bits set"),
+        (LAB, {"interfacesFrom": "0.0.0.0/0"}, "0.0.0.0/0 is far more than one customer's"),
         (
             {"application": {"name": "echo", "version": "1.0.0", "artifact": "gone"}},
             {},
-            "no folder with files",
+            "there is no artifact at",
         ),
     ],
 )
@@ -242,6 +385,32 @@ def test_outputs_are_the_contracts(vendor: Vendor) -> None:
     assert set(outputs) <= set(fields)
     assert {name for name, one in fields.items() if one.is_required()} <= set(outputs)
     assert yaml.safe_load((vendor.files.workspace.stacks / "alpha.yaml").read_text())["substrate"] == "aws"
+
+
+def test_a_runner_carries_the_work_while_a_move_lasts(vendor: Vendor) -> None:
+    """A machine of the hosts' size stands beside them when it is asked for, is told no secret, and goes."""
+    plain = vendor.site(moving="true")
+    assert plain.outputs["ssh"]["runner"] is None
+    assert vendor.site(runner="true").resources.keys() == vendor.site().resources.keys()
+    made = vendor.site(moving="true", runner="true", runnerDisk="250")
+    added = made.resources.keys() - plain.resources.keys()
+    assert all(name.startswith("alpha-runner-") for name in added)
+    assert len(added) < 25
+    mine, hosts = made.inputs("alpha-runner-template"), made.inputs("alpha-hosts-template")
+    assert mine["instanceType"] == hosts["instanceType"]
+    sizes = [one["blockDeviceMappings"][0]["ebs"]["volumeSize"] for one in (mine, hosts)]
+    assert sizes == [250, 30]
+    told = base64.b64decode(mine["userData"]).decode()
+    assert not {"secret", "master_secret", "artifact"} & settings_of(made, "alpha-runner-template").keys()
+    assert PASSWORD not in told.replace(f'"login_key": "{PASSWORD}"', "")
+    (rights,) = [one.inputs for one in made.of_type(":RolePolicy") if one.name == "alpha-runner-host-policy"]
+    assert "secretsmanager" not in rights["policy"]
+    config = made.outputs["ssh"]["config"]
+    assert "Host alpha-prod-runner\n" in config
+    assert config.count("Name=tag:role,Values=runner ") == config.count("Name=tag:role,Values=host ") == 1
+    place = made.inputs("alpha-runner-asked")["priority"]
+    assert made.inputs("alpha-door-door")["priority"] <= 48_000 < place < 50_000
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
 
 
 def test_a_staging_bucket_is_there_while_a_move_lasts(vendor: Vendor) -> None:

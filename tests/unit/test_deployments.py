@@ -109,8 +109,6 @@ def test_site_without_legacy_names_its_database() -> None:
         manifest(application={"settings": {}})
     with pytest.raises(ValidationError, match="templates are for PostgreSQL"):
         manifest(site_engine="mariadb")
-    with pytest.raises(ValidationError, match="a site on aws does not carry a template yet"):
-        manifest(substrate="aws")
     assert manifest().begins_afresh
     assert manifest().site_dbname == "rivage"
 

@@ -11,6 +11,7 @@ from invoke.runners import Result
 from migrate.connector import Connector, destination_at
 from migrate.errors import InterfaceError
 from provisioning.manifest import Interface
+from provisioning.site import SftpAccess
 from tests.support.tiny_site import INTERFACE, VERIFIED, TinySite
 
 PUSH = Interface(name="meds-push", kind="https", host="server", control="bin/meds-push")
@@ -131,7 +132,7 @@ def test_a_receiver_that_cannot_be_asked_is_none() -> None:
 
 
 def test_an_sftp_connector_gets_host_key_and_inbox(tmp_path: Path) -> None:
-    """What an SFTP connector is pointed at comes from the site's own SSH access, its host key pinned."""
+    """An SFTP connector is pointed at the way in for interfaces where a site has one, else at its host."""
     with TinySite(tmp_path) as tiny:
         assert destination_at(tiny.outputs, DROP) == {
             "kind": "sftp",
@@ -141,3 +142,8 @@ def test_an_sftp_connector_gets_host_key_and_inbox(tmp_path: Path) -> None:
             "known_hosts": "[127.0.0.1]:2222 ssh-ed25519 AAAA",
             "inbox": "inbox",
         }
+        entrance = SftpAccess(
+            host="inbox.example", port=22, user="site", known_hosts="inbox.example ssh-ed25519 B"
+        )
+        site = tiny.outputs.model_copy(update={"sftp": entrance})
+        assert destination_at(site, DROP) == {"kind": "sftp", **entrance.model_dump(), "inbox": "inbox"}

@@ -16,6 +16,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioning.artifact import opened
 from provisioning.errors import SiteError, WorkspaceError
 from provisioning.local import ports
 from provisioning.local.kinds import authority
@@ -26,11 +27,10 @@ from provisioning.local.kinds.authority import (
     CertificateKind,
 )
 from provisioning.local.kinds.door import DoorInputs, DoorKind
-from provisioning.local.kinds.folder import digest_of, opened
+from provisioning.local.kinds.folder import digest_of
+from provisioning.local.kinds.host import script
 from provisioning.local.kinds.role import holds
 from provisioning.program import environment_of
-
-SCRIPTS = Path(authority.__file__).resolve().parents[1] / "host_scripts"
 
 
 @given(st.text(min_size=1, max_size=60), st.integers(0, 5))
@@ -152,7 +152,7 @@ def test_stack_name_says_tenant_and_environment() -> None:
 
 def _script(name: str, folder: Path) -> Path:
     path = folder / f"{name}.py"
-    path.write_text((SCRIPTS / name).read_text().replace("@folder@", str(folder)))
+    path.write_text(script(name, folder).content)
     return path
 
 

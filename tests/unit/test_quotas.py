@@ -51,8 +51,9 @@ def session() -> Iterator[Any]:
         )
         balancers.add_listener_certificates(ListenerArn=listener, Certificates=[{"CertificateArn": alpha}])
         facts: dict[str, Any] = {
-            name: [] if "subnets" in name else 1 if name == "form" else name
-            for name in PlatformFacts.model_fields
+            name: [] if "subnets" in name else name
+            for name, one in PlatformFacts.model_fields.items()
+            if one.is_required()
         }
         told = PlatformFacts.model_validate({**facts, "listener_arn": listener})
         made.client("ssm").put_parameter(

@@ -31,6 +31,16 @@ ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO :"app
 ALTER DEFAULT PRIVILEGES GRANT SELECT, UPDATE, USAGE ON SEQUENCES TO :"application";
 RESET ROLE;
 
+-- Who looks at figures, on sites from a template; what these are, the owner grants when it makes them.
+\getenv reader READER
+\if :{?reader}
+\getenv reader_password READER_PASSWORD
+SELECT format('CREATE ROLE %I LOGIN', :'reader')
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'reader') \gexec
+ALTER ROLE :"reader" LOGIN PASSWORD :'reader_password';
+GRANT CONNECT ON DATABASE :"dbname" TO :"reader";
+\endif
+
 -- Rows are loaded in any order, and triggers fired on the legacy system already. A master that may not hand this
 -- on is no reason for a site not to stand: a move that needs it says so before it begins.
 SELECT set_config('bascule.migration', :'migration', false) \g /dev/null

@@ -8,17 +8,13 @@ drift. The copy is swapped in whole.
 import hashlib
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from provisioning.artifact import NOT_CARRIED, opened
 from provisioning.errors import SiteError
 from provisioning.local.kinds.hosted import HostedInputs
 from provisioning.local.operator import operator
 from provisioning.local.plugin.glue import Kind, State
-
-_NOT_CARRIED = {"__pycache__", ".git", ".venv"}
 
 
 class FolderInputs(HostedInputs):
@@ -33,7 +29,7 @@ def digest_of(folder: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder)
-        if _NOT_CARRIED & set(inner.parts) or path.is_dir():
+        if NOT_CARRIED & set(inner.parts) or path.is_dir():
             continue
         if path.is_symlink():
             total.update(f"{inner}\0link\0{path.readlink()}\0".encode())
@@ -41,27 +37,6 @@ def digest_of(folder: Path) -> str:
         executable = bool(path.stat().st_mode & stat.S_IXUSR)
         total.update(f"{inner}\0{executable}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
     return total.hexdigest()[:16]
-
-
-@contextmanager
-def opened(source: str) -> Iterator[Path]:
-    """Give the folder that `source` is, or that it holds when it is an archive."""
-    path = Path(source)
-    if path.is_dir():
-        yield path
-        return
-    if not path.is_file():
-        raise SiteError(
-            f"there is no artifact at {source}",
-            state="Nothing was changed.",
-            next_step="correct its path in the manifest",
-        )
-    with tempfile.TemporaryDirectory(prefix="bascule-") as unpacked:
-        unpack = ["tar", "-x", "--no-same-owner", "-C", unpacked, "-f", source]
-        done = subprocess.run(unpack, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
-        if done.returncode != 0:
-            raise SiteError(f"{source} is no archive that tar can unpack: {done.stderr.strip()[-300:]}")
-        yield Path(unpacked)
 
 
 class FolderKind(Kind[FolderInputs]):
@@ -85,7 +60,7 @@ class FolderKind(Kind[FolderInputs]):
         fresh, old = f"{inputs.path}.new", f"{inputs.path}.old"
         place.remove(fresh, old)
         place.make_folder(fresh)
-        pack = ["tar", "-c", *(f"--exclude={name}" for name in sorted(_NOT_CARRIED)), "-C"]
+        pack = ["tar", "-c", *(f"--exclude={name}" for name in sorted(NOT_CARRIED)), "-C"]
         unpack = [*operator().switch, "tar", "-x", "--no-same-owner", "-C", str(place.path(fresh))]
         with opened(inputs.source) as folder:
             # Packed with the caller's rights, unpacked with the host's.

@@ -17,7 +17,9 @@ from provisioning.local.place import File, Files
 from provisioning.local.plugin.glue import State
 from provisioning.local.supervisor import Service, Supervisor, supervisord_files
 
-_SCRIPTS = Path(__file__).resolve().parents[1] / "host_scripts"
+_HERE = Path(__file__).resolve()
+_SCRIPTS = (_HERE.parents[1] / "host_scripts", _HERE.parents[2] / "host_scripts")
+"""Of local hosts, and of hosts on any substrate."""
 
 FOLDERS = ("app", "backups", "bin", "etc", "files", "inbox", "log", "run")
 
@@ -66,8 +68,13 @@ class HostInputs(HostedInputs):
 
 def script(name: str, folder: Path) -> File:
     """Return one of our scripts with the host's paths filled in."""
-    text = (_SCRIPTS / name).read_text()
-    known = {"folder": lambda: folder, "image": image.path, "postgresql": postgres.programs}
+    text = next(path for one in _SCRIPTS if (path := one / name).is_file()).read_text()
+    known = {
+        "folder": lambda: folder,
+        "inbox": lambda: folder / "inbox",
+        "image": image.path,
+        "postgresql": postgres.programs,
+    }
     for key, value in known.items():
         if (mark := f"@{key}@") in text:
             text = text.replace(mark, str(value()))

@@ -33,6 +33,7 @@ _COMPUTED: dict[str, Callable[[State, str], State]] = {
         "nameServers": [f"ns-{number}.awsdns.example" for number in range(4)],
     },
     "aws:route53/record:Record": lambda inputs, _: {"fqdn": inputs["name"].rstrip(".")},
+    "aws:ec2/eip:Eip": lambda _, key: {"allocationId": f"eipalloc-{key}", "publicIp": "203.0.113.9"},
     "aws:ec2/vpcEndpoint:VpcEndpoint": lambda _, key: {"prefixListId": f"pl-{key}"},
     "aws:kms/key:Key": lambda _, key: {"keyId": key},
     "aws:ec2/launchTemplate:LaunchTemplate": lambda _, __: {"latestVersion": 1},

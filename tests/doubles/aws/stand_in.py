@@ -114,7 +114,7 @@ class Thing(Kind[Inputs]):
 
 def _report_host_key(content: dict[str, Any]) -> None:
     for one in content["resources"].values():
-        if one["type"] == "aws:ssm/parameter:Parameter" and one["is"]["name"].endswith("/host-keys"):
+        if one["type"] == "aws:ssm/parameter:Parameter" and one["is"]["name"].endswith("host-keys"):
             one["is"]["insecureValue"] = content["host_key"]
 
 
