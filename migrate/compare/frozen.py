@@ -9,7 +9,7 @@ at one declared position on each side. The time depends on what is open, not on 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -35,6 +35,7 @@ from migrate.compare.run import not_compared
 from migrate.compare.tally import Tally
 from migrate.compare.verdict import DatabaseComparison, Difference, RowDifference, TableResult
 from migrate.compare.views import excused, reasons
+from migrate.compare.wording import in_words_of
 from migrate.databases import Database, Session, query
 from migrate.errors import ComparisonError
 
@@ -177,7 +178,9 @@ class Standby:
         versions = pair.both(_version, _version)
         stale = [old.version != new for old, new in zip(self._catalogues, versions, strict=True)]
         if any(stale):
-            self._catalogues = pair.both(_catalogue, _catalogue)
+            before, after = pair.both(_catalogue, _catalogue)
+            worded = in_words_of(pair.target, pair.source, before.definitions, after.definitions)
+            self._catalogues = replace(before, definitions=worded), after
             if self._roles:
                 self._rights = differing_rights(pair.source, pair.target, self._roles)
         before, after = self._catalogues

@@ -38,14 +38,6 @@ FROM grants g
 UNION ALL
 SELECT 'schema', nspname::pg_catalog.text, 'of ' || pg_catalog.pg_get_userbyid(nspowner) FROM spaces
 UNION ALL
-SELECT 'replica identity', pg_catalog.format('%I.%I', s.nspname, c.relname),
-       CASE c.relreplident WHEN 'd' THEN 'DEFAULT' WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
-            ELSE 'USING INDEX ' || (SELECT pg_catalog.quote_ident(i.relname)
-                                      FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-                                     WHERE x.indrelid = c.oid AND x.indisreplident) END
-FROM pg_catalog.pg_class c JOIN spaces s ON s.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p')
-UNION ALL
 SELECT 'setting', pg_catalog.concat_ws(' ', CASE WHEN r.rolname IS NOT NULL THEN 'of role ' || r.rolname END,
                                        CASE WHEN s.setdatabase <> 0 THEN 'here' END,
                                        pg_catalog.split_part(c.setting, '=', 1)),

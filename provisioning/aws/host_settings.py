@@ -19,6 +19,8 @@ FILES = "/srv/data/files"
 BACKUPS = "/srv/data/backups"
 DOOR_COMMAND = "bin/door"
 ROLES = ("owner", "application", "migration")
+MOVER = "mover"
+"""The role that carries a live move; there only while one lasts."""
 SECRETS = (*(f"{role}_password" for role in ROLES), "interface_token", "verification_token")
 TOLD = (
     *("database_host", "login_key", "secret", "secret_version", "master_secret", "files_id"),
@@ -31,7 +33,17 @@ _ETC = f"{HOME}/etc/application"
 
 def roles_of(dbname: str) -> dict[str, str]:
     """Return the names of a site's database roles, by what they are for."""
-    return {"owner": f"{dbname}_owner", "application": f"{dbname}_app", "migration": f"{dbname}_migration"}
+    return {
+        "owner": f"{dbname}_owner",
+        "application": f"{dbname}_app",
+        "migration": f"{dbname}_migration",
+        MOVER: f"{dbname}_mover",
+    }
+
+
+def secrets_of(args: SiteArgs) -> tuple[str, ...]:
+    """Return the names of a site's secrets; its mover's password is one of them while a move lasts."""
+    return (*SECRETS, f"{MOVER}_password") if args.moving else SECRETS
 
 
 def environment_text(values: Mapping[str, str]) -> str:

@@ -27,10 +27,11 @@ from provisioning.aws.host_settings import (
     BACKUPS,
     DOOR_COMMAND,
     FILES,
+    MOVER,
     ROLES,
-    SECRETS,
     host_settings,
     roles_of,
+    secrets_of,
 )
 from provisioning.aws.keys import EncryptionKey, EncryptionKeyArgs
 from provisioning.aws.logs import LogGroup, LogGroupArgs
@@ -81,7 +82,7 @@ class Site(Component):
         )
         self._passwords = {
             secret: Password(f"{name}-{secret.replace('_', '-')}", opts=self.child).value
-            for secret in SECRETS
+            for secret in secrets_of(args)
         }
         login = SshKey(f"{name}-login-key", comment=f"operator@{self._stack}", opts=self.child)
         role = HostRole(
@@ -287,9 +288,8 @@ class Site(Component):
         dbname = self._args.manifest.site_dbname
         logins = {
             role: {"name": roles_of(dbname)[role], "password": self._passwords[f"{role}_password"]}
-            for role in ROLES
+            for role in (*ROLES, *([MOVER] if self._args.moving else []))
         }
-        # No mover: RDS gives nobody a superuser.
         return {
             "engine": "postgresql",
             "host": database.host,

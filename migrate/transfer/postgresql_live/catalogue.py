@@ -22,7 +22,7 @@ IDENTITY = "replica identity"
 def as_found(session: Session) -> Catalogue:
     """Read the catalogue of a session's database and server; needs a superuser."""
     found: Catalogue = {}
-    for row in asked(session, "turn_catalogue"):
+    for row in (*asked(session, "turn_catalogue"), *asked(session, "turn_identities")):
         found.setdefault(row["kind"], {})[row["name"]] = row["value"] or ""
     for kind, name, definition in session.execute(query("compare_definitions")):
         of_kind = found.setdefault(f"definition of {kind}", {})

@@ -1,0 +1,122 @@
+"""A live move onto a server that gives nobody a superuser, as Amazon RDS: there, back, and to the last trace."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from migrate.compare.run import compare
+from migrate.connections import Hosts
+from migrate.transfer.contract import Task
+from migrate.transfer.postgresql_live import powers
+from migrate.transfer.postgresql_live.catalogue import as_found
+from migrate.transfer.postgresql_live.sessions import at_work
+from tests.support import managed
+from tests.support.live_copy import LIVE, Writer, settled_differences
+from tests.support.moves import Move, Told, a_move
+from tests.support.postgres_versions import servers
+
+HARD = (Path(__file__).parents[1] / "support" / "hard_schema.sql").read_text()
+MORE = """
+CREATE SCHEMA app;
+CREATE TABLE app.written (id bigserial PRIMARY KEY, by text);
+CREATE TABLE app.parent (id int PRIMARY KEY);
+CREATE TABLE app.child (id int PRIMARY KEY, parent int REFERENCES app.parent ON DELETE CASCADE);
+INSERT INTO app.parent VALUES (1), (2); INSERT INTO app.child VALUES (1, 1), (2, 2);
+CREATE TABLE app.noted (id int PRIMARY KEY, times int DEFAULT 0);
+CREATE FUNCTION app.count_up() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN NEW.times := NEW.times + 1; RETURN NEW; END';
+CREATE TRIGGER counts BEFORE INSERT OR UPDATE ON app.noted FOR EACH ROW EXECUTE FUNCTION app.count_up();
+INSERT INTO app.noted SELECT generate_series(1, 20);
+CREATE UNLOGGED TABLE app.sessions (id int PRIMARY KEY, v text);
+INSERT INTO app.sessions VALUES (1, 'a');
+CREATE TABLE app.raw (was json); INSERT INTO app.raw VALUES ('{"a": 1}');
+CREATE MATERIALIZED VIEW app.totals AS SELECT by, count(*) FROM app.written GROUP BY 1;
+SELECT lo_from_bytea(80000 + n, convert_to(repeat('x', n * 900), 'UTF8')) FROM generate_series(1, 20) n;
+"""
+WRITES = [
+    "INSERT INTO app.written (by) VALUES ('legacy')",
+    "UPDATE app.noted SET id = id WHERE id = 3",
+    "SELECT lo_put(80003, 1, 'new')",
+]
+
+
+@pytest.fixture(scope="module", params=[17])
+def move(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
+    if request.param not in servers():
+        pytest.skip(f"no PostgreSQL {request.param} on this machine")
+    base = tmp_path_factory.mktemp("managed")
+    with a_move(base, site_binaries=servers()[request.param]) as move:
+        move.site.psql("postgres", "DROP OWNED BY app_owner, app_user, app_migration")
+        managed.make_master(move.site, move.dbname)
+        move.site.psql("postgres", "DROP ROLE app_owner, app_user, app_migration")
+        move.legacy.psql(move.dbname, HARD + MORE)
+        yield move
+
+
+@pytest.fixture
+def hosts(move: Move) -> Iterator[Hosts]:
+    with move.hosts() as hosts:
+        yield hosts
+
+
+def rows(move: Move, side: str, statement: str) -> list[tuple[object, ...]]:
+    host = move.legacy if side == "legacy" else move.site
+    with host.connect(move.dbname) as session:
+        return session.execute(statement.encode()).fetchall()
+
+
+def switch(task: Task) -> None:
+    """What a cutover does of databases, either way round."""
+    LIVE.make_ready(task)
+    LIVE.drain(task, timeout_seconds=20)
+    LIVE.settle(task)
+    LIVE.turn(task, timeout_seconds=20)
+    LIVE.let_go(task)
+
+
+def differing(task: Task) -> list[str]:
+    found = compare(task.name, task.source, task.target)
+    assert found.tables
+    return [one.name for one in found.differing_tables] + [f"{one.kind} {one.name}" for one in found.differences]
+
+
+def test_there_and_back_without_a_superuser(move: Move, hosts: Hosts) -> None:
+    """Copied under a writer, compared, switched, written on, rolled back with those writes, and ended."""
+    managed.make_roles(move.site, move.dbname, moving=True)
+    task = managed.task(move, hosts)
+    with task.target.opened() as session:
+        assert not powers.read(session).is_superuser
+        assert powers.lacking(session, (task.owner, task.application)) == ()
+    with at_work(task.source) as (source,):
+        before = as_found(source)
+
+    with Writer(move.legacy, move.dbname, WRITES):
+        copied = LIVE.copy(task, Told())
+        assert copied.mode == "live"
+        LIVE.catch_up(task, Told(), within_seconds=5, timeout_seconds=60)
+    assert LIVE.flow(task).state == "flowing"
+    assert settled_differences(task) == []
+
+    switch(task)
+    with managed.application(move, hosts.target()).opened() as site:
+        site.execute("INSERT INTO app.written (by) VALUES ('site')")
+        site.execute("UPDATE app.noted SET id = id WHERE id = 4")
+        site.execute("SELECT lo_put(80004, 1, 'new'), lo_from_bytea(90001, 'made there')")
+    switch(task.turned())
+    assert rows(move, "legacy", "SELECT by FROM app.written WHERE by = 'site'") == [("site",)]
+    counted = "SELECT times FROM app.noted WHERE id = 4"
+    assert rows(move, "legacy", counted) == rows(move, "site", counted) == [(2,)]
+    assert differing(task.turned()) == []
+
+    assert LIVE.end(task) == ()
+    with at_work(task.source) as (source,):
+        assert as_found(source) == before
+    managed.make_roles(move.site, move.dbname, moving=False)
+    left = "SELECT rolname::text FROM pg_roles WHERE rolname ~ '^(bascule_|app_)' ORDER BY 1"
+    assert [name for (name,) in rows(move, "site", left)] == [
+        "app_application",
+        "app_migration",
+        "app_owner",
+        managed.MASTER,
+    ]
