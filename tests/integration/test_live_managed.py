@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from migrate.compare import changes
+from migrate.compare.live import compare_live
 from migrate.compare.run import compare
 from migrate.connections import Hosts
+from migrate.fence import FENCES
 from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.catalogue import as_found
@@ -81,7 +85,15 @@ def differing(task: Task) -> list[str]:
     return [one.name for one in found.differing_tables] + [f"{one.kind} {one.name}" for one in found.differences]
 
 
-def test_there_and_back_without_a_superuser(move: Move, hosts: Hosts) -> None:
+def beside_work(task: Task, base: Path) -> list[object]:
+    """What a comparison beside running work finds, which leaves nothing behind."""
+    found = compare_live(task.name, task.source, task.target, tenant=task.tenant, store=base / "compared")
+    assert len(found.tables) > 5
+    changes.end(task.tenant, task.name, task.source, task.target)
+    return [*found.different, *found.written_on_target]
+
+
+def test_there_and_back_without_a_superuser(move: Move, hosts: Hosts, tmp_path: Path) -> None:
     """Copied under a writer, compared, switched, written on, rolled back with those writes, and ended."""
     managed.make_roles(move.site, move.dbname, moving=True)
     task = managed.task(move, hosts)
@@ -96,6 +108,7 @@ def test_there_and_back_without_a_superuser(move: Move, hosts: Hosts) -> None:
         assert copied.mode == "live"
         LIVE.catch_up(task, Told(), within_seconds=5, timeout_seconds=60)
     assert LIVE.flow(task).state == "flowing"
+    assert beside_work(task, tmp_path) == []
     assert settled_differences(task) == []
 
     switch(task)
@@ -103,7 +116,17 @@ def test_there_and_back_without_a_superuser(move: Move, hosts: Hosts) -> None:
         site.execute("INSERT INTO app.written (by) VALUES ('site')")
         site.execute("UPDATE app.noted SET id = id WHERE id = 4")
         site.execute("SELECT lo_put(80004, 1, 'new'), lo_from_bytea(90001, 'made there')")
+    fence = FENCES["postgresql"]
+    assert fence.fence(task.target).held_by == "flag"
+    with (
+        managed.application(move, hosts.target()).opened() as site,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        site.execute("RESET default_transaction_read_only")
+        site.execute("INSERT INTO app.written (by) VALUES ('late')")
+    assert fence.writes_since(task.target).is_fenced
     switch(task.turned())
+    fence.lift(task.target)
     assert rows(move, "legacy", "SELECT by FROM app.written WHERE by = 'site'") == [("site",)]
     counted = "SELECT times FROM app.noted WHERE id = 4"
     assert rows(move, "legacy", counted) == rows(move, "site", counted) == [(2,)]
