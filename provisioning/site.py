@@ -66,8 +66,8 @@ class DatabaseEndpoint(Model):
     migration: DatabaseRole
     """Loads data as the owner during the move; a member of `owner`."""
     mover: DatabaseRole | None = None
-    """Lets changes flow, for which it may do everything: PostgreSQL up to 15 and MariaDB ask for that. There
-    only while `SiteArgs.moving`; None on a substrate that gives none, where only bulk moves are possible."""
+    """Lets changes flow, for which it may do everything: PostgreSQL up to 15 and MariaDB ask for that. Where the
+    server gives nobody a superuser, what a live move takes and no more. There only while `SiteArgs.moving`."""
     reader: DatabaseRole | None = None
     """Reads figures and nothing else; on sites that are set up from a template."""
 

@@ -29,6 +29,7 @@ from provisioning.aws.host_settings import (
     FILES,
     MOVER,
     ROLES,
+    SECRETS,
     host_settings,
     roles_of,
     secrets_of,
@@ -81,7 +82,11 @@ class Site(Component):
             self.child,
         )
         self._passwords = {
-            secret: Password(f"{name}-{secret.replace('_', '-')}", opts=self.child).value
+            secret: Password(
+                f"{name}-{secret.replace('_', '-')}",
+                # The mover goes when the move is over, from a protected site too.
+                opts=ResourceOptions(parent=self, protect=None if secret in SECRETS else False),
+            ).value
             for secret in secrets_of(args)
         }
         login = SshKey(f"{name}-login-key", comment=f"operator@{self._stack}", opts=self.child)

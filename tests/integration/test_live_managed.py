@@ -1,5 +1,6 @@
 """A live move onto a server that gives nobody a superuser, as Amazon RDS: there, back, and to the last trace."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from migrate.fence import FENCES
 from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.catalogue import as_found
-from migrate.transfer.postgresql_live.sessions import at_work
+from migrate.transfer.postgresql_live.sessions import asked, at_work
 from tests.support import managed
 from tests.support.live_copy import LIVE, Writer, settled_differences
 from tests.support.moves import Move, Told, a_move
@@ -45,7 +46,7 @@ WRITES = [
 ]
 
 
-@pytest.fixture(scope="module", params=[17])
+@pytest.fixture(scope="module", params=[16, 17])
 def move(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
     if request.param not in servers():
         pytest.skip(f"no PostgreSQL {request.param} on this machine")
@@ -54,6 +55,7 @@ def move(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         move.site.psql("postgres", "DROP OWNED BY app_owner, app_user, app_migration")
         managed.make_master(move.site, move.dbname)
         move.site.psql("postgres", "DROP ROLE app_owner, app_user, app_migration")
+        managed.make_roles(move.site, move.dbname, moving=True)
         move.legacy.psql(move.dbname, HARD + MORE)
         yield move
 
@@ -82,7 +84,9 @@ def switch(task: Task) -> None:
 def differing(task: Task) -> list[str]:
     found = compare(task.name, task.source, task.target)
     assert found.tables
-    return [one.name for one in found.differing_tables] + [f"{one.kind} {one.name}" for one in found.differences]
+    return [one.name for one in found.differing_tables] + [
+        f"{one.kind} {one.name}" for one in found.differences
+    ]
 
 
 def beside_work(task: Task, base: Path) -> list[object]:
@@ -93,15 +97,61 @@ def beside_work(task: Task, base: Path) -> list[object]:
     return [*found.different, *found.written_on_target]
 
 
+def test_all_that_the_mover_lacks_is_told_and_nothing_is_left(move: Move, hosts: Hosts) -> None:
+    """With what hosts on AWS give he lacks nothing; without it each right is named, and no trial stays."""
+    task = managed.task(move, hosts)
+    of = (task.owner, task.application)
+    with task.target.opened() as session, move.site.connect(move.dbname) as superuser:
+        assert not powers.read(session).is_superuser
+        assert powers.lacking(session, of) == ()
+        for rights, told in (
+            ("pg_create_subscription, rds_superuser", "subscriptions"),
+            ("rds_superuser, pg_read_all_data", "reading large objects"),
+            ("rds_superuser, pg_signal_backend", "ending sessions"),
+            ("app_application", "the rights of others"),
+        ):
+            superuser.execute(f"SET ROLE {managed.MASTER}; REVOKE {rights} FROM app_mover".encode())
+            try:
+                assert [one.split(":")[0] for one in powers.lacking(session, of)] == [told]
+            finally:
+                superuser.execute(f"GRANT {rights} TO app_mover; RESET ROLE".encode())
+        for right in ("CREATEROLE", "REPLICATION"):
+            superuser.execute(f"ALTER ROLE app_mover NO{right}".encode())
+            assert [one.split(":")[0] for one in powers.lacking(session, of)] == ["roles that replicate"]
+            superuser.execute(f"ALTER ROLE app_mover {right}".encode())
+        assert powers.lacking(session, of) == ()
+    left = "SELECT subname::text FROM pg_subscription UNION ALL SELECT rolname FROM pg_roles WHERE rolname ~ 'trial'"
+    assert rows(move, "site", left) == []
+
+
+def test_rds_gives_a_role_in_the_place_of_the_attribute(move: Move, hosts: Hosts) -> None:
+    """Where the attribute REPLICATION is refused, what logs in to replicate becomes a member of RDS's role."""
+    task = managed.task(move, hosts)
+    move.site.psql(
+        "postgres",
+        "ALTER ROLE app_mover NOREPLICATION; CREATE ROLE rds_replication;"
+        "GRANT rds_replication TO app_mover WITH ADMIN OPTION",
+    )
+    try:
+        with task.target.opened() as session:
+            assert powers.lacking(session, (task.owner, task.application)) == ()
+            with session.transaction(force_rollback=True):
+                session.execute("CREATE ROLE bascule_one; GRANT CONNECT ON DATABASE besa TO bascule_one")
+                powers.make_replicating(session, "bascule_one")
+                (seen,) = asked(session, "stream_publisher", stream="bascule_one")
+        assert (seen["can_login"], seen["can_replicate"], seen["may_connect"]) == (True, True, True)
+    finally:
+        move.site.psql("postgres", "DROP ROLE rds_replication; ALTER ROLE app_mover REPLICATION")
+
+
 def test_there_and_back_without_a_superuser(move: Move, hosts: Hosts, tmp_path: Path) -> None:
     """Copied under a writer, compared, switched, written on, rolled back with those writes, and ended."""
-    managed.make_roles(move.site, move.dbname, moving=True)
     task = managed.task(move, hosts)
-    with task.target.opened() as session:
-        assert not powers.read(session).is_superuser
-        assert powers.lacking(session, (task.owner, task.application)) == ()
     with at_work(task.source) as (source,):
         before = as_found(source)
+
+    # All that is said to the server: its log is nobody's to switch off but its own.
+    move.site.psql("postgres", "ALTER SYSTEM SET log_statement = 'all'; SELECT pg_reload_conf()")
 
     with Writer(move.legacy, move.dbname, WRITES):
         copied = LIVE.copy(task, Told())
@@ -136,6 +186,9 @@ def test_there_and_back_without_a_superuser(move: Move, hosts: Hosts, tmp_path: 
     with at_work(task.source) as (source,):
         assert as_found(source) == before
     managed.make_roles(move.site, move.dbname, moving=False)
+    log = (move.site.folder / "pg.log").read_text()
+    assert "ALTER ROLE" in log
+    assert re.findall(r"password=(?!none\b)\S*|PASSWORD '(?!SCRAM)", log) == []
     left = "SELECT rolname::text FROM pg_roles WHERE rolname ~ '^(bascule_|app_)' ORDER BY 1"
     assert [name for (name,) in rows(move, "site", left)] == [
         "app_application",

@@ -144,6 +144,15 @@ def test_no_secret_is_in_what_a_host_starts_with(vendor: Vendor) -> None:
     assert json.loads(template.split("SETTINGS'\n")[1].split("\nSETTINGS")[0])["login_key"] == PASSWORD
 
 
+def test_a_mover_is_there_while_a_move_lasts(vendor: Vendor) -> None:
+    """Its password is one of the host's secrets, and the contract names it; afterwards neither is there."""
+    for moving in (True, False):
+        made = vendor.site(moving=str(moving).lower())
+        (values,) = [one.inputs for one in made.of_type(":SecretVersion")]
+        assert ("mover_password" in json.loads(values["secretString"])) is moving
+        assert (made.outputs["database"].get("mover") is not None) is moving
+
+
 def test_sizes_are_the_smallest_that_hold_what_was_asked(vendor: Vendor, alpha: StandIn) -> None:
     """Memory and workers choose classes; what no class holds is refused."""
 
@@ -183,7 +192,6 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
         ({}, {"region": "Zurich"}, "bascule:region is 'Zurich'"),
         ({}, {"deletable": "because"}, "explains nothing"),
         ({}, {"door": "ajar"}, "bascule:door is 'ajar'"),
-        ({"mode": "live"}, {}, "mode live needs a superuser"),
         (
             {
                 "interfaces": [
