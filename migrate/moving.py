@@ -48,7 +48,7 @@ def moves(ctx: StepContext, environment: Environment = "prod") -> list[tuple[Tra
         work = Task(
             name=database.name,
             attempt=ctx.attempt,
-            source=legacy_database(ctx.hosts, database),
+            source=legacy_database(ctx.hosts, database, environment),
             target=site_database(ctx.hosts, environment, role=role),
             owner=outputs.owner.name,
             application=outputs.application.name,

@@ -103,7 +103,7 @@ class Target(Model):
     max_logical_replication_workers: int = 4
     managed_by: str = ""
     mover_lacks: tuple[str, ...] = ()
-    """What the site's mover may not do, with the remedy. Empty, too, while there is none: it comes for a move's time."""
+    """What the site's mover may not do, with the remedy; empty, too, while there is none."""
 
 
 class Files(Model):

@@ -46,7 +46,7 @@ def _said_anew(target: Session, told: Definitions) -> Iterator[tuple[tuple[str, 
             try:
                 with session.transaction(force_rollback=True):
                     # The text is the source server's own, of its own catalogue.
-                    session.execute(sql.SQL("CREATE TEMPORARY VIEW {} AS ").format(view) + sql.SQL(text))  # type: ignore[arg-type] # as said
+                    session.execute(sql.SQL("CREATE TEMPORARY VIEW {} AS ").format(view) + sql.SQL(text))
                     (said,) = session.execute(
                         "SELECT pg_catalog.pg_get_viewdef('pg_temp.bascule_wording'::pg_catalog.regclass)"
                     ).fetchone() or ("",)

@@ -98,7 +98,7 @@ def build(ctx: StepContext) -> Stage:
                 sql.Identifier(dbname), sql.Identifier(outputs.owner.name)
             )
         )
-    copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy), target=source)
+    copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy, "test"), target=source)
     bulk = way(legacy.engine, "bulk", outputs.engine)
     # A rehearsal that was cut short left its jobs behind, as finished: of a copy that is gone.
     bulk.empty(copy)

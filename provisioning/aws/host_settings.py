@@ -12,6 +12,7 @@ from provisioning.aws.ingress import HOST_PORT
 from provisioning.aws.targets import ALIVE_PATH
 from provisioning.aws.watched import AGENT
 from provisioning.site import SiteArgs
+from provisioning.tunnel import authorized_keys
 
 SETTINGS_FILE = "/opt/bascule/settings.json"
 HOME = "/srv/site"
@@ -108,6 +109,17 @@ def host_settings(
         "agent_namespace": AGENT,
         "dbname": dbname,
         **roles_of(dbname),
+        # A session comes by Session Manager's agent, from the host itself.
+        "tunnel_keys": "\n".join(
+            authorized_keys(
+                args.manifest,
+                args.environment,
+                own="127.0.0.1",
+                database=f"{told['database_host']}:{database.PORT}",
+            )
+            if args.tunnels
+            else []
+        ),
         "database_ca": database_ca.strip(),
         "database_port": str(database.PORT),
         "application_environment": environment_text(application_environment(args, told["database_host"])),

@@ -48,6 +48,7 @@ from provisioning.aws.watched import watched_of_site
 from provisioning.local.resources import Password, SshKey
 from provisioning.running import running_workspace
 from provisioning.site import SiteArgs
+from provisioning.tunnel import tunnelled
 
 
 class Site(Component):
@@ -192,6 +193,7 @@ class Site(Component):
                     )
                 ),
                 starter_arn=starter.arn,
+                takes_tunnels=args.tunnels and bool(tunnelled(manifest)),
                 # A door's rule is what connects the targets with the load balancer.
                 needs=[rights, artifact, bundle, door, *files.mounts],
                 tags=self._tags,

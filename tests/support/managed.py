@@ -1,8 +1,8 @@
 """
 A site whose database server gives nobody a superuser, as Amazon RDS does.
 
-Promise: its roles are made by the very file that hosts on AWS run, as a master who has what RDS's has, and no
-more: the attribute REPLICATION stands for RDS's ``rds_replication``, which no other server knows how to honour.
+Promise: its roles are made by the very file that hosts on AWS run, as a master who has what RDS's has, and
+no more: the attribute REPLICATION stands for RDS's ``rds_replication``, which no other server honours.
 """
 
 import secrets
@@ -23,7 +23,8 @@ MASTER = "bascule_master"
 MOVER_PASSWORD = secrets.token_urlsafe(12)
 _MASTER = """
 CREATE ROLE rds_superuser;
-GRANT pg_monitor, pg_read_all_data, pg_signal_backend, pg_create_subscription TO rds_superuser WITH ADMIN OPTION;
+GRANT pg_monitor, pg_read_all_data, pg_signal_backend, pg_create_subscription TO rds_superuser
+    WITH ADMIN OPTION;
 GRANT SET ON PARAMETER session_replication_role TO rds_superuser WITH GRANT OPTION;
 CREATE ROLE {master} LOGIN CREATEROLE CREATEDB REPLICATION PASSWORD '{password}';
 GRANT rds_superuser TO {master} WITH ADMIN OPTION;

@@ -49,6 +49,7 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 AllowTcpForwarding yes
+GatewayPorts clientspecified
 MaxStartups 50
 MaxSessions 50
 # Commands over SSH do not go through this machine's own shell start-up files, which may take their time.

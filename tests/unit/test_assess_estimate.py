@@ -150,7 +150,7 @@ def test_source_that_cannot_replicate_gets_bulk(found: Database, obstacle: str) 
 
 
 def test_a_managed_site_of_today_is_moved_to_live() -> None:
-    """From PostgreSQL 16 on subscriptions take no superuser; a mover that has all it needs stands in nobody's way."""
+    """From PostgreSQL 16 on subscriptions take no superuser, so a managed site is no obstacle."""
     managed = {"managed_by": "Amazon RDS or Aurora", "version_number": 170002}
     assert decide(database(), TARGET.model_copy(update=managed)).mode == "live"
 

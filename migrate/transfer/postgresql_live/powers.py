@@ -2,8 +2,8 @@
 What a role may do: asked once, of the server, so that nobody has to know whose server it is.
 
 Promise: `read` only looks. `lacking` also tries what no catalogue tells, since a managed server grants its
-master by means of its own; each trial is rolled back before anybody could see it. Nothing else in Bascule asks
-whether a target's role is a superuser.
+master by means of its own; each trial is rolled back before anybody could see it. Nothing else in a live
+move asks whether its target's role is a superuser.
 
 Source: what the masters of managed servers have and lack is told in PostgreSQL's own terms (predefined roles
 since 16); Amazon RDS gives ``rds_replication`` in the place of the attribute REPLICATION.
@@ -99,7 +99,7 @@ def is_granted(session: Session, trial: Callable[[Session], Any]) -> bool:
 
 def make_replicating(session: Session, name: str) -> None:
     """
-    Let a role log in and replicate, by the attribute or by what the server gives in its place; may be repeated.
+    Let a role log in and replicate, by the attribute or by what the server gives instead; may be repeated.
 
     Raises:
         psycopg.errors.InsufficientPrivilege: The server gives neither to the session's role.
@@ -123,7 +123,8 @@ def _trial_name() -> str:
 
 def _subscription(session: Session) -> None:
     # Without connecting; who is no superuser must bring a password along.
-    text = "CREATE SUBSCRIPTION {} CONNECTION 'dbname=none password=none' PUBLICATION none WITH (connect = false)"
+    conninfo = "dbname=none password=none"
+    text = f"CREATE SUBSCRIPTION {{}} CONNECTION '{conninfo}' PUBLICATION none WITH (connect = false)"
     session.execute(sql.SQL(text).format(sql.Identifier(_trial_name())))
 
 

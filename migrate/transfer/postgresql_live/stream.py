@@ -150,11 +150,8 @@ def _connect(stream: Stream, publisher: Session, subscriber: Session, text: str)
     ).decode()
     with telling(stream.publisher, f"giving role {stream.name} a password"), discreetly(publisher):
         publisher.execute(statement("ALTER ROLE {} PASSWORD ", stream.name) + sql.Literal(verifier))
-    end = stream.publisher.endpoint
     conninfo = psycopg.conninfo.make_conninfo(
-        host=end.host,
-        port=end.port,
-        dbname=end.dbname,
+        **stream.publisher.from_afar.place,
         user=stream.name,
         password=password,
         **_proof(stream, subscriber),
@@ -172,7 +169,7 @@ def _connect(stream: Stream, publisher: Session, subscriber: Session, text: str)
 
 
 def _run_unseen(session: Session, text: sql.Composed) -> None:
-    """Run a statement with a password in it, so that no log shows it, also where logging is not ours to set."""
+    """Run a statement with a password in it so that no log shows it, whoever sets what is logged."""
     with session.transaction():
         session.execute("CREATE TEMPORARY TABLE bascule_statement (statement pg_catalog.text) ON COMMIT DROP")
         with session.cursor().copy("COPY pg_temp.bascule_statement FROM STDIN") as copy:
@@ -184,9 +181,9 @@ def _proof(stream: Stream, subscriber: Session) -> dict[str, str]:
     """
     By what the subscriber's server knows the publisher, as connection settings.
 
-    By its certificate, where it can keep the authority's file. Where no file can be written, by the password:
-    SCRAM bound to the TLS channel is passed only by the server that holds this password's verifier, so whoever
-    stands in between is found out as well.
+    By its certificate, where it can keep the authority's file. Where no file can be written, by the
+    password: SCRAM bound to the TLS channel is passed only by the server that holds this password's
+    verifier, so whoever stands in between is found out as well.
     """
     if powers.read(subscriber).writes_files:
         with telling(stream.subscriber, "writing the authority's file"):
