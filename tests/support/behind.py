@@ -5,7 +5,6 @@ Promise: the site's sshd is a real one that admits what a site's host admits; wh
 the very folder that `fab tunnel` writes, with a key made there.
 """
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,8 +57,8 @@ class Behind:
 
     def refuse(self) -> None:
         """Let it admit the operator's alone again."""
-        etc = self.move.site.folder / "etc"
-        shutil.copy(etc / "identity.pub", etc / "authorized_keys")
+        keys = self.move.site.folder / "etc" / "authorized_keys"
+        keys.write_text(keys.read_text().splitlines()[0] + "\n")
 
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:
