@@ -132,5 +132,4 @@ def end_sessions(hosts: Hosts, environment: Environment) -> None:
     """End the tunnels that are open at a site's host; one whose key is admitted comes back."""
     found = tunnel.tunnelled(hosts.manifest)
     ports = " ".join(str(tunnel.ssh_port(hosts.manifest, host.name)) for host in found)
-    if ports:
-        remote.run(hosts.target(environment), _END.format(ports=ports), doing="ending the tunnels")
+    remote.run(hosts.target(environment), _END.format(ports=ports), doing="ending the tunnels")

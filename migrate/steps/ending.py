@@ -15,6 +15,7 @@ from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import require_closed
 from provisioning.engine import Stack
 from provisioning.manifest import Environment
+from provisioning.tunnel import tunnelled
 
 
 @step("end-replication", changes=True)
@@ -75,7 +76,8 @@ def retire_mover(ctx: StepContext) -> Result:
         # Nothing reaches legacy from here on, and nothing has to.
         legacy_tunnel.refuse(stack, ctx.manifest)
         stack.up()
-        legacy_tunnel.end_sessions(ctx.hosts, environment)
+        if tunnelled(ctx.manifest):
+            legacy_tunnel.end_sessions(ctx.hosts, environment)
         require_match(
             stack, "does not match its program without its mover", state="The tenant works on its site."
         )

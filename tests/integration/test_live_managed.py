@@ -7,6 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from migrate.assess.mode import decide
+from migrate.assess.site import measure_target
 from migrate.compare import changes
 from migrate.compare.live import compare_live
 from migrate.compare.run import compare
@@ -16,7 +18,7 @@ from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.catalogue import as_found
 from migrate.transfer.postgresql_live.sessions import asked, at_work
-from tests.support import managed
+from tests.support import managed, quoting
 from tests.support.live_copy import LIVE, Writer, settled_differences
 from tests.support.moves import Move, Told, a_move
 from tests.support.postgres_versions import servers
@@ -122,6 +124,26 @@ def test_all_that_the_mover_lacks_is_told_and_nothing_is_left(move: Move, hosts:
         assert powers.lacking(session, of) == ()
     assert rows(move, "site", "SELECT FROM pg_subscription") == []
     assert rows(move, "site", "SELECT FROM pg_roles WHERE rolname ~ 'trial'") == []
+
+
+def test_the_assessment_of_such_a_site(move: Move, hosts: Hosts) -> None:
+    """Live is chosen as long as the mover may do it all; else bulk, with the right that is missing named."""
+    outputs = move.outputs.model_copy(
+        update={"database": move.outputs.database.model_copy(update=managed.logins())}
+    )
+    hosts._sites[move.manifest.stack("prod")] = outputs
+    target = measure_target(hosts, (), Told())
+    assert target is not None
+    assert (target.managed_by, target.mover_lacks) == ("Amazon RDS or Aurora", ())
+    assert decide(quoting.database(), target).mode == "live"
+    move.site.psql("postgres", "ALTER ROLE app_mover NOCREATEROLE")
+    try:
+        lacking = measure_target(hosts, (), Told())
+    finally:
+        move.site.psql("postgres", "ALTER ROLE app_mover CREATEROLE")
+    decided = decide(quoting.database(), lacking)
+    assert decided.mode == "bulk"
+    assert decided.live_obstacles[0].startswith("the site's mover lacks roles that replicate: ALTER ROLE")
 
 
 def test_rds_gives_a_role_in_the_place_of_the_attribute(move: Move, hosts: Hosts) -> None:

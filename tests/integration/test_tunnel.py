@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrate import files, legacy_tunnel
+from migrate.assess import assess
 from migrate.assess.path import is_reached_by_site
 from migrate.connections import Hosts
 from migrate.databases import legacy_database, site_database
@@ -57,8 +58,10 @@ def test_a_shut_tunnel_is_told_with_what_opens_it(site: Behind, hosts: Hosts) ->
         hosts.legacy("server")
     assert refused.value.what == "the tunnel from server to alpenblick-prod is not open"
     assert "on server: systemctl start bascule-tunnel, or sh open-tunnel" in refused.value.next_step
-    with pytest.raises(ConnectionFailed, match="the tunnel from server to alpenblick-prod is not open"):
-        require_all_answer(hosts)
+    case = site.move.context(hosts).case
+    for looking in (lambda: require_all_answer(hosts), lambda: assess(case, hosts, Told())):
+        with pytest.raises(ConnectionFailed, match="the tunnel from server to alpenblick-prod is not open"):
+            looking()
 
 
 def test_host_and_database_are_reached_through_it(site: Behind, opened: Hosts) -> None:

@@ -76,6 +76,10 @@ def application(move: Move, through: SshConnection) -> Database:
     return Database("as a user", end, through)
 
 
-def mover() -> DatabaseRole:
-    """As the site's outputs name him."""
-    return DatabaseRole(name="app_mover", password=SecretStr(MOVER_PASSWORD))
+def logins() -> dict[str, DatabaseRole]:
+    """The roles of the site's database, as its outputs name them."""
+    passwords = {role: SECRET_VALUES[f"{role}_password"] for role in ("owner", "application", "migration")}
+    return {
+        role: DatabaseRole(name=f"app_{role}", password=SecretStr(password))
+        for role, password in {**passwords, "mover": MOVER_PASSWORD}.items()
+    }

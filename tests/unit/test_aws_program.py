@@ -17,6 +17,7 @@ from provisioning.policy.check import violations
 from provisioning.site import SiteOutputs
 from tests.support.aws_program import PASSWORD, Declared, declared_stack, policed
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn
+from tests.support.local_sites import manifest
 
 
 class Vendor:
@@ -151,6 +152,19 @@ def test_a_mover_is_there_while_a_move_lasts(vendor: Vendor) -> None:
         (values,) = [one.inputs for one in made.of_type(":SecretVersion")]
         assert ("mover_password" in json.loads(values["secretString"])) is moving
         assert (made.outputs["database"].get("mover") is not None) is moving
+
+
+def test_a_tunnel_ends_at_the_hosts_while_it_is_asked_for(vendor: Vendor, alpha: StandIn) -> None:
+    """Its key is in what a host starts with, and the database reaches it by its ports; else neither."""
+    legacy = manifest("alpha")["legacy"]
+    legacy["hosts"][0]["tunnel"] = {"public_key": HOST_KEY}
+    alpha.manifest("alpha", legacy=legacy)
+    for tunnels in (True, False):
+        made = vendor.site(tunnels=str(tunnels).lower())
+        (template,) = made.of_type(":LaunchTemplate")
+        assert (HOST_KEY in base64.b64decode(template.inputs["userData"]).decode()) is tunnels
+        opened = [one.inputs for one in made.of_type("IngressRule") if one.inputs["fromPort"] == 47000]
+        assert [one["toPort"] for one in opened] == [47179] * tunnels
 
 
 def test_sizes_are_the_smallest_that_hold_what_was_asked(vendor: Vendor, alpha: StandIn) -> None:
