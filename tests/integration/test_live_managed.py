@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from migrate.assess.mode import decide
+from migrate.assess.findings.target import Site, target_refuses_superuser
 from migrate.assess.site import measure_target
 from migrate.compare import changes
 from migrate.compare.live import compare_live
@@ -18,7 +18,7 @@ from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.catalogue import as_found
 from migrate.transfer.postgresql_live.sessions import asked, at_work
-from tests.support import managed, quoting
+from tests.support import managed
 from tests.support.live_copy import LIVE, Writer, settled_differences
 from tests.support.moves import Move, Told, a_move
 from tests.support.postgres_versions import servers
@@ -127,7 +127,7 @@ def test_all_that_the_mover_lacks_is_told_and_nothing_is_left(move: Move, hosts:
 
 
 def test_the_assessment_of_such_a_site(move: Move, hosts: Hosts) -> None:
-    """Live is chosen as long as the mover may do it all; else bulk, with the right that is missing named."""
+    """Nothing stands against live as long as the mover may do it all; else the missing right is named."""
     outputs = move.outputs.model_copy(
         update={"database": move.outputs.database.model_copy(update=managed.logins())}
     )
@@ -135,15 +135,17 @@ def test_the_assessment_of_such_a_site(move: Move, hosts: Hosts) -> None:
     target = measure_target(hosts, (), Told())
     assert target is not None
     assert (target.managed_by, target.mover_lacks) == ("Amazon RDS or Aurora", ())
-    assert decide(quoting.database(), target).mode == "live"
+    assert target_refuses_superuser(Site(target, (), ())) is None
     move.site.psql("postgres", "ALTER ROLE app_mover NOCREATEROLE")
     try:
         lacking = measure_target(hosts, (), Told())
     finally:
         move.site.psql("postgres", "ALTER ROLE app_mover CREATEROLE")
-    decided = decide(quoting.database(), lacking)
-    assert decided.mode == "bulk"
-    assert decided.live_obstacles[0].startswith("the site's mover lacks roles that replicate: ALTER ROLE")
+    assert lacking is not None
+    told = target_refuses_superuser(Site(lacking, (), ()))
+    assert str(told).startswith(
+        "the site's mover lacks roles that replicate: ALTER ROLE app_mover CREATEROLE"
+    )
 
 
 def test_rds_gives_a_role_in_the_place_of_the_attribute(move: Move, hosts: Hosts) -> None:
