@@ -47,9 +47,6 @@ CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (setting)
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
 WHERE s.setdatabase IN (0, (SELECT oid FROM here)) AND coalesce(r.rolname, '') !~ '^bascule_'
 UNION ALL
-SELECT 'server setting', f.name, f.setting
-FROM pg_catalog.pg_file_settings f WHERE f.sourcefile ~ 'postgresql\.auto\.conf$'
-UNION ALL
 SELECT 'publication', p.pubname::pg_catalog.text,
        pg_catalog.concat_ws(' ', CASE WHEN p.puballtables THEN 'of all tables' END, pg_catalog.format('%s%s%s',
            CASE WHEN p.pubinsert THEN 'i' END, CASE WHEN p.pubupdate THEN 'u' END, CASE WHEN p.pubdelete THEN 'd' END),

@@ -99,7 +99,7 @@ def test_a_login_that_is_no_superuser_is_refused(move: Move, hosts: Hosts) -> No
         "app_migration lacks the rights of others: GRANT app_user TO app_migration",
     ):
         assert lacking in str(refused.value)
-    with pytest.raises(TransferError, match="app_migration is no superuser, which publishing and the fence"):
+    with pytest.raises(TransferError, match="app_migration is no superuser, and lacks roles that replicate"):
         LIVE.copy(replace(work, source=work.target), Told())
 
 

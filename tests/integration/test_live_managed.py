@@ -20,7 +20,7 @@ from migrate.transfer.postgresql_live.catalogue import as_found
 from migrate.transfer.postgresql_live.sessions import asked, at_work
 from tests.support import managed
 from tests.support.live_copy import LIVE, Writer, settled_differences
-from tests.support.moves import Move, Told, a_move
+from tests.support.moves import Move, Told
 from tests.support.postgres_versions import servers
 
 HARD = (Path(__file__).parents[1] / "support" / "hard_schema.sql").read_text()
@@ -52,12 +52,7 @@ WRITES = [
 def move(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
     if request.param not in servers():
         pytest.skip(f"no PostgreSQL {request.param} on this machine")
-    base = tmp_path_factory.mktemp("managed")
-    with a_move(base, site_binaries=servers()[request.param]) as move:
-        move.site.psql("postgres", "DROP OWNED BY app_owner, app_user, app_migration")
-        managed.make_master(move.site, move.dbname)
-        move.site.psql("postgres", "DROP ROLE app_owner, app_user, app_migration")
-        managed.make_roles(move.site, move.dbname, moving=True)
+    with managed.a_managed_move(tmp_path_factory.mktemp("managed"), request.param) as move:
         move.legacy.psql(move.dbname, HARD + MORE)
         yield move
 
@@ -128,10 +123,6 @@ def test_all_that_the_mover_lacks_is_told_and_nothing_is_left(move: Move, hosts:
 
 def test_the_assessment_of_such_a_site(move: Move, hosts: Hosts) -> None:
     """Nothing stands against live as long as the mover may do it all; else the missing right is named."""
-    outputs = move.outputs.model_copy(
-        update={"database": move.outputs.database.model_copy(update=managed.logins())}
-    )
-    hosts._sites[move.manifest.stack("prod")] = outputs
     target = measure_target(hosts, (), Told())
     assert target is not None
     assert (target.managed_by, target.mover_lacks) == ("Amazon RDS or Aurora", ())

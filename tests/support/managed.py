@@ -6,8 +6,12 @@ no more: the attribute REPLICATION stands for RDS's ``rds_replication``, which n
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from fabric import Connection as SshConnection
 from pydantic import SecretStr
 
@@ -16,7 +20,8 @@ from migrate.databases import Database, legacy_database
 from migrate.transfer.contract import Task
 from provisioning.site import DatabaseRole
 from tests.support.aws_host import SECRET_VALUES, settings, settle
-from tests.support.moves import Move
+from tests.support.moves import Move, a_move
+from tests.support.postgres_versions import servers
 from tests.support.private_hosts import PrivateHost
 
 MASTER = "bascule_master"
@@ -39,8 +44,6 @@ def make_master(host: PrivateHost, dbname: str) -> None:
 
 def make_roles(host: PrivateHost, dbname: str, *, moving: bool) -> None:
     """Have the master make the site's roles, as each start of a host does."""
-    import pytest
-
     program, ca_file = settle(), host.folder / "home" / "etc" / "application" / "ca.crt"
     ca_file.parent.mkdir(parents=True, exist_ok=True)
     ca_file.write_text(host.ca)
@@ -53,6 +56,18 @@ def make_roles(host: PrivateHost, dbname: str, *, moving: bool) -> None:
         patch.setattr(program, "secret", lambda settings, identity: master)
         given = {"mover_password": MOVER_PASSWORD} if moving else {}
         program.make_roles(told, {**SECRET_VALUES, **given})
+
+
+@contextmanager
+def a_managed_move(base: Path, version: int) -> Iterator[Move]:
+    """Start both hosts as `a_move` does, the site's server such a one, its outputs with its own roles."""
+    with a_move(base, site_binaries=servers()[version]) as move:
+        move.site.psql("postgres", "DROP OWNED BY app_owner, app_user, app_migration")
+        make_master(move.site, move.dbname)
+        move.site.psql("postgres", "DROP ROLE app_owner, app_user, app_migration")
+        make_roles(move.site, move.dbname, moving=True)
+        database = move.outputs.database.model_copy(update=logins())
+        yield replace(move, outputs=move.outputs.model_copy(update={"database": database}))
 
 
 def task(move: Move, hosts: Hosts) -> Task:

@@ -111,10 +111,11 @@ def _server_faults(name: str, session: Session) -> Iterator[str]:
 
 
 def _source_faults(task: Task, source: Session, target: Session) -> Iterator[str]:
-    """What the source alone must be: it is fenced, and known to the site by a file or by its password."""
+    """What the source alone must be: all that is moved is its role's, and the site knows whom it talks to."""
     name = task.source.name
-    if not powers.read(source).is_superuser:
-        yield f"{name}: {source.info.user} is no superuser, which publishing and the fence take; name one"
+    owners = [owner for (owner,) in source.execute(query("live_owners")).fetchall()]
+    for one in powers.lacking(source, owners):
+        yield f"{name}: {source.info.user} is no superuser, and lacks {one}; or name a superuser"
     if not powers.read(target).writes_files and source.info.server_version < BINDS_CHANNELS:
         yield (
             f"{name}: before PostgreSQL 11 a server cannot prove itself to a site that keeps no file of its"

@@ -47,7 +47,7 @@ END $$;
 SELECT set_config('bascule.mover', :'mover', false) \g /dev/null
 \if :{?mover_password}
 SELECT format('CREATE ROLE %I', :'mover') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'mover') \gexec
-ALTER ROLE :"mover" LOGIN CREATEROLE PASSWORD :'mover_password';
+ALTER ROLE :"mover" LOGIN CREATEROLE CREATEDB PASSWORD :'mover_password';
 GRANT :"owner", :"application", pg_monitor, pg_read_all_data, pg_signal_backend, pg_create_subscription TO :"mover";
 GRANT CONNECT ON DATABASE :"dbname" TO :"mover";
 -- What RDS keeps for its master, and other servers grant in another way; a move that lacks it says so.
