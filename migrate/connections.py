@@ -15,6 +15,7 @@ from typing import Protocol, Self
 import paramiko
 from fabric import Config, Connection
 
+from migrate import routes
 from migrate.case import write_whole
 from migrate.errors import ConnectionFailed
 from migrate.sessions import Sessions
@@ -155,16 +156,33 @@ class Hosts:
 
     def legacy_ssh_config(self, name: str) -> tuple[Path, str]:
         host = self._legacy_by_name[name]
+        if host.tunnel is not None:
+            return routes.ssh_config(self, host), host.ssh_alias
         return self.workspace.root / host.ssh_config, host.ssh_alias
 
     def legacy(self, name: str) -> Connection:
-        """Connection to one of the hosts under ``legacy.hosts``."""
-        return self._connection(*self.legacy_ssh_config(name))
+        """
+        Connection to one of the hosts under ``legacy.hosts``.
+
+        Raises:
+            ConnectionFailed: As `connect`; says so where the host's tunnel is not open.
+        """
+        try:
+            return self._connection(*self.legacy_ssh_config(name))
+        except ConnectionFailed as error:
+            raise routes.shut(self, self._legacy_by_name[name], error) from error
 
     def legacy_address(self, name: str) -> str:
-        """HostName of a legacy host: where its databases listen."""
-        config, alias = self.legacy_ssh_config(name)
-        return str(_read(config, alias).lookup(alias)["hostname"])
+        """HostName of a legacy host: where its databases listen, as the host itself has it."""
+        return str(self._legacy_settings(name)["hostname"])
+
+    def legacy_port(self, name: str) -> int:
+        """Where a legacy host's SSH server listens."""
+        return int(self._legacy_settings(name).get("port", 22))
+
+    def _legacy_settings(self, name: str) -> paramiko.SSHConfigDict:
+        host = self._legacy_by_name[name]
+        return _read(self.workspace.root / host.ssh_config, host.ssh_alias).lookup(host.ssh_alias)
 
     @cached_property
     def _legacy_by_name(self) -> dict[str, LegacyHost]:

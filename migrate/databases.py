@@ -7,7 +7,7 @@ look as text, so that both sides print a value alike. Passwords come from files 
 never stand in an argument.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files as package_files
@@ -19,6 +19,7 @@ from fabric import Connection as SshConnection
 from psycopg import sql
 from pydantic import SecretStr
 
+from migrate import routes
 from migrate.connections import Hosts
 from migrate.errors import MigrationError
 from migrate.logins import Expiry
@@ -52,6 +53,8 @@ class Endpoint:
     password: SecretStr
     ca: str
     """PEM of the authority that signed the server's certificate."""
+    hostaddr: str = ""
+    """Where it is reached, if that is not what `host` leads to: a tunnel's end."""
 
     @property
     def pgpass(self) -> bytes:
@@ -59,12 +62,16 @@ class Endpoint:
         fields = (self.host, str(self.port), self.dbname, self.user, self.password.get_secret_value())
         return (":".join(f.replace("\\", r"\\").replace(":", r"\:") for f in fields) + "\n").encode()
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where it is, as settings of a libpq connection; the certificate is checked for ``host``."""
+        place = {"host": self.host, "port": self.port, "dbname": self.dbname}
+        return place | ({"hostaddr": self.hostaddr} if self.hostaddr else {})
+
     def conninfo(self, *, ca_file: str, application: str = "bascule") -> str:
         """A libpq connection string without the password, for a program on another host."""
         return psycopg.conninfo.make_conninfo(
-            host=self.host,
-            port=self.port,
-            dbname=self.dbname,
+            **self.place,
             user=self.user,
             sslmode="verify-full",
             sslrootcert=ca_file,
@@ -83,6 +90,18 @@ class Database:
     through: SshConnection
     kept: Sessions | None = field(default=None, compare=False, repr=False)
     """Where sessions are kept open between two uses; without it each use opens its own."""
+    far_end: Callable[[], Endpoint] | None = field(default=None, compare=False, repr=False)
+    """How the other side of a move reaches it, where no network leads there."""
+
+    @property
+    def from_afar(self) -> Endpoint:
+        """
+        The database as servers and programs of the other side of a move reach it.
+
+        Raises:
+            EngineError: It is reached through a site's host, which is not stood up.
+        """
+        return self.far_end() if self.far_end else self.endpoint
 
     @contextmanager
     def opened(self, *, role: str | None = None) -> Iterator[Session]:
@@ -126,9 +145,12 @@ class Database:
         )
 
 
-def legacy_database(hosts: Hosts, database: LegacyDatabase) -> Database:
+def legacy_database(hosts: Hosts, database: LegacyDatabase, environment: Environment = "prod") -> Database:
     """
     One of the databases under ``legacy.databases``, reached through its host.
+
+    Args:
+        environment: Of the site that it moves to: from there a tunnel leads to it, where it is behind one.
 
     Raises:
         MigrationError: Its password or CA file is missing, or others may read the password.
@@ -144,7 +166,11 @@ def legacy_database(hosts: Hosts, database: LegacyDatabase) -> Database:
         ca=text_of(root / database.ca_file),
     )
     return Database(
-        f"{database.dbname} on {database.host}", endpoint, hosts.legacy(database.host), hosts.sessions
+        f"{database.dbname} on {database.host}",
+        endpoint,
+        hosts.legacy(database.host),
+        hosts.sessions,
+        routes.to_legacy(hosts, database, endpoint, environment),
     )
 
 
@@ -166,7 +192,8 @@ def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str 
         ca=outputs.ca,
     )
     name = f"{outputs.dbname} on {hosts.manifest.stack(environment)}"
-    return Database(name, endpoint, hosts.runner(environment), hosts.sessions)
+    far_end = routes.to_site(hosts, endpoint, environment)
+    return Database(name, endpoint, hosts.runner(environment), hosts.sessions, far_end)
 
 
 def site_login(hosts: Hosts, environment: Environment, role: str) -> DatabaseRole:

@@ -12,6 +12,7 @@ from time import monotonic
 
 from pydantic import AwareDatetime
 
+from migrate import legacy_tunnel
 from migrate.case import Case
 from migrate.matching import require_match
 from migrate.step import Progress
@@ -61,6 +62,7 @@ def deploy(case: Case, environment: Environment, site_name: str, progress: Progr
     _name(stack, site_name, case.manifest.site_name)
     # Who begins afresh has nothing to be moved, so no mover.
     stack.set_config("bascule:moving", "false" if case.manifest.begins_afresh else "true")
+    legacy_tunnel.admit(stack, case.manifest)
     started = monotonic()
     stack.up()
     up_seconds = monotonic() - started

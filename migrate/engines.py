@@ -48,9 +48,9 @@ class AnyDatabase(Protocol):
         ...
 
 
-LEGACY: dict[str, Callable[[Hosts, LegacyDatabase], AnyDatabase]] = {
+LEGACY: dict[str, Callable[[Hosts, LegacyDatabase, Environment], AnyDatabase]] = {
     "postgresql": databases.legacy_database,
-    "mariadb": mariadb.mariadb_legacy,
+    "mariadb": lambda hosts, database, _: mariadb.mariadb_legacy(hosts, database),
 }
 """By engine, as ``legacy.databases[].engine`` names it."""
 
@@ -61,14 +61,17 @@ SITE: dict[str, Callable[[Hosts, Environment, str], AnyDatabase]] = {
 """By engine, as the site contract names it."""
 
 
-def legacy_database(hosts: Hosts, database: LegacyDatabase) -> AnyDatabase:
+def legacy_database(hosts: Hosts, database: LegacyDatabase, environment: Environment = "prod") -> AnyDatabase:
     """
     One of the databases under ``legacy.databases``, reached through its host.
+
+    Args:
+        environment: Of the site that it moves to.
 
     Raises:
         MigrationError: Its password or CA file is missing, or others may read the password.
     """
-    return LEGACY[database.engine](hosts, database)
+    return LEGACY[database.engine](hosts, database, environment)
 
 
 def site_database(hosts: Hosts, environment: Environment = "prod", *, role: str = "migration") -> AnyDatabase:

@@ -43,12 +43,12 @@ def moves(ctx: StepContext, environment: Environment = "prod") -> list[tuple[Tra
     found: list[tuple[Transfer, Task]] = []
     for database in databases:
         transfer = way(database.engine, mode, outputs.engine)
-        # Whoever makes subscriptions must be a superuser up to PostgreSQL 15; the mover is one.
+        # Subscriptions take more than loading rows does: a superuser up to PostgreSQL 15.
         role = "mover" if isinstance(transfer, Live) else "migration"
         work = Task(
             name=database.name,
             attempt=ctx.attempt,
-            source=legacy_database(ctx.hosts, database),
+            source=legacy_database(ctx.hosts, database, environment),
             target=site_database(ctx.hosts, environment, role=role),
             owner=outputs.owner.name,
             application=outputs.application.name,

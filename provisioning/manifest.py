@@ -41,11 +41,24 @@ WAYS: dict[tuple[Engine, Engine], frozenset[str]] = {
 """The modes in which a database of one engine moves to another; no other pair moves at all."""
 
 
+MOST_TUNNELLED = 9
+"""Hosts that open a tunnel, and databases or trees behind one: `provisioning.tunnel` counts ports by it."""
+
+
 class Contacts(Model):
     """Who signs and who is asked."""
 
     responsible: Person = Field(description="Confirms the offer and accepts the site, by signature.")
     technical: Person = Field(description="Knows the legacy servers.")
+
+
+class Tunnel(Model):
+    """A reverse SSH tunnel that the legacy host opens itself, from behind its firewall: docs/tunnels.md."""
+
+    public_key: str = Field(
+        pattern=r"^ssh-ed25519 [A-Za-z0-9+/=]+( [ -~]*)?$",
+        description="Of the key that was made on the legacy host; the site admits it for the tunnel alone.",
+    )
 
 
 class LegacyHost(Model):
@@ -56,6 +69,10 @@ class LegacyHost(Model):
         description="An ssh_config file, relative to the workspace; its host keys are pinned."
     )
     ssh_alias: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="The Host entry in that file.")
+    tunnel: Tunnel | None = Field(
+        default=None,
+        description="Where nobody reaches the host from outside: it opens a tunnel to the site's host.",
+    )
 
 
 class Archive(Model):
@@ -134,9 +151,24 @@ class Legacy(Model):
             if host not in hosts:
                 raise ValueError(f"{name} is on host {host!r}, which is not under legacy.hosts")
         refuse_twice("hosts", [host.name for host in self.hosts])
+        self._tunnels_have_room()
         refuse_twice("databases", [database.name for database in self.databases])
         refuse_twice("files", [tree.name for tree in self.files])
         return self
+
+    def _tunnels_have_room(self) -> None:
+        """Each tunnel has so many ports; what flows through one is PostgreSQL's."""
+        behind = [host.name for host in self.hosts if host.tunnel is not None]
+        if len(behind) > MOST_TUNNELLED:
+            raise ValueError(f"{len(behind)} hosts open a tunnel; at most {MOST_TUNNELLED} can")
+        for host in behind:
+            databases = [database for database in self.databases if database.host == host]
+            if other := [database.name for database in databases if database.engine != "postgresql"]:
+                raise ValueError(f"{other[0]} is on {host}, behind a tunnel, which carries PostgreSQL only")
+            if max(len(databases), len([tree for tree in self.files if tree.host == host])) > MOST_TUNNELLED:
+                raise ValueError(
+                    f"{host} opens a tunnel for at most {MOST_TUNNELLED} databases and trees each"
+                )
 
 
 class Interface(Model):

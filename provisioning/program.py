@@ -129,6 +129,7 @@ def declare() -> Mapping[str, Any]:
         door_reason=config.get("doorReason") or "",
         configuration=config.get("configuration") or "",
         moving=config.get_bool("moving") or False,
+        tunnels=config.get_bool("tunnels") or False,
         services=services_of(manifest, config),
     )
     outputs: Mapping[str, Any] = site_on(manifest)(

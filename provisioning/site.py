@@ -29,6 +29,8 @@ class SiteArgs:
     """SHA-256 of the signed workbook that the site is configured from; empty while it is from none."""
     moving: bool = False
     """Whether a migration is under way: only then the site has a `DatabaseEndpoint.mover`."""
+    tunnels: bool = False
+    """Whether the keys of the manifest's tunnels are admitted: while a migration may need them."""
     services: tuple[str, ...] = ()
     """Names of `Manifest.services` that are switched on."""
 
@@ -79,8 +81,8 @@ class DatabaseEndpoint(Model):
     migration: DatabaseRole
     """Loads data as the owner during the move; a member of `owner`."""
     mover: DatabaseRole | None = None
-    """Lets changes flow, for which it may do everything: PostgreSQL up to 15 and MariaDB ask for that. There
-    only while `SiteArgs.moving`; None on a substrate that gives none, where only bulk moves are possible."""
+    """Lets changes flow, for which it may do everything: PostgreSQL up to 15 and MariaDB ask for that. Where
+    the server gives nobody a superuser, what a live move takes. There only while `SiteArgs.moving`."""
     reader: DatabaseRole | None = None
     """Reads figures and nothing else; on sites that are set up from a template."""
 
@@ -96,6 +98,9 @@ class Door(Model):
 
 class SiteOutputs(Model):
     """Stack outputs of ``<tenant>-<environment>``."""
+
+    host_address: str | None = None
+    """Of the site's host, for its database's server and itself; None where only the host knows it."""
 
     tenant: str
     environment: Environment

@@ -102,8 +102,8 @@ class Target(Model):
     free_senders: int = 10
     max_logical_replication_workers: int = 4
     managed_by: str = ""
-    mover_is_superuser: bool | None = None
-    """None while the site has no mover: it gets one for the time of a move."""
+    mover_lacks: tuple[str, ...] = ()
+    """What the site's mover may not do, with the remedy; empty, too, while there is none."""
 
 
 class Files(Model):

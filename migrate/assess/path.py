@@ -9,6 +9,7 @@ from shlex import quote
 
 from migrate import remote
 from migrate.connections import Hosts
+from migrate.databases import legacy_database
 from migrate.errors import TransferError
 from provisioning.errors import BasculeError
 from provisioning.manifest import LegacyDatabase
@@ -23,8 +24,9 @@ def is_reached_by_site(hosts: Hosts, database: LegacyDatabase) -> bool | None:
     if database.engine != "postgresql":
         return None
     try:
-        address = quote(hosts.legacy_address(database.host))
-        script = f"pg_isready -q -h {address} -p {database.port} -t {TRY_SECONDS}; echo $?"
+        end = legacy_database(hosts, database).from_afar
+        address = quote(end.hostaddr or end.host)
+        script = f"pg_isready -q -h {address} -p {end.port} -t {TRY_SECONDS}; echo $?"
         said = remote.run(hosts.runner("prod"), script, raising=TransferError, doing="pg_isready").text
     except BasculeError:
         return None

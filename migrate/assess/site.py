@@ -1,7 +1,8 @@
 """
 Measuring the prod site, where it stands already.
 
-Promise: reads only, as the site's migration role; a site that does not stand or answer is a fact, no error.
+Promise: nothing is left changed: read as the site's migration role; what its mover may do is tried and taken
+back (`powers`). A site that does not stand or answer is a fact, no error.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from migrate.assess.host import free_bytes
 from migrate.connections import Hosts
 from migrate.databases import Session, site_database
 from migrate.step import Progress
+from migrate.transfer.postgresql_live import powers
 from provisioning.errors import BasculeError
 
 
@@ -24,11 +26,12 @@ def measure_target(hosts: Hosts, databases: Sequence[Database], progress: Progre
             progress.say("target: it is looked at when the copy begins, which needs nothing that is missing")
             return None
         with site_database(hosts, "prod").opened() as session:
-            mover = site.database.mover
-            session.execute(
-                "SELECT pg_catalog.set_config('bascule.mover', %s, false)", [mover.name if mover else ""]
-            )
-            return _target(session, free, databases)
+            found = _target(session, free, databases)
+        if site.database.mover is not None:
+            with site_database(hosts, "prod", role="mover").opened() as session:
+                of = (site.database.owner.name, site.database.application.name)
+                found = found.model_copy(update={"mover_lacks": powers.lacking(session, of)})
+        return found
     except BasculeError:
         stack = hosts.manifest.stack("prod")
         progress.say(f"target: {stack} does not stand yet, or does not answer; not measured")

@@ -2,7 +2,8 @@
 Planted faults: a rehearsal's own proof that its comparison would find what it is there to find.
 
 Promise: planted only in a database that the caller names as a rehearsal's; each fault knows how a verdict
-names it, and how it is undone, to the byte. Needs a superuser, since no trigger may undo a fault.
+names it, and how it is undone, to the byte. Needs a role that may switch triggers off, since none may undo
+a fault.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,7 @@ def plant(session: Session, rehearsal: Endpoint) -> list[Planted]:
     Plant one fault of each kind that the database has room for, each in another row or object.
 
     Args:
-        session: A superuser's, on the target of the rehearsal.
+        session: The mover's, on the target of the rehearsal.
         rehearsal: That target, as whoever rehearses knows it. Planting anywhere else is refused.
 
     Raises:
@@ -289,5 +290,5 @@ def _unhindered(session: Session, what: str) -> Iterator[None]:
         raise ComparisonError(
             f"{session.info.dbname} on {session.info.host} {what}: {error.diag.message_primary or error}",
             state="It is as it was before.",
-            next_step="fab rehearse, with a superuser of the target",
+            next_step="fab rehearse, with a mover of the target that lacks nothing (fab assess)",
         ) from error

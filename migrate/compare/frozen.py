@@ -9,7 +9,7 @@ at one declared position on each side. The time depends on what is open, not on 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -35,6 +35,7 @@ from migrate.compare.run import not_compared
 from migrate.compare.tally import Tally
 from migrate.compare.verdict import DatabaseComparison, Difference, RowDifference, TableResult
 from migrate.compare.views import excused, reasons
+from migrate.compare.wording import in_words_of
 from migrate.databases import Database, Session, query
 from migrate.errors import ComparisonError
 
@@ -117,7 +118,7 @@ class Standby:
         self._hasher = Hasher.between(pairs[0].source, pairs[0].target)
         self._ways = ledger.ways()
         self._held: Mapping[Side, Mapping[str, Relation]] = {side: ledger.relations(side) for side in SIDES}
-        self._catalogues = pairs[0].both(_catalogue, _catalogue)
+        self._catalogues = _catalogues(pairs[0])
         self._rights = differing_rights(pairs[0].source, pairs[0].target, roles) if roles else []
 
     def verdict(self, source_position: str, target_position: str) -> DatabaseComparison:
@@ -177,7 +178,7 @@ class Standby:
         versions = pair.both(_version, _version)
         stale = [old.version != new for old, new in zip(self._catalogues, versions, strict=True)]
         if any(stale):
-            self._catalogues = pair.both(_catalogue, _catalogue)
+            self._catalogues = _catalogues(pair)
             if self._roles:
                 self._rights = differing_rights(pair.source, pair.target, self._roles)
         before, after = self._catalogues
@@ -270,6 +271,13 @@ class Standby:
                 break
         shown = dict(list(found.items())[:SHOWN])
         return with_values(pair.source, pair.target, source, self._hasher, shown)
+
+
+def _catalogues(pair: Pair) -> tuple[_Catalogue, _Catalogue]:
+    """Both sides' catalogues, the source's in the words of the target's server."""
+    before, after = pair.both(_catalogue, _catalogue)
+    worded = in_words_of(pair.target, pair.source, before.definitions, after.definitions)
+    return replace(before, definitions=worded), after
 
 
 def _catalogue(session: Session) -> _Catalogue:

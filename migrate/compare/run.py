@@ -20,6 +20,7 @@ from migrate.compare.objects import differing, large_objects, sequence_values
 from migrate.compare.relations import Relation, relations
 from migrate.compare.verdict import DatabaseComparison, Difference, TableResult
 from migrate.compare.views import excused, reasons
+from migrate.compare.wording import in_words_of
 from migrate.databases import Database, Session, value
 from migrate.errors import ComparisonError
 
@@ -98,8 +99,8 @@ def _position(session: Session) -> str:
 
 def _beside_rows(source: Session, target: Session, roles: Roles | None) -> tuple[list[Difference], int, int]:
     """Return the differences in all that is no row; how many definitions and large objects there are."""
-    before, objects = definitions(source), large_objects(source)
-    found = differing_definitions(before, definitions(target))
+    before, after, objects = definitions(source), definitions(target), large_objects(source)
+    found = differing_definitions(in_words_of(target, source, before, after), after)
     found += differing("sequence value", sequence_values(source), sequence_values(target))
     found += differing("large object", objects, large_objects(target))
     if roles:

@@ -5,7 +5,8 @@ Promise: the same as the freeze of legacy (`migrate.freeze`), the other way roun
 host, in a folder of its stack's, lifts it when nobody renews it or at its limit, so that the site takes
 writes again; `commit_site_fence` is the point of no return of a rollback.
 
-The site's database is reached as its mover, who is a superuser and exists only while a move lasts.
+The site's database is reached as its mover, who exists only while a move lasts. Where he is no superuser, as
+on a managed server, the fence holds by the flag alone, and what is written past it is seen.
 """
 
 from contextlib import AbstractContextManager

@@ -196,7 +196,7 @@ def start_sender(
         "state": f"{ends.sends.home}/{tree.ledger}".encode(),
         **(lists or {}),
     }
-    chosen = _listening(tree, attempt, contents, port)
+    chosen = _listening(tree, attempt, contents, tree.port or port)
     address = tree.sends.address
     return {
         "config": _CONFIG.format(address=address, port=chosen, user=ends.sends.user).encode(),

@@ -11,6 +11,7 @@ from typing import Literal, Self
 import paramiko
 from fabric import Connection
 
+from migrate import routes
 from migrate.compare.verdict import TreeComparison
 from migrate.connections import Hosts
 from migrate.remote_jobs import Job
@@ -84,6 +85,8 @@ class Tree:
     """What the legacy host calls the site's."""
     is_turned: bool = False
     """Whether files flow back, from the site to legacy."""
+    ports: tuple[int, int] | None = None
+    """Of the sender on legacy and of the one on the site, where a tunnel leads to these alone."""
 
     def turned(self) -> Self:
         """The same tree the other way round, for what flows back after go-live."""
@@ -106,6 +109,11 @@ class Tree:
             Side(self.legacy, self.source, self.address),
             Side(self.site, self.target, self.site_address),
         )
+
+    @property
+    def port(self) -> int | None:
+        """Where the sender must listen; None where any port will do."""
+        return self.ports[int(self.is_turned)] if self.ports else None
 
     @property
     def pull(self) -> Job:
@@ -140,12 +148,18 @@ def _tree(hosts: Hosts, one: LegacyFiles, target: str, environment: Environment)
     access = hosts.site(environment).ssh
     parsed = paramiko.SSHConfig()
     parsed.parse(io.StringIO(access.config))
+    there, here = hosts.legacy_address(one.host), str(parsed.lookup(access.alias)["hostname"])
+    ports = None
+    if (by_tunnel := routes.of_tree(hosts, one.host, one.name, environment)) is not None:
+        there, here, *of_senders = by_tunnel
+        ports = (of_senders[0], of_senders[1])
     return Tree(
         name=one.name,
         legacy=hosts.legacy(one.host),
-        address=hosts.legacy_address(one.host),
+        address=there,
         source=one.path,
         site=hosts.runner(environment),
         target=target,
-        site_address=parsed.lookup(access.alias)["hostname"],
+        site_address=here,
+        ports=ports,
     )

@@ -104,7 +104,7 @@ def build(ctx: StepContext) -> Stage:
         loading, copy = "staged-bulk", replace(stage.work, name=legacy.name, target=source)
     else:
         loading = "bulk"
-        copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy), target=source)
+        copy = replace(stage.work, source=legacy_database(ctx.hosts, legacy, "test"), target=source)
     bulk = way(legacy.engine, loading, outputs.engine)
     # A rehearsal that was cut short left its jobs behind, as finished: of a copy that is gone.
     bulk.empty(copy)

@@ -1,4 +1,4 @@
--- What the site's server offers to a move; one row. The name of its mover stands in bascule.mover, or nothing.
+-- What the site's server offers to a move; one row.
 SELECT current_setting('server_version_num')::int AS version_number,
        pg_encoding_to_char(d.encoding) AS encoding,
        d.datcollate AS collation,
@@ -11,7 +11,6 @@ SELECT current_setting('server_version_num')::int AS version_number,
            - (SELECT count(*) FROM pg_replication_slots WHERE slot_name NOT LIKE 'bascule\_%') AS free_slots,
        current_setting('max_wal_senders')::int
            - (SELECT count(*) FROM pg_stat_replication WHERE application_name NOT LIKE 'bascule\_%') AS free_senders,
-       current_setting('max_logical_replication_workers')::int AS max_logical_replication_workers,
-       (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_setting('bascule.mover', true)) AS mover_is_superuser
+       current_setting('max_logical_replication_workers')::int AS max_logical_replication_workers
   FROM pg_database d
  WHERE d.datname = current_database();

@@ -30,6 +30,8 @@ BEGIN
           AND a.pid <> pg_catalog.pg_backend_pid()
           AND NOT (a.usename = session_user
                    AND (a.application_name = 'bascule' OR a.application_name LIKE 'bascule %'))
+          -- Who is no superuser may not end one's.
+          AND (may_keep OR a.usename NOT IN (SELECT r.rolname FROM pg_catalog.pg_roles r WHERE r.rolsuper))
           AND (a.backend_start <= since OR a.pid || ' ' || a.backend_start = ANY (there));
         EXIT WHEN ended = 0;
         PERFORM pg_catalog.pg_sleep(0.002);

@@ -1,5 +1,6 @@
 -- Sessions of this database that could write, and for how long each has had a transaction open. Bascule's own are
--- left out: those of this very role that bear its name. So is what replicates or cleans up; another background
+-- left out: those of this very role that bear its name; and superusers', where this role is none, since it may not end
+-- them: they are excepted and watched (freeze_suspects.sql). So is what replicates or cleans up; another background
 -- worker is here while it is in a transaction.
 SELECT a.pid, a.usename, a.application_name, pg_catalog.host(a.client_addr) AS client, a.state,
        pg_catalog.date_part('epoch', a.backend_start) AS started_epoch,
@@ -13,4 +14,6 @@ WHERE a.datname = pg_catalog.current_database()
   AND (a.backend_type = 'client backend'
        OR (a.xact_start IS NOT NULL
            AND a.backend_type NOT IN ('walsender', 'autovacuum worker', 'parallel worker')
-           AND a.backend_type NOT LIKE 'logical replication%'));
+           AND a.backend_type NOT LIKE 'logical replication%'))
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r, pg_catalog.pg_roles me
+                   WHERE r.rolname = a.usename AND r.rolsuper AND me.rolname = session_user AND NOT me.rolsuper);

@@ -7,6 +7,9 @@ DECLARE
   conninfo pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('bascule.reason', '', false);
+  IF NOT pg_catalog.has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT') THEN
+    RETURN;  -- nobody but the server knows it, and the server tells nobody
+  END IF;
   SELECT s.subconninfo INTO conninfo FROM pg_catalog.pg_subscription s
    WHERE s.subname = wanted
      AND s.subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database());

@@ -10,7 +10,12 @@ slot AS (
 ),
 publication AS (SELECT p.oid FROM pg_catalog.pg_publication p, stream WHERE p.pubname = stream.name),
 login AS (
-    SELECT r.rolcanlogin, r.rolreplication, r.rolvaliduntil < pg_catalog.now() AS is_expired,
+    SELECT r.rolcanlogin,
+           -- Amazon RDS has a role in the place of the attribute.
+           r.rolreplication OR EXISTS (
+               SELECT FROM pg_catalog.pg_roles m
+                WHERE m.rolname = 'rds_replication' AND pg_catalog.pg_has_role(r.oid, m.oid, 'MEMBER')) AS rolreplication,
+           r.rolvaliduntil < pg_catalog.now() AS is_expired,
            pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT') AS may_connect
     FROM pg_catalog.pg_roles r, stream
     WHERE r.rolname = stream.name

@@ -38,14 +38,6 @@ FROM grants g
 UNION ALL
 SELECT 'schema', nspname::pg_catalog.text, 'of ' || pg_catalog.pg_get_userbyid(nspowner) FROM spaces
 UNION ALL
-SELECT 'replica identity', pg_catalog.format('%I.%I', s.nspname, c.relname),
-       CASE c.relreplident WHEN 'd' THEN 'DEFAULT' WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING'
-            ELSE 'USING INDEX ' || (SELECT pg_catalog.quote_ident(i.relname)
-                                      FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-                                     WHERE x.indrelid = c.oid AND x.indisreplident) END
-FROM pg_catalog.pg_class c JOIN spaces s ON s.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p')
-UNION ALL
 SELECT 'setting', pg_catalog.concat_ws(' ', CASE WHEN r.rolname IS NOT NULL THEN 'of role ' || r.rolname END,
                                        CASE WHEN s.setdatabase <> 0 THEN 'here' END,
                                        pg_catalog.split_part(c.setting, '=', 1)),
@@ -54,9 +46,6 @@ FROM pg_catalog.pg_db_role_setting s
 CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c (setting)
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
 WHERE s.setdatabase IN (0, (SELECT oid FROM here)) AND coalesce(r.rolname, '') !~ '^bascule_'
-UNION ALL
-SELECT 'server setting', f.name, f.setting
-FROM pg_catalog.pg_file_settings f WHERE f.sourcefile ~ 'postgresql\.auto\.conf$'
 UNION ALL
 SELECT 'publication', p.pubname::pg_catalog.text,
        pg_catalog.concat_ws(' ', CASE WHEN p.puballtables THEN 'of all tables' END, pg_catalog.format('%s%s%s',

@@ -5,7 +5,7 @@ Promise: both prove on either side that nothing of Bascule is left; what is left
 may be repeated. Legacy's data are never touched.
 """
 
-from migrate import carrying, freeze, pausing
+from migrate import carrying, freeze, legacy_tunnel, pausing
 from migrate.compare.engines import beside
 from migrate.errors import TransferError
 from migrate.files import empty_tree, forget, trees
@@ -14,6 +14,8 @@ from migrate.moving import live_moves, moves
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import require_closed
 from provisioning.engine import Stack
+from provisioning.manifest import Environment
+from provisioning.tunnel import tunnelled
 
 
 @step("end-replication", changes=True)
@@ -38,6 +40,7 @@ def abandon_replication(ctx: StepContext) -> Result:
     for tree in every:
         empty_tree(tree)  # with what was known of its files, on either side
     pausing.let_be(ctx)
+    legacy_tunnel.close(ctx.hosts, _deployed(ctx))
     return {"removed": ended, "emptied": [tree.name for tree in every], "still_hold_data": still_hold}
 
 
@@ -57,16 +60,24 @@ def _end(ctx: StepContext) -> list[str]:
     return [work.name for _, work in every]
 
 
+def _deployed(ctx: StepContext) -> list[Environment]:
+    """A playbook without a rehearsal stands up no test site."""
+    every: tuple[Environment, ...] = ("test", "prod")
+    return [one for one in every if ctx.case.journal.last("evidence", f"site-{one}") is not None]
+
+
 @step("retire-mover", changes=True)
 def retire_mover(ctx: StepContext) -> Result:
     """Take the mover's role away from the sites, and prove that they match their programs."""
     done: list[str] = []
-    for environment in ("test", "prod"):
-        if ctx.case.journal.last("evidence", f"site-{environment}") is None:
-            continue  # a playbook without a rehearsal stands up no test site
+    for environment in _deployed(ctx):
         stack = Stack(ctx.case.workspace, ctx.manifest.stack(environment))
         stack.set_config("bascule:moving", "false")
+        # Nothing reaches legacy from here on, and nothing has to.
+        legacy_tunnel.refuse(stack, ctx.manifest)
         stack.up()
+        if tunnelled(ctx.manifest):
+            legacy_tunnel.end_sessions(ctx.hosts, environment)
         require_match(
             stack, "does not match its program without its mover", state="The tenant works on its site."
         )

@@ -158,7 +158,7 @@ class PostgresqlBulk:
         attached = usable and seen.spec == task.attempt
         if not attached:
             self._check(task, size)
-            source = task.source.endpoint
+            source = task.source.from_afar
             if seen.state != "absent":
                 dump.discard()
             dump.start(

@@ -20,6 +20,7 @@ from provisioning.aws.account import Account
 from provisioning.aws.component import Component, TaggedArgs, refuse_unless
 from provisioning.aws.ingress import HOST_PORT
 from provisioning.aws.reach import Reach
+from provisioning.tunnel import FIRST_PORT, LAST_PORT
 
 _USER_DATA = """\
 #!/bin/bash
@@ -67,6 +68,8 @@ class ApplicationHostsArgs(TaggedArgs):
     disk_gb: int = 30
     role: Literal["host", "runner"] = "host"
     """Tag by which they are found; hosts serve the application, the runner carries a move's work."""
+    takes_tunnels: bool = False
+    """Whether the database's server reaches legacy by tunnels that end at a host."""
 
 
 class ApplicationHosts(Component):
@@ -135,16 +138,17 @@ class ApplicationHosts(Component):
         def rule(
             kind: type[aws.vpc.SecurityGroupIngressRule] | type[aws.vpc.SecurityGroupEgressRule],
             what: str,
-            port: int,
+            port: int | tuple[int, int],
             why: str,
             **ends: Input[str],
         ) -> None:
+            first, last = port if isinstance(port, tuple) else (port, port)
             kind(
                 f"{name}-{what}",
                 description=why,
                 ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
+                from_port=first,
+                to_port=last,
                 tags=args.tags,
                 opts=self.child,
                 **ends,
@@ -176,6 +180,11 @@ class ApplicationHosts(Component):
             why = f"The tenant's {what}"
             rule(out, f"to-{what}", port, why, **{mine: group.id, theirs: other})
             rule(into, f"{what}-from-hosts", port, "The tenant's hosts", **{mine: other, theirs: group.id})
+        if args.takes_tunnels:
+            why = "Legacy, by the tunnel that it opened to a host"
+            ports = (FIRST_PORT, LAST_PORT)
+            rule(into, "tunnels-from-database", ports, why, **{mine: group.id, theirs: args.database_group})
+            rule(out, "database-to-tunnels", ports, why, **{mine: args.database_group, theirs: group.id})
         return group.id
 
     def _template(self) -> aws.ec2.LaunchTemplate:

@@ -13,6 +13,7 @@ from provisioning.aws.targets import ALIVE_PATH
 from provisioning.aws.watched import AGENT
 from provisioning.manifest import Manifest
 from provisioning.site import SiteArgs
+from provisioning.tunnel import authorized_keys
 
 SETTINGS_FILE = "/opt/bascule/settings.json"
 HOME = "/srv/site"
@@ -30,6 +31,8 @@ _ELSEWHERE = {
     application.SOCKET: "/run/site/app.sock",
 }
 """What does not lie in the login folder, by its path there on other substrates."""
+MOVER = "mover"
+"""The role that carries a live move; there only while one lasts."""
 TOLD = (
     *("database_host", "login_key", "secret", "secret_version", "master_secret", "files_id"),
     *("bucket", "artifact", "template", "host_keys_parameter", "door_rule", "target_group"),
@@ -57,8 +60,19 @@ def made_secrets(manifest: Manifest) -> tuple[str, ...]:
 
 def roles_of(dbname: str) -> dict[str, str]:
     """Return the names of a site's database roles, by what they are for."""
-    ends = {"owner": "owner", "application": "app", "migration": "migration", "reader": "reader"}
+    ends = {
+        "owner": "owner",
+        "application": "app",
+        "migration": "migration",
+        "reader": "reader",
+        MOVER: MOVER,
+    }
     return {role: f"{dbname}_{end}" for role, end in ends.items()}
+
+
+def secrets_of(args: SiteArgs) -> tuple[str, ...]:
+    """Return the names of a site's secrets; its mover's password is one of them while a move lasts."""
+    return (*made_secrets(args.manifest), *([f"{MOVER}_password"] if args.moving else []))
 
 
 def environment_text(values: Mapping[str, str]) -> str:
@@ -135,6 +149,17 @@ def host_settings(
         "roles": " ".join(roles(args.manifest)),
         **roles_of(dbname),
         "accounts_authority": accounts_authority.strip(),
+        # A session comes by Session Manager's agent, from the host itself.
+        "tunnel_keys": "\n".join(
+            authorized_keys(
+                args.manifest,
+                args.environment,
+                own="127.0.0.1",
+                database=f"{told['database_host']}:{database.PORT}",
+            )
+            if args.tunnels
+            else []
+        ),
         "database_ca": database_ca.strip(),
         "database_port": str(database.PORT),
         "application_environment": environment_text(application_environment(args, told["database_host"])),

@@ -68,6 +68,7 @@ class MigrationRunner(Component):
                 profile_arn=args.role.profile_arn,
                 target_group_arns=[targets.arn],
                 inbox_group=None,
+                takes_tunnels=False,
                 settings=Output.from_input(args.hosts.settings).apply(
                     lambda told: runner_settings(told, reports.name)
                 ),

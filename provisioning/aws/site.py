@@ -31,11 +31,13 @@ from provisioning.aws.host_settings import (
     CONNECTIONS,
     DOOR_COMMAND,
     FILES,
+    MOVER,
     TEMPLATE,
     host_settings,
     made_secrets,
     roles,
     roles_of,
+    secrets_of,
 )
 from provisioning.aws.inbox import InboxEntrance, InboxEntranceArgs
 from provisioning.aws.keys import EncryptionKey, EncryptionKeyArgs
@@ -53,6 +55,7 @@ from provisioning.aws.watched import watched_of_site
 from provisioning.local.resources import Password, SshKey
 from provisioning.running import running_workspace
 from provisioning.site import SiteArgs
+from provisioning.tunnel import tunnelled
 
 
 class Site(Component):
@@ -96,8 +99,11 @@ class Site(Component):
             self.child,
         )
         self._passwords = {
-            secret: Password(f"{name}-{secret.replace('_', '-')}", opts=self.child).value
-            for secret in made_secrets(manifest)
+            secret: Password(
+                f"{name}-{secret.replace('_', '-')}",
+                opts=self.child if secret in made_secrets(manifest) else self.passing,
+            ).value
+            for secret in secrets_of(args)
         }
         login = SshKey(f"{name}-login-key", comment=f"operator@{self._stack}", opts=self.child)
         role = HostRole(
@@ -220,6 +226,7 @@ class Site(Component):
                 )
             ),
             starter_arn=starter.arn,
+            takes_tunnels=args.tunnels and bool(tunnelled(manifest)),
             # A door's rule is what connects the targets with the load balancer.
             needs=[rights, artifact, bundle, door, *files.mounts, *([template] if template else [])],
             tags=self._tags,
@@ -383,9 +390,8 @@ class Site(Component):
         dbname = self._args.manifest.site_dbname
         logins = {
             role: {"name": roles_of(dbname)[role], "password": self._passwords[f"{role}_password"]}
-            for role in roles(self._args.manifest)
+            for role in (*roles(self._args.manifest), *([MOVER] if self._args.moving else []))
         }
-        # No mover: RDS gives nobody a superuser.
         return {
             "engine": "postgresql",
             "host": database.host,

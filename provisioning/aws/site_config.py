@@ -69,8 +69,6 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
         wrong.append(f"bascule:nameLeadsTo is {leads_to!r}; it must be site or previous")
     if manifest.site_engine != "postgresql":
         wrong.append(f"site_engine: {manifest.site_engine} stands on the local substrate only")
-    if manifest.asked_mode in ("live", "staged"):
-        wrong.append(f"mode {manifest.asked_mode} needs a superuser, which RDS gives nobody; ask for bulk")
     by_sftp = [one.name for one in manifest.interfaces if one.kind == "sftp"]
     addresses = networks(config, "interfacesFrom", wrong)
     if by_sftp and not addresses:
@@ -83,6 +81,8 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
         if provider.port not in {one.port for one in leads_out}:
             where = f"{provider.host}:{provider.port}"
             wrong.append(f"access.scim is {where}, and bascule:reaches leads hosts to no such port")
+    if config.get_bool("runner") and config.get_bool("tunnels"):
+        wrong.append("bascule:runner and bascule:tunnels: a tunnel ends at a host, where no runner reaches it")
     if wrong:
         raise WorkspaceError(
             f"{stack} has {len(wrong)} to correct:\n  " + "\n  ".join(wrong),

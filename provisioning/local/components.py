@@ -53,6 +53,7 @@ class Machine(ComponentResource):
         *,
         address: str,
         site_ports: Sequence[int] = (ports.POSTGRESQL, ports.HTTPS),
+        tunnel_keys: Sequence[Input[str]] = (),
         interface_keys: Sequence[Input[str]] = (),
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -69,6 +70,7 @@ class Machine(ComponentResource):
             ports=[ports.SSH, *site_ports],
             host_key=host_key.private_key,
             operator_key=login_key.public_key,
+            tunnel_keys=list(tunnel_keys),
             interface_keys=list(interface_keys),
             opts=child,
         )

@@ -86,6 +86,7 @@ class Host(_Local):
         ports: Input[Sequence[int]],
         host_key: Input[str],
         operator_key: Input[str],
+        tunnel_keys: Strings = (),
         interface_keys: Strings = (),
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -95,6 +96,7 @@ class Host(_Local):
             "ports": ports,
             "host_key": host_key,
             "operator_key": operator_key,
+            "tunnel_keys": tunnel_keys,
             "interface_keys": interface_keys,
         }
         super().__init__(name, inputs, ["folder", "user"], opts)

@@ -25,6 +25,7 @@ from provisioning.local.resources import (
 )
 from provisioning.running import running_workspace
 from provisioning.site import SiteArgs
+from provisioning.tunnel import authorized_keys
 
 
 class Site(ComponentResource):
@@ -44,6 +45,14 @@ class Site(ComponentResource):
             name,
             address=address,
             site_ports=(PORTS[manifest.site_engine], ports.HTTPS),
+            tunnel_keys=authorized_keys(
+                manifest,
+                args.environment,
+                own=address,
+                database=f"{address}:{PORTS[manifest.site_engine]}",
+            )
+            if args.tunnels
+            else [],
             interface_keys=[
                 interface.public_key for interface in manifest.interfaces if interface.public_key
             ],
@@ -93,6 +102,7 @@ class Site(ComponentResource):
             "verification_path": VERIFICATION_PATH,
             "verification_token": verification_token,
             "ssh": machine.ssh,
+            "host_address": address,
             "database": database.endpoint,
             "files": Output.concat(machine.folder, "/files"),
             "backups": Output.concat(machine.folder, "/backups"),

@@ -88,10 +88,19 @@ def test_everything_that_is_in_the_way_is_told_at_once(
 
 
 def test_a_login_that_is_no_superuser_is_refused(move: Move, hosts: Hosts) -> None:
-    """Subscribing takes a superuser; a site's migration role is told apart from its mover."""
+    """A site's migration role is told apart from its mover, with all that it lacks and what grants it."""
     work = replace(task(move, hosts), target=site_database(hosts))
-    with pytest.raises(TransferError, match="app_migration is no superuser"):
+    with pytest.raises(TransferError) as refused:
         LIVE.copy(work, Told())
+    for lacking in (
+        "app_migration lacks reading large objects: GRANT pg_read_all_data TO app_migration",
+        "app_migration lacks subscriptions: GRANT pg_create_subscription TO app_migration, from",
+        "app_migration lacks roles that replicate: ALTER ROLE app_migration CREATEROLE REPLICATION",
+        "app_migration lacks the rights of others: GRANT app_user TO app_migration",
+    ):
+        assert lacking in str(refused.value)
+    with pytest.raises(TransferError, match="app_migration is no superuser, and lacks roles that replicate"):
+        LIVE.copy(replace(work, source=work.target), Told())
 
 
 def test_a_trigger_that_fires_twice_is_refused(move: Move, hosts: Hosts) -> None:

@@ -20,7 +20,7 @@ from migrate.step import StepContext
 from provisioning.manifest import Manifest
 from provisioning.site import DatabaseEndpoint, DatabaseRole, SiteOutputs
 from provisioning.workspace import Workspace
-from tests.support.private_hosts import PrivateHost, private_host
+from tests.support.private_hosts import BINARIES, PrivateHost, private_host
 
 ROLES = ("app_owner", "app_user", "app_migration")
 
@@ -74,10 +74,13 @@ class Move:
 
 @contextmanager
 def a_move(
-    base: Path, dbname: str = "besa", interfaces: list[dict[str, Any]] | None = None
+    base: Path,
+    dbname: str = "besa",
+    interfaces: list[dict[str, Any]] | None = None,
+    site_binaries: Path = BINARIES,
 ) -> Iterator[Move]:
     """Start both hosts, with an empty database and the site's roles; stop them at the end."""
-    with private_host("legacy", base) as legacy, private_host("site", base) as site:
+    with private_host("legacy", base) as legacy, private_host("site", base, binaries=site_binaries) as site:
         for host in (legacy, site):
             host.psql("postgres", f"CREATE DATABASE {dbname}")
         passwords = {role: secrets.token_urlsafe(9) for role in ROLES}

@@ -45,13 +45,13 @@ _SSHD = """
 ListenAddress {address}:{port}
 HostKey {folder}/etc/host_key
 AuthorizedKeysFile {folder}/etc/authorized_keys
-ForceCommand {folder}/etc/login
 PidFile none
 StrictModes no
 UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 AllowTcpForwarding yes
+GatewayPorts clientspecified
 MaxStartups 50
 MaxSessions 50
 # Commands over SSH do not go through this machine's own shell start-up files, which may take their time.
@@ -203,7 +203,8 @@ def _make_sshd(host: PrivateHost) -> None:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", etc / name], check=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    shutil.copy(etc / "identity.pub", etc / "authorized_keys")
+    key = (etc / "identity.pub").read_text()
+    (etc / "authorized_keys").write_text(f'command="{etc}/login" {key}')
     (etc / "login").write_text(_LOGIN.format(folder=host.folder, binaries=BINARIES))
     (etc / "login").chmod(0o755)
     values = {"address": host.address, "port": host.ssh_port, "folder": host.folder, "alias": host.alias}

@@ -128,12 +128,12 @@ def test_asked_for_it_is_carried_though_a_path_is_there() -> None:
         (decide(database({"is_standby": True}), None), "the server is a standby"),
         (decide(database(), None, ways={"bulk"}), "this version of Bascule has no live way for it"),
         (
-            decide(database(), TARGET.model_copy(update={"managed_by": "Amazon RDS or Aurora"})),
-            "the site's database is Amazon RDS or Aurora, which gives no superuser",
+            decide(database(), TARGET.model_copy(update={"managed_by": "Neon", "version_number": 150004})),
+            "the site's database is Neon, which gives no superuser, of version 15",
         ),
         (
-            decide(database(), TARGET.model_copy(update={"mover_is_superuser": False})),
-            "the site's mover is no superuser",
+            decide(database(), TARGET.model_copy(update={"mover_lacks": ("a: GRANT a", "b: GRANT b")})),
+            "the site's mover lacks a: GRANT a; b: GRANT b",
         ),
         (
             decide(database(), TARGET.model_copy(update={"wal_level": "replica"})),
@@ -147,6 +147,12 @@ def test_source_that_cannot_replicate_gets_bulk(found: Database, obstacle: str) 
     assert found.live_obstacles == (obstacle,)
     assert found.mode_because == f"freeze, copy, compare, open: live cannot be, since {obstacle}"
     assert estimate_stop([found], [], 0).low_seconds > 15
+
+
+def test_a_managed_site_of_today_is_moved_to_live() -> None:
+    """From PostgreSQL 16 on subscriptions take no superuser, so a managed site is no obstacle."""
+    managed = {"managed_by": "Amazon RDS or Aurora", "version_number": 170002}
+    assert decide(database(), TARGET.model_copy(update=managed)).mode == "live"
 
 
 def test_where_no_way_is_left_it_is_said() -> None:

@@ -200,7 +200,10 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
     "path-missing": ("blocker", {"forced": "bulk", "database": sound(is_reached_by_site=False)}),
     "carried-unasked": ("warning", {"database": sound(is_reached_by_site=False)}),
     "target-disk-low": ("blocker", {"target": ROOMY.model_copy(update={"free_bytes": 10**9})}),
-    "target-refuses-superuser": ("warning", {"target": ROOMY.model_copy(update={"managed_by": "Neon"})}),
+    "target-refuses-superuser": (
+        "warning",
+        {"target": ROOMY.model_copy(update={"mover_lacks": ("subscriptions",)})},
+    ),
     "target-cannot-flow-back": ("warning", {"target": ROOMY.model_copy(update={"free_slots": 0})}),
     "target-older-than-source": ("blocker", {"target": ROOMY.model_copy(update={"version_number": 140000})}),
     "extension-missing": (

@@ -21,6 +21,7 @@ from provisioning.site import SiteArgs, SiteOutputs
 from tests.support.aws_program import PASSWORD, Declared, declared_stack, policed
 from tests.support.aws_sites import HOST_KEY, PLATFORM, TENANT, StandIn
 from tests.support.fieldpro import EXAMPLE as FIELDPRO
+from tests.support.local_sites import manifest
 
 LAB = {"interfaces": [{"name": "lab", "kind": "sftp", "host": "old", "control": "l", "public_key": HOST_KEY}]}
 """Of a manifest: an interface that delivers by sftp."""
@@ -290,6 +291,28 @@ def test_no_secret_is_in_what_a_host_starts_with(vendor: Vendor) -> None:
     assert settings_of(made)["login_key"] == PASSWORD
 
 
+def test_a_mover_is_there_while_a_move_lasts(vendor: Vendor) -> None:
+    """Its password is one of the host's secrets, and the contract names it; afterwards neither is there."""
+    for moving in (True, False):
+        made = vendor.site(moving=str(moving).lower())
+        (values,) = [one.inputs for one in made.of_type(":SecretVersion")]
+        assert ("mover_password" in json.loads(values["secretString"])) is moving
+        assert (made.outputs["database"].get("mover") is not None) is moving
+
+
+def test_a_tunnel_ends_at_the_hosts_while_it_is_asked_for(vendor: Vendor, alpha: StandIn) -> None:
+    """Its key is in what a host starts with, and the database reaches it by its ports; else neither."""
+    legacy = manifest("alpha")["legacy"]
+    legacy["hosts"][0]["tunnel"] = {"public_key": HOST_KEY}
+    alpha.manifest("alpha", legacy=legacy)
+    for tunnels in (True, False):
+        made = vendor.site(tunnels=str(tunnels).lower())
+        (template,) = made.of_type(":LaunchTemplate")
+        assert (HOST_KEY in base64.b64decode(template.inputs["userData"]).decode()) is tunnels
+        opened = [one.inputs for one in made.of_type("IngressRule") if one.inputs["fromPort"] == 47000]
+        assert [one["toPort"] for one in opened] == [47179] * tunnels
+
+
 def test_sizes_are_the_smallest_that_hold_what_was_asked(vendor: Vendor, alpha: StandIn) -> None:
     """Memory and workers choose classes; what no class holds is refused."""
 
@@ -332,7 +355,7 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
         ({}, {"region": "Zurich"}, "bascule:region is 'Zurich'"),
         ({}, {"deletable": "because"}, "explains nothing"),
         ({}, {"door": "ajar"}, "bascule:door is 'ajar'"),
-        ({"mode": "live"}, {}, "mode live needs a superuser"),
+        ({}, {"runner": "true", "tunnels": "true"}, "a tunnel ends at a host, where no runner reaches it"),
         (LAB, {}, "interfaces/lab delivers by sftp, and bascule:interfacesFrom does not say whence"),
         (LAB, {"interfacesFrom": "192.0.2.1/28"}, "bascule:interfacesFrom: 192.0.2.1/28 has host bits set"),
         (LAB, {"interfacesFrom": "0.0.0.0/0"}, "0.0.0.0/0 is far more than one customer's"),

@@ -24,7 +24,7 @@ from provisioning.errors import EngineError, ManifestError, WorkspaceError
 from provisioning.manifest_file import load_manifest
 from provisioning.policy.resources import Resource
 from tests.support import quoting
-from tests.support.aws_sites import StandIn
+from tests.support.aws_sites import HOST_KEY, StandIn
 from tests.support.local_sites import CHECKOUT
 from tests.unit.test_aws_program import Vendor
 from tests.unit.test_documents_pdf import text_of
@@ -144,8 +144,9 @@ def test_what_cannot_be_reckoned_is_told(files: Path, vendor: StandIn, tmp_path:
         load_prices(vendor.workspace, "eu-west-9")
     with pytest.raises(WorkspaceError, match="no stack says in which region"):
         floor_of(StandIn(tmp_path, "gamma").workspace, "gamma")
-    vendor.manifest("alpha", mode="live")
-    with pytest.raises(EngineError, match="mode live needs a superuser"):
+    sftp = {"name": "lab", "kind": "sftp", "host": "old", "control": "l", "public_key": HOST_KEY}
+    vendor.manifest("alpha", interfaces=[sftp])
+    with pytest.raises(EngineError, match="sftp reaches no site on AWS"):
         floor_of(vendor.workspace, "alpha")
     vendor.manifest("alpha", substrate="local")
     with pytest.raises(WorkspaceError, match="does not stand on AWS"):

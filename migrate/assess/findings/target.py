@@ -16,6 +16,10 @@ DISK_FACTOR = 2.5
 """Data, indexes, and the dump beside them while it is loaded."""
 
 
+SUBSCRIBES_WITHOUT_SUPERUSER = 16_00_00
+"""The version since which a superuser may leave subscriptions to others."""
+
+
 @dataclass(frozen=True)
 class Site:
     """The site, and everything that moves there."""
@@ -51,14 +55,17 @@ def target_disk_low(site: Site) -> Seen:
 
 @sites.kind(
     "warning",
-    meaning="subscriptions take a superuser there, so databases are moved in bulk",
-    remedy="stay with bulk, or choose a substrate whose site has a mover",
+    meaning="changes cannot flow there without a superuser, so databases are moved in bulk",
+    remedy="stand the site up with PostgreSQL 16 or later, grant its mover what it lacks, or stay with bulk",
 )
 def target_refuses_superuser(site: Site) -> Seen:
     target = site.target
-    if target.managed_by:
-        return f"the site's database is {target.managed_by}, which gives no superuser"
-    return "the site's mover is no superuser" if target.mover_is_superuser is False else None
+    if target.mover_lacks:
+        return f"the site's mover lacks {'; '.join(target.mover_lacks)}"
+    if target.managed_by and target.version_number < SUBSCRIBES_WITHOUT_SUPERUSER:
+        version = target.version_number // 10000
+        return f"the site's database is {target.managed_by}, which gives no superuser, of version {version}"
+    return None
 
 
 @sites.kind(

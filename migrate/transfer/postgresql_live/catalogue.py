@@ -9,6 +9,7 @@ import json
 
 from migrate.databases import Session, query, value
 from migrate.transfer.contract import Task
+from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.names import SCHEMA
 from migrate.transfer.postgresql_live.sessions import asked, both_at_work, statement, telling
 
@@ -20,9 +21,12 @@ IDENTITY = "replica identity"
 
 
 def as_found(session: Session) -> Catalogue:
-    """Read the catalogue of a session's database and server; needs a superuser."""
+    """Read the catalogue of a session's database and server."""
     found: Catalogue = {}
-    for row in asked(session, "turn_catalogue"):
+    # Who may not set the server as a whole may not see how it is set either.
+    beside = ["turn_server_settings"] if powers.read(session).is_superuser else []
+    rows = [row for name in ("turn_catalogue", "turn_identities", *beside) for row in asked(session, name)]
+    for row in rows:
         found.setdefault(row["kind"], {})[row["name"]] = row["value"] or ""
     for kind, name, definition in session.execute(query("compare_definitions")):
         of_kind = found.setdefault(f"definition of {kind}", {})

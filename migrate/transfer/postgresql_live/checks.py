@@ -17,10 +17,13 @@ from migrate import remote
 from migrate.databases import Session, query
 from migrate.errors import TransferError
 from migrate.transfer.contract import Estimate, Task
+from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.jobs import copy_job, definitions_job
 
 HEADROOM_BYTES = 256 * 1024 * 1024
 """Left free on the target's disk for logs."""
+BINDS_CHANNELS = 11_00_00
+"""The version since which a login can be bound to its TLS channel."""
 SLOTS_WANTED = 2
 """One for the flow, one for a second stream should a copy be cut off."""
 
@@ -64,9 +67,12 @@ def require_movable(task: Task, source: Session, target: Session, there: Host, n
     Raises:
         TransferError: Names every fault, and what mends it.
     """
+    of = [role for role in (task.owner, task.application) if role]
     faults = [
         *_server_faults(task.source.name, source),
+        *_source_faults(task, source, target),
         *_server_faults(task.target.name, target),
+        *(f"{task.target.name}: {target.info.user} lacks {one}" for one in powers.lacking(target, of)),
         *_tool_faults(task, source, there),
         *_target_faults(task, source, target),
         *_path_faults(task, source),
@@ -90,8 +96,6 @@ def _server_faults(name: str, session: Session) -> Iterator[str]:
         (found,) = cursor.execute(query("live_server")).fetchall()
     if found["is_standby"]:
         yield f"{name}: a standby; name its primary under legacy.databases"
-    if not found["is_superuser"]:
-        yield f"{name}: {found['username']} is no superuser, which subscribing and publishing take; name one"
     if found["wal_level"] != "logical":
         yield f"{name}: wal_level is {found['wal_level']}; set it to logical and restart the server"
     if found["free_slots"] < SLOTS_WANTED:
@@ -103,6 +107,19 @@ def _server_faults(name: str, session: Session) -> Iterator[str]:
         yield (
             f"{name}: {found['free_senders']} WAL senders are free, {SLOTS_WANTED + 1} are needed; raise "
             "max_wal_senders and restart the server"
+        )
+
+
+def _source_faults(task: Task, source: Session, target: Session) -> Iterator[str]:
+    """What the source alone must be: all that is moved is its role's, and the site knows whom it talks to."""
+    name = task.source.name
+    owners = [owner for (owner,) in source.execute(query("live_owners")).fetchall()]
+    for one in powers.lacking(source, owners):
+        yield f"{name}: {source.info.user} is no superuser, and lacks {one}; or name a superuser"
+    if not powers.read(target).writes_files and source.info.server_version < BINDS_CHANNELS:
+        yield (
+            f"{name}: before PostgreSQL 11 a server cannot prove itself to a site that keeps no file of its"
+            " authority; upgrade it, or stay with bulk"
         )
 
 

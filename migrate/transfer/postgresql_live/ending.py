@@ -174,8 +174,7 @@ def _left(side: Database, found: Sequence[Stream]) -> str:
 
 def _restore_identities(database: Database, session: Session, before: Catalogue) -> None:
     """Let each table name its changed rows as it did before; both sides began alike."""
-    rows = asked(session, "turn_catalogue") if before else []
-    now = {row["name"]: row["value"] for row in rows if row["kind"] == IDENTITY}
+    now = {row["name"]: row["value"] for row in asked(session, "turn_identities")} if before else {}
     for table, identity in before.get(IDENTITY, {}).items():
         if table in now and now[table] != identity:
             # Both come from the server's own catalogue, quoted by it.

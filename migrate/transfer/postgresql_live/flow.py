@@ -23,8 +23,7 @@ from migrate.transfer.postgresql_live.health import health
 from migrate.transfer.postgresql_live.jobs import copy_job
 from migrate.transfer.postgresql_live.sessions import both_at_work, telling
 from migrate.transfer.postgresql_live.stream import pause as pause_stream
-from migrate.transfer.postgresql_live.stream import resume as resume_stream
-from migrate.transfer.postgresql_live.stream import streams
+from migrate.transfer.postgresql_live.stream import streams, subscribe
 
 _Figure = TypeVar("_Figure", int, float)
 
@@ -171,4 +170,5 @@ def resume(task: Task) -> None:
         throttle.resume(copy_job(task))
         if state.copied(target, task) is not None:
             for stream in streams(task, source, target):
-                resume_stream(stream, target)
+                # The way to the source may be another by now, such as that of a host in another's place.
+                subscribe(stream, source, target)

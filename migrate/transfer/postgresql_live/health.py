@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from migrate.databases import Session
+from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.sessions import asked
 from migrate.transfer.postgresql_live.stream import COUNTS_ERRORS, Stream, reason
 from migrate.waiting import wait_until
@@ -116,6 +117,11 @@ def _trouble(stream: Stream, publisher: Session, subscriber: Session, patience_s
         return (
             f"{stream.subscriber.name}: a change cannot be applied ({now} errors so far); the server's "
             f"log says which, under {stream.name}"
+        )
+    if not powers.read(subscriber).reads_connections and not _is_connected(stream, publisher, subscriber):
+        return (
+            f"{stream.subscriber.name}: it does not connect to {stream.publisher.name}; the server's log says"
+            f" why, under {stream.name}"
         )
     return ""
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from psycopg.conninfo import make_conninfo
 
-from migrate.databases import Database
+from migrate.databases import Endpoint
 from migrate.remote_jobs import Job
 from migrate.transfer.contract import Task
 
@@ -31,19 +31,19 @@ def script(name: str) -> str:
 
 def connecting(task: Task) -> dict[str, bytes]:
     """The files that a job's programs connect with: ``source`` and ``target`` are connection strings."""
-    source, target = task.source.endpoint, task.target.endpoint
+    source, target = task.source.from_afar, task.target.endpoint
     return {
         "pgpass": source.pgpass + target.pgpass,
         "source.pem": source.ca.encode(),
         "target.pem": target.ca.encode(),
-        "source": _conninfo(task.source, "source.pem").encode(),
-        "target": _conninfo(task.target, "target.pem").encode(),
+        "source": _conninfo(source, "source.pem").encode(),
+        "target": _conninfo(target, "target.pem").encode(),
     }
 
 
-def _conninfo(database: Database, ca_file: str) -> str:
+def _conninfo(end: Endpoint, ca_file: str) -> str:
     return make_conninfo(
-        database.endpoint.conninfo(ca_file=ca_file, application="bascule copy"),
+        end.conninfo(ca_file=ca_file, application="bascule copy"),
         # A server that went away is noticed after half a minute, not after the two hours of TCP.
         keepalives_idle=15,
         keepalives_interval=5,

@@ -92,7 +92,14 @@ class _Opening:
 
 @contextmanager
 def discreetly(session: Session) -> Iterator[None]:
-    """Keep statements from the server's log, its statistics and its list of activities for a moment."""
+    """
+    Keep statements from the server's log, its statistics and its list of activities for a moment.
+
+    Only a superuser may: what anybody else runs must not hold a secret.
+    """
+    if session.execute("SELECT current_setting('is_superuser')").fetchone() != ("on",):
+        yield
+        return
     names = sql.SQL(", ").join(
         sql.SQL("pg_catalog.set_config({}, {}, false)").format(name, value)
         for name, value in _DISCREET.items()

@@ -23,6 +23,7 @@ from migrate import slots
 from migrate.databases import Database, Session, query, value
 from migrate.errors import TransferError
 from migrate.transfer.contract import Task
+from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.names import SCHEMA, ca_file, stem, stream_name
 from migrate.transfer.postgresql_live.sessions import asked, discreetly, statement, telling
 from migrate.waiting import wait_until
@@ -96,10 +97,9 @@ def publish(stream: Stream, publisher: Session, subscriber: Session) -> None:
 
 def _make_role(stream: Stream, publisher: Session) -> None:
     """Make the role that the subscription logs in as, or give one that is there back what it needs."""
-    has_role = asked(publisher, "stream_publisher", stream=stream.name)[0]["has_role"]
-    verb = "ALTER" if has_role else "CREATE"
-    attributes = "LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE VALID UNTIL 'infinity'"
-    publisher.execute(statement(f"{verb} ROLE {{}} {attributes}", stream.name))
+    if not asked(publisher, "stream_publisher", stream=stream.name)[0]["has_role"]:
+        publisher.execute(statement("CREATE ROLE {}", stream.name))
+    powers.make_replicating(publisher, stream.name)
     publisher.execute(statement("GRANT CONNECT ON DATABASE {} TO {}", publisher.info.dbname, stream.name))
 
 
@@ -128,7 +128,7 @@ def subscribe(stream: Stream, publisher: Session, subscriber: Session, *, enable
             options += ", origin = none"
         text = f"CREATE SUBSCRIPTION {{0}} CONNECTION {{1}} PUBLICATION {{0}} WITH ({options})"
         _connect(stream, publisher, subscriber, text)
-    elif reason(stream, subscriber):
+    elif not powers.read(subscriber).reads_connections or reason(stream, subscriber):
         _connect(stream, publisher, subscriber, "ALTER SUBSCRIPTION {0} CONNECTION {1}")
     if enabled:
         resume(stream, subscriber)
@@ -150,19 +150,11 @@ def _connect(stream: Stream, publisher: Session, subscriber: Session, text: str)
     ).decode()
     with telling(stream.publisher, f"giving role {stream.name} a password"), discreetly(publisher):
         publisher.execute(statement("ALTER ROLE {} PASSWORD ", stream.name) + sql.Literal(verifier))
-    with telling(stream.subscriber, "writing the authority's file"):
-        ca_path = _write_ca(stream, subscriber)
-    end = stream.publisher.endpoint
     conninfo = psycopg.conninfo.make_conninfo(
-        host=end.host,
-        port=end.port,
-        dbname=end.dbname,
+        **stream.publisher.from_afar.place,
         user=stream.name,
         password=password,
-        sslmode="verify-full",
-        sslrootcert=ca_path,
-        # There is no such file. Otherwise libpq looks for one in a home folder that may not be the server's.
-        sslcert=f"{ca_path}.none",
+        **_proof(stream, subscriber),
         connect_timeout=10,
         # A publisher that went away is noticed after half a minute, not after the two hours of TCP.
         keepalives_idle=15,
@@ -173,7 +165,35 @@ def _connect(stream: Stream, publisher: Session, subscriber: Session, text: str)
         telling(stream.subscriber, f"subscribing to {stream.publisher.name} as {stream.name}"),
         discreetly(subscriber),
     ):
-        subscriber.execute(sql.SQL(text).format(sql.Identifier(stream.name), sql.Literal(conninfo)))
+        _run_unseen(subscriber, sql.SQL(text).format(sql.Identifier(stream.name), sql.Literal(conninfo)))
+
+
+def _run_unseen(session: Session, text: sql.Composed) -> None:
+    """Run a statement with a password in it so that no log shows it, whoever sets what is logged."""
+    with session.transaction():
+        session.execute("CREATE TEMPORARY TABLE bascule_statement (statement pg_catalog.text) ON COMMIT DROP")
+        with session.cursor().copy("COPY pg_temp.bascule_statement FROM STDIN") as copy:
+            copy.write_row((text.as_string(session),))
+        session.execute(query("stream_statement"))
+
+
+def _proof(stream: Stream, subscriber: Session) -> dict[str, str]:
+    """
+    By what the subscriber's server knows the publisher, as connection settings.
+
+    By its certificate, where it can keep the authority's file. Where no file can be written, by the
+    password: SCRAM bound to the TLS channel is passed only by the server that holds this password's
+    verifier, so whoever stands in between is found out as well.
+    """
+    if powers.read(subscriber).writes_files:
+        with telling(stream.subscriber, "writing the authority's file"):
+            path = _write_ca(stream, subscriber)
+        proof = {"sslmode": "verify-full", "sslrootcert": path}
+    else:
+        path = ca_file(stream.name)
+        proof = {"sslmode": "require", "channel_binding": "require", "sslrootcert": f"{path}.none"}
+    # There is no such file. Otherwise libpq looks for one in a home folder that may not be the server's.
+    return {**proof, "sslcert": f"{path}.none"}
 
 
 def _ca_path(stream: Stream, subscriber: Session) -> str:
@@ -195,7 +215,7 @@ def _write_ca(stream: Stream, subscriber: Session) -> str:
 def resume(stream: Stream, subscriber: Session) -> None:
     """Let changes flow, from where they stopped."""
     with telling(stream.subscriber, f"resuming {stream.name}"):
-        if subscriber.info.server_version >= COUNTS_ERRORS:
+        if subscriber.info.server_version >= COUNTS_ERRORS and powers.read(subscriber).resets_errors:
             # So that errors which were mended do not count any more.
             subscriber.execute(
                 "SELECT pg_catalog.pg_stat_reset_subscription_stats(oid) FROM pg_catalog.pg_subscription"
@@ -259,10 +279,11 @@ def drop_subscription(stream: Stream, subscriber: Session) -> None:
                 for text in ("DISABLE", "SET (slot_name = NONE)"):
                     subscriber.execute(statement(f"ALTER SUBSCRIPTION {{}} {text}", stream.name))
                 subscriber.execute(statement("DROP SUBSCRIPTION {}", stream.name))
-        path = shlex.quote(_ca_path(stream, subscriber))
-        subscriber.execute(
-            sql.SQL("COPY (SELECT WHERE false) TO PROGRAM {}").format(sql.Literal(f"rm -f -- {path}"))
-        )
+        if powers.read(subscriber).writes_files:
+            path = shlex.quote(_ca_path(stream, subscriber))
+            subscriber.execute(
+                sql.SQL("COPY (SELECT WHERE false) TO PROGRAM {}").format(sql.Literal(f"rm -f -- {path}"))
+            )
         _drop_marker(stream, subscriber)
 
 
@@ -275,7 +296,9 @@ def drop_publication(stream: Stream, publisher: Session) -> None:
             publisher.execute(statement("DROP PUBLICATION {}", stream.name))
         if seen["has_role"]:
             with publisher.transaction():
-                publisher.execute(statement("DROP OWNED BY {}", stream.name))
+                publisher.execute(
+                    statement("REVOKE ALL ON DATABASE {} FROM {}", publisher.info.dbname, stream.name)
+                )
                 publisher.execute(statement("DROP ROLE {}", stream.name))
         _drop_marker(stream, publisher)
 

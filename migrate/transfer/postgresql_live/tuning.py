@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from psycopg import sql
 
 from migrate.databases import Session, value
+from migrate.transfer.postgresql_live import powers
 
 _MIB = 1024**2
 LARGEST_LOG_MIB = 8192
@@ -28,7 +29,13 @@ def settings(database_bytes: int, free_bytes: int) -> dict[str, str]:
 
 
 def tune(target: Session, wanted: Mapping[str, str]) -> None:
-    """Set the server for loading; a second call changes nothing that the first remembered."""
+    """
+    Set the server for loading; a second call changes nothing that the first remembered.
+
+    A server that is set up from outside alone, as a managed one is, loads as it is set.
+    """
+    if not powers.read(target).is_superuser:
+        return
     rows = target.execute(
         "SELECT name, setting FROM pg_catalog.pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'"
     ).fetchall()

@@ -50,3 +50,37 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'the migration role cannot switch triggers off: %', SQLERRM;
 END $$;
+
+-- Who carries a live move, as long as it lasts: he has what the master has, since RDS makes nobody a superuser.
+\getenv mover MOVER
+\getenv mover_password MOVER_PASSWORD
+SELECT set_config('bascule.mover', :'mover', false) \g /dev/null
+\if :{?mover_password}
+SELECT format('CREATE ROLE %I', :'mover') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'mover') \gexec
+ALTER ROLE :"mover" LOGIN CREATEROLE CREATEDB PASSWORD :'mover_password';
+GRANT :"owner", :"application", pg_monitor, pg_read_all_data, pg_signal_backend, pg_create_subscription TO :"mover";
+GRANT CONNECT ON DATABASE :"dbname" TO :"mover";
+-- What RDS keeps for its master, and other servers grant in another way; a move that lacks it says so.
+DO $$
+DECLARE
+    mover text := current_setting('bascule.mover');
+    statement text;
+BEGIN
+    FOREACH statement IN ARRAY ARRAY[
+        'GRANT SET ON PARAMETER session_replication_role TO %I', 'ALTER ROLE %I REPLICATION',
+        'GRANT rds_replication TO %I WITH ADMIN OPTION', 'GRANT rds_superuser TO %I'
+    ] LOOP
+        BEGIN
+            EXECUTE format(statement, mover);
+        EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
+            RAISE NOTICE '%: %', format(statement, mover), SQLERRM;
+        END;
+    END LOOP;
+END $$;
+\else
+SELECT format(statement, :'mover', :'owner')
+FROM unnest(ARRAY['GRANT %1$I TO CURRENT_USER', 'REASSIGN OWNED BY %1$I TO %2$I', 'DROP OWNED BY %1$I', 'DROP ROLE %1$I'])
+     WITH ORDINALITY AS s (statement, place)
+WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = :'mover')
+ORDER BY place \gexec
+\endif

@@ -40,14 +40,14 @@ KbdInteractiveAuthentication no
 UsePAM no
 PermitUserRC no
 PermitUserEnvironment no
-AllowTcpForwarding local
+AllowTcpForwarding {forwarding}
 AllowStreamLocalForwarding no
 AllowAgentForwarding no
 X11Forwarding no
 PrintMotd no
 MaxStartups 100
 MaxSessions 100
-ClientAliveInterval 30
+ClientAliveInterval {alive}
 ClientAliveCountMax 6
 LogLevel VERBOSE
 Subsystem sftp /usr/lib/openssh/sftp-server
@@ -62,6 +62,8 @@ class HostInputs(HostedInputs):
     """Private, in OpenSSH's form; a secret."""
     operator_key: str = Field(pattern=r"^ssh-ed25519 \S+")
     """Public key that logs in."""
+    tunnel_keys: tuple[str, ...] = ()
+    """Whole lines of authorized_keys, of keys that open a tunnel from legacy; see `provisioning.tunnel`."""
     interface_keys: tuple[str, ...] = ()
     """Public keys that may drop files into the inbox."""
 
@@ -90,7 +92,16 @@ class HostKind(Hosted[HostInputs]):
         folder = inputs.place.folder
         keys = [f'restrict,pty,port-forwarding,command="{folder}/bin/login" {inputs.operator_key}']
         keys += [f'restrict,command="{folder}/bin/inbox" {key}' for key in inputs.interface_keys]
-        sshd = _SSHD.format(address=inputs.address, port=ports.SSH, folder=folder, user=operator().name)
+        keys += inputs.tunnel_keys
+        sshd = _SSHD.format(
+            address=inputs.address,
+            port=ports.SSH,
+            folder=folder,
+            user=operator().name,
+            # A tunnel says where it listens, and one that was cut off is found out before it is opened anew.
+            forwarding="yes\nGatewayPorts clientspecified" if inputs.tunnel_keys else "local",
+            alive=5 if inputs.tunnel_keys else 30,
+        )
         return {
             **supervisord_files(inputs.place),
             "bin/login": script("login", folder),
