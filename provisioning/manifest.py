@@ -376,14 +376,8 @@ class Manifest(Model):
 
     @model_validator(mode="after")
     def _purged_database_is_known(self) -> Self:
-        if self.purge is not None:
-            engines = {database.name: database.engine for database in self.legacy.databases}
-            engine = engines.get(self.purge.database)
-            if engine != "postgresql":
-                found = (
-                    f"is {engine}, and only PostgreSQL is purged" if engine else "is none of legacy.databases"
-                )
-                raise ValueError(f"purge: {self.purge.database} {found}")
+        if self.purge is not None and self.purge.database not in {one.name for one in self.legacy.databases}:
+            raise ValueError(f"purge: {self.purge.database} is none of legacy.databases")
         return self
 
     @property

@@ -12,7 +12,7 @@ from time import monotonic
 
 from migrate import remote
 from migrate.errors import TransferError
-from migrate.mariadb.columns import BYTES, SHAPES, Column, Table, field, tables
+from migrate.mariadb.columns import Table, carried, tables
 from migrate.mariadb.definitions import Made, compared, definitions
 from migrate.mariadb.replication import arm, flow_name, prepare, seen, stop, unlogged
 from migrate.mariadb.session import MariaDatabase, MariaSession, literal, mariadb_of, name
@@ -205,7 +205,7 @@ def lane(table: Table) -> Lane:
     """A table's way into another MariaDB: every value exactly as it is stored."""
     fields, columns, settings = [], [], []
     for number, column in enumerate(table.stored):
-        text, stored = _way(column, f"@v{number}")
+        text, stored = carried(column, f"@v{number}")
         fields.append(text)
         columns.append(f"@v{number}" if stored else column.quoted)
         if stored:
@@ -217,18 +217,6 @@ def lane(table: Table) -> Lane:
     if settings:
         statement += f" SET {', '.join(settings)}"
     return Lane(table, tuple(fields), statement)
-
-
-def _way(column: Column, variable: str) -> tuple[str, str]:
-    """A column's field on the source, and the expression that stores it; empty where it needs none."""
-    if column.data_type in ("enum", "set"):
-        # By number: the empty value of an enum that was given something else has no name.
-        return field(column, f"({column.quoted} + 0)"), f"CAST({variable} AS UNSIGNED)"
-    if column.data_type == "bit":
-        return field(column), f"CAST({variable} AS UNSIGNED)"
-    if column.data_type in BYTES or column.data_type in SHAPES:
-        return field(column), f"UNHEX({variable})"
-    return field(column), ""
 
 
 def sink(target: MariaDatabase, lanes: Sequence[Lane]) -> Sink:
