@@ -99,6 +99,12 @@ class Firm:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaServer]:
     base = tmp_path_factory.mktemp("purge")
     with private_host("legacy", base) as host, maria_server(host, server_id=1) as server:
+        # What docs/firms.md asks for, and no more.
+        server.sql(
+            "CREATE USER migration@'%' IDENTIFIED BY 'throw-away';"
+            "GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, DELETE, INSERT, CREATE TEMPORARY TABLES"
+            " ON besa.* TO migration@'%'"
+        )
         yield server
 
 
@@ -110,7 +116,7 @@ def firm(server: MariaServer, tmp_path: Path) -> Iterator[Firm]:
     shutil.rmtree(base / ".state", ignore_errors=True)
     disk.mkdir()
     secret = base / "password"
-    secret.write_text(server.password)
+    secret.write_text("throw-away")
     secret.chmod(0o600)
     (base / "ca.pem").write_text(server.ca)
     person = {"name": "Erika Muster", "email": "erika@alpenblick.example"}
@@ -133,7 +139,7 @@ def firm(server: MariaServer, tmp_path: Path) -> Iterator[Firm]:
                         "host": "server",
                         "port": server.port,
                         "dbname": "besa",
-                        "user": "admin",
+                        "user": "migration",
                         "password_file": "password",
                         "ca_file": "ca.pem",
                     }
