@@ -36,7 +36,7 @@ Engine = Literal["postgresql", "mariadb"]
 WAYS: dict[tuple[Engine, Engine], frozenset[str]] = {
     ("postgresql", "postgresql"): frozenset({"live", "bulk", "staged", "staged-bulk"}),
     ("mariadb", "postgresql"): frozenset({"bulk"}),
-    ("mariadb", "mariadb"): frozenset({"live"}),
+    ("mariadb", "mariadb"): frozenset({"live", "staged"}),
 }
 """The modes in which a database of one engine moves to another; no other pair moves at all."""
 
@@ -104,12 +104,6 @@ class LegacyDatabase(Model):
         description="PEM, relative to the workspace; the server's certificate is checked against it."
     )
     transfer: DatabaseTransfer = Field(default=DatabaseTransfer(), description="How it moves.")
-
-    @model_validator(mode="after")
-    def _engine_can_be_carried(self) -> Self:
-        if self.transfer.mode == "staged" and self.engine != "postgresql":
-            raise ValueError(f"{self.engine} cannot be staged; take mode: staged out of transfer")
-        return self
 
 
 class LegacyFiles(Model):

@@ -132,11 +132,11 @@ def _copy(task: Task, source: MariaDatabase, target: MariaDatabase, progress: Pr
     except TransferError:
         working.discard()
         raise
-    _begin(task, source, target, objects, found, streamed.position)
+    begin(task, source, target, objects, found, streamed.position)
     working.discard()
 
 
-def _begin(
+def begin(
     task: Task,
     source: MariaDatabase,
     target: MariaDatabase,
@@ -144,7 +144,14 @@ def _begin(
     found: dict[str, Table],
     position: str,
 ) -> None:
-    """Make what acts on rows, which it must not have done while they came, and let changes flow."""
+    """
+    Make what acts on rows, which it must not have done while they came, and let changes flow.
+
+    Args:
+        objects: All that the source is made of.
+        found: Its tables.
+        position: GTIDs, as ``0-1-100``: the rows are of this moment.
+    """
     with target.opened() as session:
         present = definitions(session).keys()
         catalog.make(session, (made for key, made in objects.items() if key not in present), task.owner)
@@ -231,6 +238,7 @@ def sink(target: MariaDatabase, lanes: Sequence[Lane]) -> Sink:
         files={
             "target.cnf": target.endpoint.option_file(ca_file="target.pem"),
             "target.pem": target.endpoint.ca.encode(),
+            "dbname": target.endpoint.dbname.encode(),  # the source's too, or nothing could flow
             "session": _LOADING.encode(),
             **{f"harmless-{number}": _harmless(ln.table) for number, ln in enumerate(lanes)},
         },
