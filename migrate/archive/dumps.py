@@ -14,7 +14,7 @@ from migrate.errors import TransferError
 from migrate.remote_jobs import Job
 
 FOLDER = "data"
-"""In the job's folder: all that goes into the archive, and nothing else."""
+"""In the job's folder: all that goes into the archive, a table of contents among it, ``toc.*``."""
 HEADROOM_BYTES = 64 * 1024 * 1024
 STATE = "Nothing was written of this database; legacy is as it was."
 
@@ -26,7 +26,7 @@ def job(name: str, database: AnyDatabase) -> Job:
 
 def made(name: str, database: AnyDatabase, archive: str) -> bool:
     """Tell whether the dump for an archive is there, or under way."""
-    seen = job(name, database).look(measure=f"ls -A {FOLDER} 2>/dev/null | head -n 1")
+    seen = job(name, database).look(measure=f"ls {FOLDER}/toc.* 2>/dev/null")
     return seen.spec == archive and (
         seen.state == "running" or (seen.state == "finished" and seen.status == 0 and seen.measured != "")
     )

@@ -9,11 +9,11 @@ from typing import Literal
 from migrate.mariadb.definitions import Made
 from provisioning.model import Model
 
-FILE = "made.json"
+FILE = "toc.json"
 
 
 class Dumped(Model):
-    """``made.json``. Rows of ``tables[n]`` are in ``rows-n.gz``; a table without rows has no file."""
+    """``toc.json``. Rows of ``tables[n]`` are in ``rows-n.gz``; a table without rows has no file."""
 
     format: Literal[1] = 1
     objects: tuple[Made, ...]
