@@ -61,7 +61,9 @@ class LegacyHost(Model):
 class Archive(Model):
     """Where the archive of a tenant goes that no network carries, and who may read it."""
 
-    to: ArchivePlace = Field(description="A folder, such as a disk's /media/disk, or s3://bucket/prefix.")
+    to: ArchivePlace = Field(
+        description="A folder, such as /media/disk, a disk's device, such as /dev/sdb1, or s3://bucket/prefix."
+    )
     recipients: tuple[AgeRecipient, ...] = Field(
         default=(),
         description="Who may read it beside whoever holds the site's identity: public age recipients.",

@@ -35,7 +35,9 @@ class Drop(Model):
 class PurgeArchive(Model):
     """Where dropped rows go, encrypted, and who may read them beside whoever holds the site's identity."""
 
-    to: ArchivePlace = Field(description="A folder, such as /media/disk, or s3://bucket/prefix.")
+    to: ArchivePlace = Field(
+        description="As archive.to of a transfer: a folder, a disk's device, or s3://bucket/prefix."
+    )
     recipients: tuple[AgeRecipient, ...] = ()
 
 

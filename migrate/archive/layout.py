@@ -150,7 +150,7 @@ class ItemSummary(Model):
 class Manifest(Model):
     """The table of an archive."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     archive: str
     tenant: str
     base: str = ""
@@ -167,7 +167,7 @@ class Manifest(Model):
 class Opened(Model):
     """What is known of an archive while it is written."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     archive: str
     tenant: str
 

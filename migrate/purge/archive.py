@@ -18,6 +18,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, ValidationError
 
+from migrate.archive import device
 from migrate.archive.checking import require_whole, signed_text
 from migrate.archive.keys import Keys, Ticket
 from migrate.archive.layout import MANIFEST, OPENED, SIGNATURE, Opened, Plain, Sealed, chunk_name
@@ -45,7 +46,7 @@ class Chunk(Model):
 class RowArchive(Model):
     """``manifest.json``. Chunks come in the order in which rows can be brought back."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     kind: Literal["purged"] = "purged"
     archive: str
     tenant: str
@@ -73,7 +74,7 @@ def folder_of(location: str) -> str:
     """
     if location.startswith("s3://"):
         return f"{location.rstrip('/')}/purged"
-    there = Path(location)
+    there = Path(device.folder_of(location)).expanduser()
     if not there.is_dir():
         raise TransferError(
             f"{there} is not there, so no rows can be kept on it",
