@@ -12,15 +12,14 @@ from shlex import quote
 
 from rich.filesize import decimal
 
-from migrate.archive import area, keys, stage
+from migrate.archive import area, dumps, keys, stage
 from migrate.archive.area import Area
 from migrate.archive.place import place_tree
 from migrate.archive.plan import Desk
-from migrate.databases import legacy_database
+from migrate.engines import legacy_database
 from migrate.errors import TransferError, Waiting
 from migrate.files import TreeCopied, trees
 from migrate.step import StepContext
-from migrate.transfer.postgresql_staged import dump as dumping
 from provisioning.manifest import Environment
 
 
@@ -158,7 +157,7 @@ def leave_off(ctx: StepContext) -> list[str]:
         return []
     for database in ctx.manifest.legacy.databases:
         for desk in every:
-            dumping.forget(database.name, legacy_database(ctx.hosts, database), desk.archive)
+            dumps.forget(database.name, legacy_database(ctx.hosts, database), desk.archive)
     left = [f"  {name}: {line}" for name, lines in stage.release(case, ctx.hosts).items() for line in lines]
     if left:
         raise TransferError(

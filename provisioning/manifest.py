@@ -36,7 +36,7 @@ Engine = Literal["postgresql", "mariadb"]
 WAYS: dict[tuple[Engine, Engine], frozenset[str]] = {
     ("postgresql", "postgresql"): frozenset({"live", "bulk", "staged", "staged-bulk"}),
     ("mariadb", "postgresql"): frozenset({"bulk"}),
-    ("mariadb", "mariadb"): frozenset({"live"}),
+    ("mariadb", "mariadb"): frozenset({"live", "staged"}),
 }
 """The modes in which a database of one engine moves to another; no other pair moves at all."""
 
@@ -78,7 +78,9 @@ class LegacyHost(Model):
 class Archive(Model):
     """Where the archive of a tenant goes that no network carries, and who may read it."""
 
-    to: ArchivePlace = Field(description="A folder, such as a disk's /media/disk, or s3://bucket/prefix.")
+    to: ArchivePlace = Field(
+        description="A folder, such as /media/disk, a disk's device, such as /dev/sdb1, or s3://bucket/prefix."
+    )
     recipients: tuple[AgeRecipient, ...] = Field(
         default=(),
         description="Who may read it beside whoever holds the site's identity: public age recipients.",
@@ -121,12 +123,6 @@ class LegacyDatabase(Model):
         description="PEM, relative to the workspace; the server's certificate is checked against it."
     )
     transfer: DatabaseTransfer = Field(default=DatabaseTransfer(), description="How it moves.")
-
-    @model_validator(mode="after")
-    def _engine_can_be_carried(self) -> Self:
-        if self.transfer.mode == "staged" and self.engine != "postgresql":
-            raise ValueError(f"{self.engine} cannot be staged; take mode: staged out of transfer")
-        return self
 
 
 class LegacyFiles(Model):
@@ -404,14 +400,8 @@ class Manifest(Model):
 
     @model_validator(mode="after")
     def _purged_database_is_known(self) -> Self:
-        if self.purge is not None:
-            engines = {database.name: database.engine for database in self.legacy.databases}
-            engine = engines.get(self.purge.database)
-            if engine != "postgresql":
-                found = (
-                    f"is {engine}, and only PostgreSQL is purged" if engine else "is none of legacy.databases"
-                )
-                raise ValueError(f"purge: {self.purge.database} {found}")
+        if self.purge is not None and self.purge.database not in {one.name for one in self.legacy.databases}:
+            raise ValueError(f"purge: {self.purge.database} is none of legacy.databases")
         return self
 
     @property

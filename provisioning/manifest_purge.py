@@ -15,7 +15,7 @@ from provisioning.model import Model
 class Keep(Model):
     """Rows that are kept whatever else is dropped, such as ten years of entries."""
 
-    table: tuple[Identifier, Identifier] = Field(description="Schema and table.")
+    table: tuple[Identifier, Identifier] = Field(description="Schema (of MariaDB: database) and table.")
     by: Identifier = Field(description="Column of type date or timestamp that tells age.")
     years: int = Field(ge=1, le=100, description="Younger rows, and those without a date, are kept.")
 
@@ -24,7 +24,7 @@ class Drop(Model):
     """Rows that are dropped once they are old enough, with all that belongs to them by foreign key."""
 
     name: Name
-    table: tuple[Identifier, Identifier] = Field(description="Schema and table.")
+    table: tuple[Identifier, Identifier] = Field(description="Schema (of MariaDB: database) and table.")
     by: Identifier = Field(description="Column of type date or timestamp; rows without a date stay.")
     years: int = Field(ge=1, le=100, description="Older rows are dropped.")
     where: dict[Identifier, str] = Field(
@@ -35,7 +35,9 @@ class Drop(Model):
 class PurgeArchive(Model):
     """Where dropped rows go, encrypted, and who may read them beside whoever holds the site's identity."""
 
-    to: ArchivePlace = Field(description="A folder, such as /media/disk, or s3://bucket/prefix.")
+    to: ArchivePlace = Field(
+        description="As archive.to of a transfer: a folder, a disk's device, or s3://bucket/prefix."
+    )
     recipients: tuple[AgeRecipient, ...] = ()
 
 

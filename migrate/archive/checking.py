@@ -5,7 +5,6 @@ Promise: signature, presence, size and digest of every object are looked at, and
 once, each by the name of its object.
 """
 
-import gzip
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -157,12 +156,12 @@ def _faults_of_sizes(store: Store, every: Sequence[Sealed]) -> dict[str, str]:
 
 
 def _contents(store: Store, keys: Keys, manifest: Manifest) -> Contents:
-    packed = io.BytesIO()
+    text = io.BytesIO()
     with store.reading(CONTENTS) as source:
-        unseal(CONTENTS, source, packed, keys.identity)
+        unseal(CONTENTS, source, text, keys.identity)
     try:
-        contents = Contents.model_validate_json(gzip.decompress(packed.getvalue()))
-    except (ValidationError, OSError):
+        contents = Contents.model_validate_json(text.getvalue())
+    except ValidationError:
         raise TransferError(
             f"{store.where}: {CONTENTS} is not of this format",
             state=_STATE,

@@ -8,7 +8,7 @@ of a later format is told and not half understood.
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from provisioning.model import Model
 
@@ -63,7 +63,7 @@ class Piece(Model):
 
 
 class Facts(Model):
-    """What a database was when it was dumped: ``migrate/sql/staged_facts.sql``."""
+    """What a database was when it was dumped: ``staged_facts.sql`` or ``mariadb_staged_facts.sql``."""
 
     position: str
     """Log position of the dump's snapshot, or one shortly before it."""
@@ -74,6 +74,11 @@ class Facts(Model):
     data_bytes: int
     """Without indexes."""
     extensions: tuple[str, ...]
+    rows: dict[str, int] = Field(default_factory=dict)
+    """By table, where the engine's dump is of rows as they come."""
+    log_file: str = ""
+    """Where `position` lies in the source's log; of an engine whose log is files."""
+    log_offset: int = 0
 
 
 class Reserved(Model):
@@ -145,7 +150,7 @@ class ItemSummary(Model):
 class Manifest(Model):
     """The table of an archive."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     archive: str
     tenant: str
     base: str = ""
@@ -162,7 +167,7 @@ class Manifest(Model):
 class Opened(Model):
     """What is known of an archive while it is written."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     archive: str
     tenant: str
 

@@ -1,14 +1,17 @@
 """
-Encryption of one object, as a stream: constant memory, digests of both sides on the way.
+Compression and encryption of one object, as a stream: constant memory, digests of both sides on the way.
 
-Promise: what `unsealed` yields was authenticated piece by piece, and it ends only when all of it was; an
+Promise: what `unseal` writes was authenticated piece by piece, and it ends only when all of it was; an
 error of whatever reads or writes comes out as that error, not as one of the cipher.
+
+Source: zstd's frame inside age's file, so that ``age -d -i identity FILE | zstd -d`` reads it too.
 """
 
 import hashlib
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 import pyrage
+import zstandard
 from pyrage import x25519
 
 from migrate.archive.layout import Plain, Sealed
@@ -63,10 +66,11 @@ class Tally:
 
 
 def seal(name: str, source: Reader, sink: Writer, *recipients: str) -> tuple[Sealed, Plain]:
-    """Encrypt all that `source` gives into `sink`, so that any of the recipients can read it."""
+    """Compress and encrypt all that `source` gives into `sink`, so that any of the recipients can read it."""
     plain, cipher = Tally(source), Tally(sink)
+    packed = zstandard.ZstdCompressor().stream_reader(cast("IO[bytes]", plain))
     try:
-        pyrage.encrypt_io(plain, cipher, [x25519.Recipient.from_str(one) for one in recipients])
+        pyrage.encrypt_io(packed, cipher, [x25519.Recipient.from_str(one) for one in recipients])
     except (pyrage.EncryptError, OSError):
         if error := plain.error or cipher.error:
             raise error from None
@@ -79,14 +83,15 @@ def seal(name: str, source: Reader, sink: Writer, *recipients: str) -> tuple[Sea
 
 def unseal(name: str, source: Reader, sink: Writer, identity: Any) -> Plain:
     """
-    Decrypt `source` into `sink`.
+    Decrypt and unpack `source` into `sink`.
 
     Raises:
         TransferError: It was encrypted for somebody else, or was changed since.
     """
     cipher, plain = Tally(source), Tally(sink)
+    unpacked = zstandard.ZstdDecompressor().stream_writer(cast("IO[bytes]", plain), closefd=False)
     try:
-        pyrage.decrypt_io(cipher, plain, [identity])
+        pyrage.decrypt_io(cipher, unpacked, [identity])
     except (pyrage.DecryptError, OSError) as failure:  # OSError: met in the middle of the stream
         if error := cipher.error or plain.error:
             raise error from None

@@ -6,7 +6,6 @@ goes on with the chunk that it was at; the manifest is written last and signed, 
 counts as none; when it is finished, every object was read back from the medium and is what was written.
 """
 
-import gzip
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,9 +122,9 @@ def finish_archive(plan: Plan, written: list[Written], store: Store, ticket: Tic
         written: One note a chunk, in order.
     """
     contents = Contents(items=plan.items, plain=tuple(note.plain for note in written))
-    packed = gzip.compress(contents.model_dump_json().encode(), mtime=0)
+    text = contents.model_dump_json().encode()
     with store.writing(CONTENTS) as sink:
-        sealed, _ = seal(CONTENTS, io.BytesIO(packed), sink, *ticket.recipients)
+        sealed, _ = seal(CONTENTS, io.BytesIO(text), sink, *ticket.recipients)
     manifest = Manifest(
         archive=plan.archive,
         tenant=plan.tenant,

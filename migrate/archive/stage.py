@@ -9,7 +9,6 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -17,8 +16,9 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from migrate import lock
-from migrate.archive import area, keys, listing
+from migrate.archive import area, dumps, keys, listing
 from migrate.archive.checking import checked
+from migrate.archive.engines import DUMPERS
 from migrate.archive.layout import Manifest, PlannedItem, Reserved, name_of
 from migrate.archive.plan import CHUNK_BYTES, Begun, Desk, Plan, base_entries, cut
 from migrate.archive.receiving import load
@@ -26,13 +26,10 @@ from migrate.archive.sending import Place, write_archive
 from migrate.archive.store import archives, find, open_store
 from migrate.case import Case, write_whole
 from migrate.connections import Hosts
-from migrate.databases import Database, legacy_database, query, value
-from migrate.errors import Refused, TransferError
+from migrate.engines import legacy_database
+from migrate.errors import Refused
 from migrate.step import Progress
 from migrate.transfer.contract import Task
-from migrate.transfer.postgresql_live.sessions import at_work
-from migrate.transfer.postgresql_staged import dump as dumping
-from migrate.transfer.postgresql_staged import reserving
 from provisioning.manifest import Environment
 from provisioning.model import Model
 
@@ -117,19 +114,19 @@ def stage_out(
     chosen = keys.read_ticket(ticket or keys.folder(case.workspace, tenant) / "ticket.json", tenant)
     if case.manifest.archive is not None:
         chosen = chosen.model_copy(update={"also": case.manifest.archive.recipients})
-    databases = {one.name: legacy_database(hosts, one) for one in case.manifest.legacy.databases}
+    works = _works(case, hosts)
     with lock.held(_desks(case), tenant):
         begun = Begun(location=location, base=since, live=live, attempt=attempt)
-        desk = None if anew else _begun(case, begun, databases)
+        desk = None if anew else _begun(case, begun, works)
         if desk is None:
             desk = Desk(_desks(case) / f"{tenant}-{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(4)}")
             desk.begin(begun)
         store = open_store(location, desk.archive)
         with store.held(tenant):
-            plan = desk.plan() or _plan(case, hosts, desk, databases, chunk_bytes, progress)
-            manifest = write_archive(plan, desk, store, chosen, _places(case, hosts, databases), progress)
-    for name, database in databases.items():
-        dumping.forget(name, database, desk.archive)
+            plan = desk.plan() or _plan(case, hosts, desk, works, chunk_bytes, progress)
+            manifest = write_archive(plan, desk, store, chosen, _places(case, hosts, works), progress)
+    for work in works:
+        dumps.forget(work.name, work.source, desk.archive)
     return manifest
 
 
@@ -179,7 +176,7 @@ def _desks(case: Case) -> Path:
     return keys.folder(case.workspace, case.manifest.tenant) / "archives"
 
 
-def _begun(case: Case, wanted: Begun, databases: Mapping[str, Database]) -> Desk | None:
+def _begun(case: Case, wanted: Begun, works: list[Task]) -> Desk | None:
     """Return the archive that was begun like this and can be gone on with."""
     there = archives(wanted.location)
     for desk in reversed(desks(case)):
@@ -190,17 +187,17 @@ def _begun(case: Case, wanted: Begun, databases: Mapping[str, Database]) -> Desk
         if desk.archive not in there and known.location != wanted.location:
             continue
         # Chunks of two dumps in one archive would be a database that never was.
-        if desk.plan() and not all(dumping.made(name, one, desk.archive) for name, one in databases.items()):
+        if desk.plan() and not all(dumps.made(one.name, one.source, desk.archive) for one in works):
             shutil.rmtree(desk.folder)
             continue
         return desk
     return None
 
 
-def _places(case: Case, hosts: Hosts, databases: Mapping[str, Database]) -> dict[str, Place]:
+def _places(case: Case, hosts: Hosts, works: list[Task]) -> dict[str, Place]:
     """Where each item is read, by `PlannedItem.folder`."""
     return {
-        **{f"database-{name}": dumping.place(name, database) for name, database in databases.items()},
+        **{f"database-{work.name}": dumps.place(work.name, work.source) for work in works},
         **{
             f"files-{one.name}": Place(hosts.legacy(one.host), one.path) for one in case.manifest.legacy.files
         },
@@ -211,7 +208,7 @@ def _plan(
     case: Case,
     hosts: Hosts,
     desk: Desk,
-    databases: Mapping[str, Database],
+    works: list[Task],
     chunk_bytes: int,
     progress: Progress,
 ) -> Plan:
@@ -221,22 +218,25 @@ def _plan(
     if base:
         base_entries(base, "database", "")  # refuses before a dump is made
     items, digests = [], []
-    for name, database in databases.items():
-        reserved = _reserve(case, name, database) if begun.live else None
-        stream = reserving.stream_of(_task(case, name, database), reserved) if reserved else None
-        facts = dumping.dump(name, database, desk.archive, progress, stream=stream)
-        place = dumping.place(name, database)
+    for work in works:
+        dumper = DUMPERS[work.engine]
+        reserved = _reserve(case, work) if begun.live else None
+        facts = dumper.dump(work, desk.archive, progress, reserved=reserved)
+        place = dumps.place(work.name, work.source)
         entries = listing.listed(place.host, place.folder, "database")
-        brought = base_entries(base, "database", name) if base else ()
+        brought = base_entries(base, "database", work.name) if base else ()
         chunks = cut(entries, chunk_bytes, base=brought)
         items.append(
             PlannedItem(
-                kind="database", name=name, entries=entries, chunks=chunks, facts=facts, reserved=reserved
+                kind="database",
+                name=work.name,
+                entries=entries,
+                chunks=chunks,
+                facts=facts,
+                reserved=reserved,
             )
         )
-        with database.opened() as session:
-            session.execute("SELECT pg_catalog.set_config('search_path', 'pg_catalog', false)")
-            digests.append(str(value(session, query("assess_fingerprint"))))
+        digests.append(dumper.fingerprint(work))
     for tree in case.manifest.legacy.files:
         progress.start(f"{tree.name}: reading every file's digest", None, "bytes")
         entries = listing.listed(hosts.legacy(tree.host), tree.path, "files")
@@ -255,17 +255,24 @@ def _plan(
     return plan
 
 
-def _task(case: Case, name: str, database: Database) -> Task:
-    """The task of a live move, as far as its source matters."""
-    return Task(
-        name=name,
-        attempt="",
-        source=database,
-        target=database,
-        owner="",
-        application="",
-        tenant=case.manifest.tenant,
-    )
+def _works(case: Case, hosts: Hosts) -> list[Task]:
+    """The task of moving each database, as far as its source matters."""
+    works = []
+    for one in case.manifest.legacy.databases:
+        source = legacy_database(hosts, one)
+        works.append(
+            Task(
+                name=one.name,
+                attempt="",
+                source=source,
+                target=source,
+                owner="",
+                application="",
+                tenant=case.manifest.tenant,
+                engine=one.engine,
+            )
+        )
+    return works
 
 
 def _found_file(case: Case, name: str) -> Path:
@@ -273,26 +280,22 @@ def _found_file(case: Case, name: str) -> Path:
     return keys.folder(case.workspace, case.manifest.tenant) / f"found-{name}.json"
 
 
-def _reserve(case: Case, name: str, database: Database) -> Reserved:
-    path = _found_file(case, name)
+def _reserve(case: Case, work: Task) -> Reserved:
+    path = _found_file(case, work.name)
     found = json.loads(path.read_bytes()) if path.exists() else None
-    return reserving.reserve(
-        _task(case, name, database), found, lambda seen: write_whole(path, json.dumps(seen).encode())
+    return DUMPERS[work.engine].reserve(
+        work, found, lambda seen: write_whole(path, json.dumps(seen).encode())
     )
 
 
 def kept_on_legacy(case: Case, hosts: Hosts, manifest: Manifest) -> dict[str, str]:
     """Say of each database whose changes flow how long legacy can keep them; reads only."""
-    desk = Desk(_desks(case) / manifest.archive)
-    plan = desk.plan()
-    items = [item for item in plan.items if item.reserved] if plan else []
-    databases = {one.name: one for one in case.manifest.legacy.databases}
+    plan = Desk(_desks(case) / manifest.archive).plan()
+    works = {work.name: work for work in _works(case, hosts)}
     return {
-        item.name: reserving.keeps(
-            _task(case, item.name, legacy_database(hosts, databases[item.name])), item.reserved
-        )
-        for item in items
-        if item.reserved
+        item.name: DUMPERS[works[item.name].engine].keeps(works[item.name], item.facts, item.reserved)
+        for item in (plan.items if plan else ())
+        if item.facts and item.reserved
     }
 
 
@@ -301,19 +304,12 @@ def can_flow(case: Case, hosts: Hosts, desk: Desk) -> bool:
     plan = desk.plan()
     if plan is None or not desk.begun.live:
         return False
-    databases = {one.name: one for one in case.manifest.legacy.databases}
-    for item in plan.items:
-        if item.reserved is None or item.facts is None:
-            continue
-        database = legacy_database(hosts, databases[item.name])
-        with at_work(database) as (source,):
-            try:
-                reserving.require_kept(
-                    _task(case, item.name, database), item.reserved, item.facts.position, source
-                )
-            except TransferError:
-                return False
-    return True
+    works = {work.name: work for work in _works(case, hosts)}
+    return all(
+        DUMPERS[works[item.name].engine].can_flow(works[item.name], item.facts, item.reserved)
+        for item in plan.items
+        if item.facts and item.reserved
+    )
 
 
 def release(case: Case, hosts: Hosts) -> dict[str, tuple[str, ...]]:
@@ -325,11 +321,10 @@ def release(case: Case, hosts: Hosts) -> dict[str, tuple[str, ...]]:
     """
     left = {}
     with lock.held(_desks(case), case.manifest.tenant):
-        for one in case.manifest.legacy.databases:
-            path = _found_file(case, one.name)
+        for work in _works(case, hosts):
+            path = _found_file(case, work.name)
             if path.exists():
-                task = _task(case, one.name, legacy_database(hosts, one))
-                left[one.name] = reserving.release(task, json.loads(path.read_bytes()))
+                left[work.name] = DUMPERS[work.engine].release(work, json.loads(path.read_bytes()))
                 path.unlink()
     return left
 

@@ -1,5 +1,5 @@
 """
-Where archives lie: a folder, such as a disk's, or a prefix of an S3 bucket.
+Where archives lie: a folder, a disk by its device, or a prefix of an S3 bucket.
 
 Promise: an object is there whole or not at all; what goes wrong with the medium is told as what it is:
 full, gone, refused. `find` and `opened` are all that the rest needs to know of media.
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from migrate.archive.device import folder_of
 from migrate.archive.layout import MANIFEST, OPENED, SIGNATURE, Opened
 from migrate.archive.sealing import Reader, Writer
 from migrate.errors import TransferError
@@ -61,7 +62,7 @@ def archives(location: str) -> list[str]:
         return archives_in_bucket(location)
     from migrate.archive.folder import archives_in_folder
 
-    return archives_in_folder(Path(location))
+    return archives_in_folder(Path(folder_of(location)))
 
 
 def open_store(location: str, archive: str) -> Store:
@@ -72,7 +73,7 @@ def open_store(location: str, archive: str) -> Store:
         return BucketStore.at(location, archive)
     from migrate.archive.folder import FolderStore
 
-    return FolderStore(Path(location).expanduser().absolute() / archive)
+    return FolderStore(Path(folder_of(location)).expanduser().absolute() / archive)
 
 
 def read_small(store: Store, name: str) -> bytes:

@@ -6,7 +6,7 @@ six digits of it; bytes are hexadecimal; a value that is too long for the server
 stream, or differs from everything, and never becomes NULL in silence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from migrate.errors import MigrationError
@@ -43,10 +43,16 @@ class Column:
     extra: str
     is_generated: bool
     is_json: bool
+    alias: str = ""
+    """Of its table, in a query that has several."""
 
     @property
     def quoted(self) -> str:
-        return name(self.name)
+        return name(self.alias, self.name) if self.alias else name(self.name)
+
+    def of(self, alias: str) -> "Column":
+        """The same column of a table that goes by this alias."""
+        return replace(self, alias=alias)
 
     @property
     def is_unsigned(self) -> bool:
@@ -172,6 +178,22 @@ def field(column: Column, text: str | None = None) -> str:
         if column.data_type in TEXTS:
             text = escaped(text)
     return f"IF({column.quoted} IS NULL, '\\\\N', COALESCE({text}, {_TOO_LONG}))"
+
+
+def carried(column: Column, given: str) -> tuple[str, str]:
+    """
+    A column's way into another MariaDB: its `field` here, and the expression that stores `given` there.
+
+    The expression is empty where the text goes in as it is.
+    """
+    if column.data_type in ("enum", "set"):
+        # By number: the empty value of an enum that was given something else has no name.
+        return field(column, f"({column.quoted} + 0)"), f"CAST({given} AS UNSIGNED)"
+    if column.data_type == "bit":
+        return field(column), f"CAST({given} AS UNSIGNED)"
+    if column.data_type in BYTES or column.data_type in SHAPES:
+        return field(column), f"UNHEX({given})"
+    return field(column), ""
 
 
 def row_digest(texts: dict[str, str]) -> str:

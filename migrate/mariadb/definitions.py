@@ -6,6 +6,7 @@ definer, which is an account of one server, are no part of a definition. Reads o
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from migrate.errors import MigrationError
@@ -85,8 +86,13 @@ def definitions(session: MariaSession, *kinds: str) -> dict[tuple[str, str], Mad
 
 def compared(session: MariaSession) -> dict[tuple[str, str], str]:
     """Return each object's definition as a text that two servers share."""
+    return texts(definitions(session))
+
+
+def texts(objects: Mapping[tuple[str, str], Made]) -> dict[tuple[str, str], str]:
+    """As `compared`, of objects that were read before."""
     found = {}
-    for key, made in definitions(session).items():
+    for key, made in objects.items():
         beside = (made.sql_mode, made.charset, made.collation, made.state if made.state == DISABLED else "")
         found[key] = "\n-- ".join((made.statement, *filter(None, beside)))
     return found

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrate.errors import TransferError
+from migrate.mariadb import kept_log
 from migrate.mariadb.session import (
     MariaDatabase,
     MariaSession,
@@ -207,6 +208,7 @@ def remove(session: MariaSession, flow: str) -> None:
         metadata = session.run("SELECT was FROM bascule.kept WHERE name = %s", _METADATA)
         if metadata and session.value("SELECT @@GLOBAL.binlog_row_metadata") != metadata[0]["was"]:
             session.run(f"SET GLOBAL binlog_row_metadata = {literal(metadata[0]['was'])}")
+        kept_log.give_back(session)
         kept = session.run("SELECT was FROM bascule.kept WHERE name = 'gtid_slave_pos'")
         if kept and session.value("SELECT @@GLOBAL.gtid_slave_pos") != kept[0]["was"]:
             session.run(f"SET GLOBAL gtid_slave_pos = {literal(kept[0]['was'])}")

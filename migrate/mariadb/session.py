@@ -114,6 +114,11 @@ class MariaSession:
             cursor.execute(statement, args or None)
             return list(cursor.fetchall())
 
+    def change(self, statement: str, *args: Any) -> int:
+        """Run a statement as `run` does, and return how many rows it changed."""
+        with self._telling(), self._connection.cursor() as cursor:
+            return cursor.execute(statement, args or None)
+
     def value(self, statement: str, *args: Any) -> Any:
         """Return the first value of the first row."""
         rows = self.run(statement, *args)

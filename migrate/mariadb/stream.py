@@ -26,7 +26,7 @@ from migrate.step import Progress
 # A line that is no row begins with a backslash and a point: within a row every backslash is escaped.
 _SPLIT = r"""
 function stop(why) { print why > "/dev/stderr"; failed = 1; exit 1 }
-/^\\\.position / { print $2 > "position"; next }
+/^\\\.position / { print substr($0, 12) > "position"; next }
 /^\\\.begin / { number = $2; sink = "sh ./sink " number; rows = 0; inside = 1; next }
 /^\\\.end / {
     if (rows != $2) stop("table " number ": " rows " rows came of " $2)
@@ -42,15 +42,18 @@ END { exit failed || !whole }
 _SCRIPT = """
 export LC_ALL=C.UTF-8
 trap 'rm -f source.cnf target.cnf pgpass' EXIT
-for each in mariadb awk {needs}; do
+for each in awk {needs}; do
     command -v $each > /dev/null || {{ echo "$each is not installed" >&2; exit 127; }}
 done
 : > counts
-{{ mariadb --defaults-file=source.cnf --quick --raw --batch --skip-column-names "$(cat dbname)" < ask
+{{ {lines}
     echo $? > asked; }} | LC_ALL=C awk -f split
 split=$?
 [ $split -eq 0 ] && [ "$(cat asked)" = 0 ]
 """
+
+_ASK = 'mariadb --defaults-file=source.cnf --quick --raw --batch --skip-column-names "$(cat dbname)" < ask'
+_UNPACK = "sh ./unpack"
 
 POSITION = (
     "SELECT BINLOG_GTID_POS("
@@ -60,6 +63,12 @@ POSITION = (
     " WHERE VARIABLE_NAME = 'BINLOG_SNAPSHOT_POSITION'))"
 )
 """Within a consistent snapshot: the GTID position that it stands at; an error without a binary log."""
+_LOG_POSITION = (
+    "SELECT GROUP_CONCAT(VARIABLE_VALUE ORDER BY VARIABLE_NAME SEPARATOR ' ')"
+    " FROM information_schema.SESSION_STATUS"
+    " WHERE VARIABLE_NAME IN ('BINLOG_SNAPSHOT_FILE', 'BINLOG_SNAPSHOT_POSITION')"
+)
+"""Likewise: file and offset in its log."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +92,16 @@ class Sink:
 
 @dataclass(frozen=True)
 class Streamed:
-    """What arrived: rows by table, and the source's GTID position of the snapshot where it was asked for."""
+    """
+    What arrived: rows by table, and the source's GTID position of the snapshot where it was asked for.
+
+    `log_file` and `log_offset` are where that position lies in the source's binary log.
+    """
 
     position: str
     rows: Mapping[str, int]
+    log_file: str = ""
+    log_offset: int = 0
 
 
 def start(
@@ -105,7 +120,41 @@ def start(
         has_position: Tell the source's position too; it must write a binary log.
     """
     files = _files(source, lanes, sink, has_position=has_position)
-    job.start(spec=spec, script=_SCRIPT.format(needs=sink.needs), files=files)
+    job.start(spec=spec, script=_script(sink), files={**files, **sink.files})
+
+
+def start_unpacking(
+    job: Job, *, spec: str, folder: str, rows: Sequence[int], lanes: Sequence[Lane], sink: Sink
+) -> None:
+    """
+    Start the stream from what `packing` wrote, as a job beside the target; the job must be absent.
+
+    Args:
+        folder: Where that lies, relative to the job's.
+        rows: How many each lane must bring.
+    """
+    asked = []
+    for number, count in enumerate(rows):
+        asked.append(f"printf '\\\\.begin {number}\\n'")
+        if count:
+            asked.append(f"gzip -dc < {quote(folder)}/rows-{number}.gz || exit 1")
+        asked.append(f"printf '\\\\.end {count}\\n'")
+    asked.append("printf '\\\\.done\\n'")
+    files = {"split": _SPLIT.encode(), "sink": sink.script.encode(), "unpack": "\n".join(asked).encode()}
+    files |= {f"lane-{number}": lane.statement.encode() for number, lane in enumerate(lanes)}
+    script = _SCRIPT.format(needs=f"gzip {sink.needs}", lines=_UNPACK)
+    job.start(spec=spec, script=script, files={**files, **sink.files})
+
+
+def packing(folder: str, files: Mapping[str, bytes]) -> Sink:
+    """
+    A sink that keeps lines, compressed, in a folder of the job; the same lines are the same bytes.
+
+    Args:
+        files: What lies there beside them.
+    """
+    beside = {f"{folder}/{called}": content for called, content in files.items()}
+    return Sink(script=f"exec gzip -n -1 > {quote(folder)}/rows-$1.gz\n", files=beside, needs="gzip")
 
 
 def run(
@@ -126,7 +175,7 @@ def run(
     Raises:
         TransferError: It is not whole.
     """
-    files = {**_files(source, lanes, sink), "script": _SCRIPT.format(needs=sink.needs).encode()}
+    files = {**_files(source, lanes, sink), **sink.files, "script": _script(sink).encode()}
     here = quote(folder)
     remote.write_folder(connection, folder, files, doing="making ready to copy rows")
     script = f"cd {here} && sh ./script; status=$?; cd - > /dev/null; rm -rf {here}; exit $status"
@@ -147,14 +196,17 @@ def _files(
         "source.pem": source.endpoint.ca.encode(),
         "dbname": source.endpoint.dbname.encode(),
         **{f"lane-{number}": lane.statement.encode() for number, lane in enumerate(lanes)},
-        **sink.files,
     }
+
+
+def _script(sink: Sink) -> str:
+    return _SCRIPT.format(needs=f"mariadb {sink.needs}", lines=_ASK)
 
 
 def _questions(lanes: Sequence[Lane], *, has_position: bool) -> str:
     asked = [PINNED, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"]
     if has_position:
-        asked.append(rf"SELECT CONCAT('\\.position ', COALESCE(({POSITION}), ''))")
+        asked.append(rf"SELECT CONCAT('\\.position ', ({_LOG_POSITION}), ' ', COALESCE(({POSITION}), ''))")
     for number, lane in enumerate(lanes):
         asked.append(rf"SELECT '\\.begin {number}'")
         fields = ", ".join(lane.fields)
@@ -179,7 +231,8 @@ def wait(job: Job, lanes: Sequence[Lane], progress: Progress, *, state: str) -> 
 
     ended = job.wait(measure="wc -l < counts 2>/dev/null", tell=tell)
     seen = job.look(measure="cat position 2>/dev/null || echo; cat counts 2>/dev/null")
-    position, *counts = seen.measured.split("\n")
+    at, *counts = seen.measured.split("\n")
+    log_file, log_offset, position = at.rsplit(" ", 2) if at else ("", "0", "")
     rows = {}
     for line in filter(None, counts):
         number, count = line.split()
@@ -190,7 +243,7 @@ def wait(job: Job, lanes: Sequence[Lane], progress: Progress, *, state: str) -> 
             state=state,
             next_step="mend the cause, then fab run: it begins the copy anew",
         )
-    return Streamed(position, rows)
+    return Streamed(position, rows, log_file, int(log_offset))
 
 
 def _said(ended: Ended, lanes: Sequence[Lane]) -> str:

@@ -2,7 +2,7 @@
 Purged rows as an archive: chunks of one table's rows, encrypted, with a signed manifest of their digests.
 
     purged/<archive>/opened.json      whose it is
-                     chunk-000001.age rows of one table, as COPY has them, encrypted
+                     chunk-000001.age rows of one table, a line a row, encrypted
                      manifest.json    tables, rows and digests of every chunk, in clear: no values
                      manifest.sig     signature over it
 
@@ -11,25 +11,24 @@ the ticket makes one that is accepted, and nothing of it is used before all of i
 in a folder of its own, so that nobody takes it for the archive of a move.
 """
 
-import io
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
-import psycopg
 from pydantic import AwareDatetime, ValidationError
 
+from migrate.archive import device
 from migrate.archive.checking import require_whole, signed_text
 from migrate.archive.keys import Keys, Ticket
 from migrate.archive.layout import MANIFEST, OPENED, SIGNATURE, Opened, Plain, Sealed, chunk_name
 from migrate.archive.sealing import Writer, seal, unseal
 from migrate.archive.store import Store, archives, open_store, write_small
-from migrate.databases import Session
 from migrate.errors import TransferError
-from migrate.purge.selection import Selection
-from migrate.purge.tables import Table, Tables
+from migrate.purge.contract import Packed, Selection
+from migrate.purge.tables import Table
 from migrate.step import Progress
+from provisioning.manifest import Engine
 from provisioning.model import Model
 
 _STATE = "Nothing was brought back."
@@ -47,11 +46,13 @@ class Chunk(Model):
 class RowArchive(Model):
     """``manifest.json``. Chunks come in the order in which rows can be brought back."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     kind: Literal["purged"] = "purged"
     archive: str
     tenant: str
     database: str
+    engine: Engine = "postgresql"
+    """Whose text the rows are."""
     as_of: date
     recipient: str
     made_at: AwareDatetime
@@ -73,7 +74,7 @@ def folder_of(location: str) -> str:
     """
     if location.startswith("s3://"):
         return f"{location.rstrip('/')}/purged"
-    there = Path(location)
+    there = Path(device.folder_of(location)).expanduser()
     if not there.is_dir():
         raise TransferError(
             f"{there} is not there, so no rows can be kept on it",
@@ -85,9 +86,7 @@ def folder_of(location: str) -> str:
 
 
 def write(
-    session: Session,
     selection: Selection,
-    tables: Tables,
     sizes: dict[Table, int],
     head: RowArchive,
     store: Store,
@@ -108,13 +107,12 @@ def write(
     write_small(store, OPENED, Opened(archive=head.archive, tenant=head.tenant).model_dump_json().encode())
     progress.start(f"archive {head.archive}", float(sum(sizes.values())), "rows")
     chunks: list[Chunk] = []
-    for table in reversed(tables.order):
+    for table in reversed(selection.tables.order):
         for first in range(1, sizes[table] + 1, chunk_rows):
             rows = min(chunk_rows, sizes[table] - first + 1)
             name = chunk_name(len(chunks) + 1)
-            statement = selection.rows(table, first, first + rows - 1)
-            with session.cursor().copy(statement) as source, store.writing(name) as sink:
-                sealed, plain = seal(name, _Rows(source), sink, *ticket.recipients)
+            with selection.reading(table, first, first + rows - 1) as source, store.writing(name) as sink:
+                sealed, plain = seal(name, source, sink, *ticket.recipients)
             chunks.append(Chunk(table=table, rows=rows, sealed=sealed, plain=plain))
             progress.advance_to(sum(chunk.rows for chunk in chunks))
     made = head.model_copy(update={"chunks": tuple(chunks), "made_at": datetime.now(UTC)})
@@ -156,28 +154,12 @@ def checked(store: Store, keys: Keys, tenant: str, progress: Progress) -> RowArc
     return found
 
 
-def load(chunk: Chunk, store: Store, keys: Keys, sink: Writer) -> None:
-    """
-    Decrypt the rows of a chunk.
+def packed(chunk: Chunk, store: Store, keys: Keys) -> Packed:
+    """Return the rows of a chunk, which are decrypted once they are loaded."""
 
-    Raises:
-        TransferError: It is not what the manifest says.
-    """
-    with store.reading(chunk.sealed.name) as source:
-        if unseal(chunk.sealed.name, source, sink, keys.identity) != chunk.plain:
-            raise TransferError(f"{store.where}: {chunk.sealed.name} holds other rows", state=_STATE)
+    def load(sink: Writer) -> None:
+        with store.reading(chunk.sealed.name) as source:
+            if unseal(chunk.sealed.name, source, sink, keys.identity) != chunk.plain:
+                raise TransferError(f"{store.where}: {chunk.sealed.name} holds other rows", state=_STATE)
 
-
-class _Rows:
-    """What a COPY gives, as something to read from."""
-
-    def __init__(self, source: psycopg.Copy) -> None:
-        self._source, self._left = source, io.BytesIO()
-
-    def read(self, size: int = -1, /) -> bytes:
-        while True:
-            if piece := self._left.read(size):
-                return piece
-            if not (more := self._source.read()):
-                return b""
-            self._left = io.BytesIO(bytes(more))
+    return Packed(chunk.rows, load)

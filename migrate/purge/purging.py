@@ -7,20 +7,21 @@ repeat after whatever ended it does not delete twice. Bringing back is whole or 
 
 import secrets
 from datetime import UTC, date, datetime
-
-from psycopg import sql
+from itertools import groupby
 
 from migrate.archive import keys
 from migrate.archive.store import open_store
 from migrate.case import Case
 from migrate.connections import Hosts
-from migrate.databases import Database, Session, legacy_database
+from migrate.engines import legacy_database
 from migrate.errors import DifferenceError, EvidenceError, Refused, TransferError
 from migrate.purge import archive as row_archive
 from migrate.purge.archive import RowArchive, folder_of
-from migrate.purge.selection import Selection, snapshot
-from migrate.purge.tables import Table, Tables, name_of, shown, taking_part
+from migrate.purge.contract import PurgedDatabase, Selection
+from migrate.purge.engines import PURGED
+from migrate.purge.tables import Table, shown
 from migrate.step import Progress
+from provisioning.manifest import LegacyDatabase
 from provisioning.manifest_purge import Purge
 from provisioning.model import Model
 
@@ -96,13 +97,9 @@ def dry_run(case: Case, hosts: Hosts, as_of: date) -> PurgePlan:
         Refused: The rules do not fit the database; says in what.
     """
     purge = rules_of(case)
-    with _legacy(case, hosts, purge).opened() as session:
-        tables = taking_part(session, purge)
-        with snapshot(session):
-            selection = Selection(session, tables)
-            selection.choose(purge, as_of)
-            # All that it makes are temporary tables, which go with the transaction.
-            return _plan(purge, as_of, tables, selection)
+    # All that it makes are temporary tables, which go with the session.
+    with _legacy(case, hosts, purge).selecting(purge, as_of, held=False) as selection:
+        return _plan(purge, as_of, selection)
 
 
 def purge_rows(case: Case, hosts: Hosts, plan: PurgePlan, progress: Progress) -> Purged:
@@ -115,27 +112,23 @@ def purge_rows(case: Case, hosts: Hosts, plan: PurgePlan, progress: Progress) ->
     """
     purge, tenant = rules_of(case), case.manifest.tenant
     before = _made_before(case, plan)
-    with _legacy(case, hosts, purge).opened() as session:
-        tables = taking_part(session, purge)
-        with snapshot(session):
-            selection = Selection(session, tables)
-            selection.choose(purge, plan.as_of)
-            now = _plan(purge, plan.as_of, tables, selection)
-            if now.rows == 0 and before is not None:
-                # It had been done when whoever did it was killed: deletion is the last thing, and whole.
-                return _note(case, before.model_copy(update={"deleted": plan.rows}))
-            _require_as_planned(plan, now, tenant)
-            made = _export(case, session, selection, tables, plan, progress)
-            archives = (*(before.archives if before else ()), made.archive)
-            _note(case, Purged(plan=plan, archives=archives, to=purge.archive.to))
-            for table in tables.order:
-                deleted, wanted = selection.delete(table), _rows_of(plan, table)
-                if deleted != wanted:
-                    raise DifferenceError(
-                        f"{deleted} rows of {shown(table)} could be deleted, not {wanted}",
-                        state="Nothing was deleted.",
-                        next_step="see what triggers or rules that table has",
-                    )
+    with _legacy(case, hosts, purge).selecting(purge, plan.as_of, held=True) as selection:
+        now = _plan(purge, plan.as_of, selection)
+        if now.rows == 0 and before is not None:
+            # It had been done when whoever did it was killed: deletion is the last thing, and whole.
+            return _note(case, before.model_copy(update={"deleted": plan.rows}))
+        _require_as_planned(plan, now, tenant)
+        made = _export(case, selection, plan, progress)
+        archives = (*(before.archives if before else ()), made.archive)
+        _note(case, Purged(plan=plan, archives=archives, to=purge.archive.to))
+        for table in selection.tables.order:
+            deleted, wanted = selection.delete(table), _rows_of(plan, table)
+            if deleted != wanted:
+                raise DifferenceError(
+                    f"{deleted} rows of {shown(table)} could be deleted, not {wanted}",
+                    state="Nothing was deleted.",
+                    next_step="see what triggers or rules that table has",
+                )
     return _note(case, Purged(plan=plan, archives=archives, to=purge.archive.to, deleted=plan.rows))
 
 
@@ -163,38 +156,24 @@ def bring_back(
         )
     ours = keys.read_keys(case.workspace, tenant)
     every = [(there[name], row_archive.checked(there[name], ours, tenant, progress)) for name in wanted]
+    engine = _login(case, purge).engine
+    if others := [made.archive for _, made in every if made.engine != engine]:
+        raise TransferError(
+            f"{', '.join(others)} holds no rows of {engine}, which {purge.database} is",
+            state="Nothing was brought back.",
+        )
     rows = known = 0
-    with _legacy(case, hosts, purge).opened() as session, session.transaction():
+    with _legacy(case, hosts, purge).returning() as back:
         for store, made in every:
-            for number, chunk in enumerate(made.chunks):
-                columns = sql.SQL(", ").join(map(sql.Identifier, made.columns[shown(chunk.table)]))
-                names = {"table": name_of(chunk.table), "columns": columns}
-                names["rows"] = sql.Identifier(f"bascule_rows_{number}")
-                session.execute(
-                    sql.SQL(
-                        "CREATE TEMP TABLE {rows} ON COMMIT DROP AS SELECT {columns} FROM {table} LIMIT 0"
-                    ).format(**names)
-                )
-                copy = sql.SQL("COPY {rows} ({columns}) FROM STDIN").format(**names)
-                with session.cursor() as cursor:
-                    with cursor.copy(copy) as sink:
-                        row_archive.load(chunk, store, ours, sink)
-                    _require_rows(chunk.table, cursor.rowcount, chunk.rows)
-                put = session.execute(
-                    sql.SQL(
-                        "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
-                        " SELECT {columns} FROM {rows} ON CONFLICT DO NOTHING"
-                    ).format(**names)
-                ).rowcount
-                rows, known = rows + put, known + chunk.rows - put
-                session.execute(sql.SQL("DROP TABLE {rows}").format(**names))
+            for table, chunks in groupby(made.chunks, key=lambda chunk: chunk.table):
+                packed = [row_archive.packed(chunk, store, ours) for chunk in chunks]
+                put = back.put(table, made.columns[shown(table)], packed)
+                rows, known = rows + put, known + sum(one.rows for one in packed) - put
     case.journal.append("purge-restored", purge.database, archives=list(wanted), rows=rows)
     return BroughtBack(archives=wanted, rows=rows, there=known)
 
 
-def _export(
-    case: Case, session: Session, selection: Selection, tables: Tables, plan: PurgePlan, progress: Progress
-) -> RowArchive:
+def _export(case: Case, selection: Selection, plan: PurgePlan, progress: Progress) -> RowArchive:
     purge, tenant = rules_of(case), case.manifest.tenant
     folder = keys.folder(case.workspace, tenant)
     if not (folder / "ticket.json").exists() and not (folder / "identity").exists():
@@ -206,23 +185,22 @@ def _export(
         archive=f"{tenant}-{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(4)}",
         tenant=tenant,
         database=purge.database,
+        engine=_login(case, purge).engine,
         as_of=plan.as_of,
         recipient=ticket.recipient,
         made_at=datetime.now(UTC),
-        columns={shown(table): tables.columns[table] for table in tables.order},
+        columns={shown(table): names for table, names in selection.tables.columns.items()},
         chunks=(),
     )
-    sizes = {table: _rows_of(plan, table) for table in tables.order}
+    sizes = {table: _rows_of(plan, table) for table in selection.tables.order}
     store = open_store(folder_of(purge.archive.to), head.archive)
     with store.held(tenant):
-        return row_archive.write(
-            session, selection, tables, sizes, head, store, ticket, purge.chunk_rows, progress
-        )
+        return row_archive.write(selection, sizes, head, store, ticket, purge.chunk_rows, progress)
 
 
-def _plan(purge: Purge, as_of: date, tables: Tables, selection: Selection) -> PurgePlan:
+def _plan(purge: Purge, as_of: date, selection: Selection) -> PurgePlan:
     sizes = []
-    for table in sorted(tables.order):
+    for table in sorted(selection.tables.order):
         rows, size, kept = selection.size(table)
         sizes.append(TableSize(table=shown(table), rows=rows, bytes=size, kept=kept))
     return PurgePlan(database=purge.database, as_of=as_of, tables=tuple(sizes))
@@ -248,13 +226,6 @@ def _require_as_planned(plan: PurgePlan, now: PurgePlan, tenant: str) -> None:
         )
 
 
-def _require_rows(table: Table, found: int, wanted: int) -> None:
-    if found != wanted:
-        raise TransferError(
-            f"a chunk of {shown(table)} holds {found} rows, not {wanted}", state="Nothing was brought back."
-        )
-
-
 def _made_before(case: Case, plan: PurgePlan) -> Purged | None:
     try:
         before = case.read_evidence("purge", Purged)
@@ -268,6 +239,11 @@ def _note(case: Case, purged: Purged) -> Purged:
     return purged
 
 
-def _legacy(case: Case, hosts: Hosts, purge: Purge) -> Database:
+def _login(case: Case, purge: Purge) -> LegacyDatabase:
     (login,) = [one for one in case.manifest.legacy.databases if one.name == purge.database]
-    return legacy_database(hosts, login)
+    return login
+
+
+def _legacy(case: Case, hosts: Hosts, purge: Purge) -> PurgedDatabase:
+    login = _login(case, purge)
+    return PURGED[login.engine](legacy_database(hosts, login))

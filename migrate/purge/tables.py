@@ -5,18 +5,16 @@ Promise: `order` puts every table before those that it refers to, so that rows c
 and brought back in the other one.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
-from psycopg import sql
-
-from migrate.databases import Session, query
 from migrate.errors import Refused
 from provisioning.manifest_purge import Drop, Keep, Purge
 
 Table = tuple[str, str]
-"""Schema and name."""
+"""Schema (of MariaDB: database) and name."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +27,23 @@ class ForeignKey:
     to: tuple[str, ...]
 
     @property
-    def joins(self) -> sql.Composed:
-        """``c`` refers to ``p``."""
-        pairs = zip(self.columns, self.to, strict=True)
-        return sql.SQL(" AND ").join(
-            sql.SQL("c.{} = p.{}").format(sql.Identifier(ours), sql.Identifier(theirs))
-            for ours, theirs in pairs
-        )
+    def is_own(self) -> bool:
+        """Whether rows of one table refer to each other."""
+        return self.child == self.parent
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a server says of a database's tables."""
+
+    columns: Mapping[Table, tuple[str, ...]]
+    """Those that a row is made of: without what the server computes by itself."""
+    types: Mapping[tuple[Table, str], str]
+    keyed: AbstractSet[Table]
+    """Those with a primary key."""
+    foreign_keys: Sequence[ForeignKey]
+    unfit: Mapping[Table, str] = field(default_factory=dict)
+    """Tables from which nothing can be purged, and why."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,7 @@ def shown(table: Table) -> str:
     return ".".join(table)
 
 
-def name_of(table: Table) -> sql.Identifier:
-    return sql.Identifier(*table)
-
-
-def taking_part(session: Session, purge: Purge) -> Tables:
+def taking_part(catalogue: Catalogue, purge: Purge) -> Tables:
     """
     Return the tables that a purge may take rows from.
 
@@ -65,18 +69,18 @@ def taking_part(session: Session, purge: Purge) -> Tables:
         Refused: A rule names what is not there or cannot tell age, a table has no primary key, by which its
             rows could be brought back, or tables refer to each other in a circle.
     """
-    columns, types, keyed = _columns(session)
     rules: list[Keep | Drop] = [*purge.keep, *purge.drop]
-    faults = [line for rule in rules for line in _faults(rule.table, rule.by, types)]
+    faults = [line for rule in rules for line in _faults(rule.table, rule.by, catalogue.types)]
     for rule in purge.drop:
-        unknown = sorted(set(rule.where) - set(columns.get(rule.table, ())))
+        unknown = sorted(set(rule.where) - set(catalogue.columns.get(rule.table, ())))
         faults += [f"{shown(rule.table)} has no column {name}" for name in unknown]
-    every = [
-        ForeignKey((str(cs), str(ct)), tuple(c), (str(ps), str(pt)), tuple(p))
-        for cs, ct, c, ps, pt, p in session.execute(query("purge_foreign_keys")).fetchall()
-    ]
+    every = catalogue.foreign_keys
     part = _with_dependents({rule.table for rule in purge.drop}, every)
-    faults += [f"{shown(table)} has no primary key" for table in sorted(part) if table not in keyed]
+    known = part & catalogue.columns.keys()
+    faults += [
+        f"{shown(table)} has no primary key" for table in sorted(known) if table not in catalogue.keyed
+    ]
+    faults += [f"{shown(table)} {catalogue.unfit[table]}" for table in sorted(part & catalogue.unfit.keys())]
     faults += [
         f"{shown(rule.table)} is kept, yet no rule that drops could take rows of it"
         for rule in purge.keep
@@ -95,25 +99,10 @@ def taking_part(session: Session, purge: Purge) -> Tables:
             state="Nothing was deleted.",
             next_step="correct purge in the manifest",
         )
-    return Tables(order, {table: columns[table] for table in part}, between)
+    return Tables(order, {table: catalogue.columns[table] for table in part}, between)
 
 
-def _columns(
-    session: Session,
-) -> tuple[dict[Table, tuple[str, ...]], dict[tuple[Table, str], str], set[Table]]:
-    columns: dict[Table, list[str]] = defaultdict(list)
-    types: dict[tuple[Table, str], str] = {}
-    keyed: set[Table] = set()
-    for schema, name, column, kind, has_key in session.execute(query("purge_columns")).fetchall():
-        table = (str(schema), str(name))
-        columns[table].append(str(column))
-        types[table, str(column)] = str(kind)
-        if has_key:
-            keyed.add(table)
-    return {table: tuple(names) for table, names in columns.items()}, types, keyed
-
-
-def _faults(table: Table, by: str, types: dict[tuple[Table, str], str]) -> list[str]:
+def _faults(table: Table, by: str, types: Mapping[tuple[Table, str], str]) -> list[str]:
     kind = types.get((table, by))
     if kind is None:
         return [f"there is no column {by} of a table {shown(table)}"]
@@ -122,7 +111,7 @@ def _faults(table: Table, by: str, types: dict[tuple[Table, str], str]) -> list[
     return []
 
 
-def _with_dependents(tables: set[Table], every: list[ForeignKey]) -> set[Table]:
+def _with_dependents(tables: set[Table], every: Sequence[ForeignKey]) -> set[Table]:
     part = set(tables)
     while more := {key.child for key in every if key.parent in part} - part:
         part |= more
@@ -132,7 +121,7 @@ def _with_dependents(tables: set[Table], every: list[ForeignKey]) -> set[Table]:
 def _order(part: set[Table], between: tuple[ForeignKey, ...]) -> tuple[Table, ...]:
     sorter: TopologicalSorter[Table] = TopologicalSorter({table: set() for table in sorted(part)})
     for key in between:
-        # Rows of one table that refer to each other go in one statement, which is checked at its end.
-        if key.child != key.parent:
+        # Of rows of one table that refer to each other, each engine sees to the order itself.
+        if not key.is_own:
             sorter.add(key.parent, key.child)
     return tuple(sorter.static_order())

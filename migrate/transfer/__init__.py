@@ -8,6 +8,7 @@ from migrate.errors import TransferError
 from migrate.transfer.contract import Transfer
 from migrate.transfer.mariadb_live import MariadbLive
 from migrate.transfer.mariadb_postgresql_bulk import MariadbPostgresqlBulk
+from migrate.transfer.mariadb_staged import MariadbStagedLive
 from migrate.transfer.postgresql_bulk import PostgresqlBulk
 from migrate.transfer.postgresql_live import PostgresqlLive
 from migrate.transfer.postgresql_staged import PostgresqlStaged
@@ -20,6 +21,7 @@ WAYS: dict[tuple[str, str, str], Transfer] = {
     ("postgresql", "staged-bulk", "postgresql"): PostgresqlStaged(),
     ("mariadb", "bulk", "postgresql"): MariadbPostgresqlBulk(),
     ("mariadb", "live", "mariadb"): MariadbLive(),
+    ("mariadb", "staged", "mariadb"): MariadbStagedLive(),
 }
 """By the source's engine, the mode, and the target's engine."""
 

@@ -82,7 +82,7 @@ def site_config(config: Config, manifest: Manifest) -> SiteConfig:
             where = f"{provider.host}:{provider.port}"
             wrong.append(f"access.scim is {where}, and bascule:reaches leads hosts to no such port")
     if config.get_bool("runner") and config.get_bool("tunnels"):
-        wrong.append("bascule:runner and bascule:tunnels: a tunnel ends at a host, where no runner reaches it")
+        wrong.append("bascule:runner and bascule:tunnels: no runner reaches a tunnel, which ends at a host")
     if wrong:
         raise WorkspaceError(
             f"{stack} has {len(wrong)} to correct:\n  " + "\n  ".join(wrong),

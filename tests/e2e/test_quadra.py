@@ -9,8 +9,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from migrate import door, remote, status
 from migrate.accounts.creating import Accounts
@@ -18,15 +20,31 @@ from migrate.archive import stage
 from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
 from migrate.dossier import page, seal
+from migrate.engines import site_database
+from migrate.mariadb.session import mariadb_of
 from migrate.product.workstations import Matrix
 from migrate.purge.purging import Purged
+from migrate.transfer.contract import Transferred
 from migrate.web import ask
-from tests.support.e2e import FAILED, WAITING
+from tests.support.crossing import hard_server, is_writable
+from tests.support.e2e import FAILED, WAITING, Operator
 from tests.support.e2e_belledonne import Firm, firm
+from tests.support.e2e_mariadb import asking
+from tests.support.mariadb_hosts import MariaServer
+from tests.support.private_hosts import private_host
 
 pytestmark = pytest.mark.timeout(900)  # on a busy machine; each waits for an event, none for a time
 
 COUNTS = "SELECT (SELECT count(*) FROM compta.dossier), (SELECT count(*) FROM compta.ecriture)"
+MARIADB = """
+CREATE TABLE dossier (id int AUTO_INCREMENT PRIMARY KEY, etat varchar(10), cloture_le date);
+CREATE TABLE ecriture (id int AUTO_INCREMENT PRIMARY KEY, dossier_id int NOT NULL, libelle text,
+    CONSTRAINT FOREIGN KEY (dossier_id) REFERENCES dossier (id));
+INSERT INTO dossier (etat, cloture_le)
+    SELECT IF(seq <= 20, 'clos', 'ouvert'), IF(seq <= 20, '2012-05-01', NULL) FROM seq_1_to_40;
+INSERT INTO ecriture (dossier_id, libelle) SELECT d.id, CONCAT('Écriture ', n.seq)
+    FROM dossier AS d JOIN seq_1_to_10 AS n;
+"""
 OLD = "SELECT count(*) FROM compta.dossier WHERE cloture_le < now() - interval '5 years'"
 
 
@@ -179,6 +197,75 @@ def test_people_work_there_in_their_roles(operator: Firm) -> None:
     assert operator.on_legacy("SELECT count(*) FROM pg_replication_slots") == [(0,)]
 
 
+@pytest.fixture(scope="module")
+def with_mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Operator, MariaServer]]:
+    """A firm whose bookkeeping is in a MariaDB, and stays in one."""
+    folder = tmp_path_factory.mktemp("workspace")
+    disk, rule = folder / "disque", {"by": "cloture_le", "years": 5, "where": {"etat": "clos"}}
+    disk.mkdir()
+    words: dict[str, Any] = {
+        "transfer": {"mode": "staged", "archive": {"to": str(disk)}},
+        "more": {
+            "playbook": "quadra",
+            "purge": {
+                "database": "kartei",
+                "drop": [{"name": "clos", "table": ["besa", "dossier"], **rule}],
+                "archive": {"to": str(disk)},
+            },
+        },
+    }
+    with private_host("old", folder) as host, hard_server(host) as server:
+        server.sql(MARIADB)
+        with asking(
+            server, "linde", "vera@vendor.example", site_engine="mariadb", settings={}, **words
+        ) as it:
+            yield it, server
+
+
+def test_a_firm_with_mariadb_is_purged_and_carried(with_mariadb: tuple[Operator, MariaServer]) -> None:
+    """The same playbook, another engine: decided on, purged, carried on a disk, live with what changed."""
+    operator, legacy = with_mariadb
+    operator.do("record-request")
+    said = operator.carry_on(until="decide-inventory")
+    assert said.code == WAITING, said.text
+    form = operator.workspace.stacks / "linde.inventory.yaml"
+    content = yaml.safe_load(form.read_text())
+    for one in content["databases"]:
+        decision = "purge" if one["id"].endswith(f":{legacy.port} besa") else "leave"
+        one.update(decision=decision, by=operator.responsible)
+    form.write_text(yaml.safe_dump(content))
+    for gate in ("accept-inventory", "accept-purge"):
+        said = operator.carry_on(until=gate)
+        assert said.code == WAITING, said.text
+        assert operator.sign(gate).code == 0
+    _killed(operator, "purge-legacy")
+    said = operator.carry_on(until="carry-archive")
+    assert said.code == WAITING, said.text
+    assert operator.case.read_evidence("purge", Purged).deleted == 20 + 200
+    assert legacy.sql("SELECT COUNT(*), (SELECT COUNT(*) FROM ecriture) FROM dossier") == [["20", "200"]]
+
+    legacy.sql("INSERT INTO ecriture (dossier_id, libelle) VALUES (21, 'En route')")
+    archive = stage.desks(operator.case)[-1]
+    said = operator.fab("stage-in", "--from", archive.begun.location, "--archive", archive.archive)
+    assert said.code == 0, said.text
+    _killed(operator, "start-replication")
+    said = operator.carry_on(until="accept-site")
+
+    assert said.code == WAITING, said.text
+    assert operator.case.read_evidence("transfer", Transferred).databases[0].mode == "staged-live"
+    assert operator.case.read_evidence("comparison", Comparison).agrees
+    assert status.of(operator.case).way_back == "armed"
+    assert not is_writable(legacy)
+    hosts = Hosts(operator.workspace, operator.case.manifest)
+    with hosts, mariadb_of(site_database(hosts)).opened() as session:
+        counted = session.value("SELECT CONCAT(COUNT(*), ' ', SUM(libelle = 'En route')) FROM ecriture")
+        assert counted == "201 1"
+        assert door.seen_open(hosts.site())
+    said = operator.fab("finalize")
+    assert said.code == 0, said.text
+    assert legacy.sql("SHOW DATABASES LIKE 'bascule'") == []
+
+
 def _refused(operator: Firm, *says: str) -> None:
     """Loading is refused for these reasons, and the site's host holds nothing that could be offered."""
     said = operator.carry()
@@ -191,7 +278,7 @@ def _refused(operator: Firm, *says: str) -> None:
         assert not door.seen_open(hosts.site())
 
 
-def _killed(operator: Firm, step: str) -> None:
+def _killed(operator: Operator, step: str) -> None:
     """Kill -9 a run as soon as it begins a step; whoever starts it again finds it going on."""
     with operator.at_work("run") as run:
         run.until("intent", step)

@@ -15,8 +15,8 @@ from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.errors import DifferenceError, Refused, TransferError
 from migrate.purge import purging
+from migrate.purge.postgresql.selection import PostgresqlSelection
 from migrate.purge.purging import Purged, PurgePlan
-from migrate.purge.selection import Selection
 from migrate.steps import purge as steps
 from provisioning.manifest import Manifest
 from tests.support.moves import Move, Told, a_move
@@ -184,7 +184,7 @@ def test_a_purge_that_ends_before_it_deleted_is_begun_anew(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Selection, "delete", ended)
+        patch.setattr(PostgresqlSelection, "delete", ended)
         with pytest.raises(KeyboardInterrupt):
             purging.purge_rows(case, hosts, plan, Told())
     assert firm.content() == before

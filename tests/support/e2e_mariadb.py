@@ -29,12 +29,37 @@ def agreed(
     site_engine: str = "postgresql",
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Operator]:
+    """Give an operator whose tenant has an offer that is signed and a date; words as of `asking`."""
+    words: dict[str, Any] = {"files": files, "site_engine": site_engine, "settings": settings}
+    with asking(legacy, tenant, vendor, **words) as operator:
+        operator.do("record-request")
+        said = operator.carry_on(until="confirm-offer")
+        assert said.code == WAITING, said.text
+        for about in ("confirm-offer", "agree-schedule"):
+            operator.do(about)
+        yield operator
+
+
+@contextmanager
+def asking(
+    legacy: MariaServer,
+    tenant: str,
+    vendor: str,
+    *,
+    files: Sequence[Mapping[str, str]] = (),
+    site_engine: str = "postgresql",
+    settings: Mapping[str, str] | None = None,
+    transfer: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Iterator[Operator]:
     """
-    Give an operator whose tenant has an offer that is signed and a date.
+    Give an operator whose tenant has a manifest, and nothing else yet.
 
     Args:
         files: As ``legacy.files`` of the manifest.
         settings: Of the application, in the place of the usual ones.
+        transfer: Of the database.
+        more: Of the manifest, in the place of the usual.
     """
     folder: Path = legacy.host.folder.parent
     workspace = local_workspace(folder, tenant)
@@ -50,13 +75,10 @@ def agreed(
         "databases": [described(legacy, name="kartei", host="old", folder="old")],
         "files": [dict(tree) for tree in files],
     }
+    if transfer is not None:
+        asked["legacy"]["databases"][0]["transfer"] = dict(transfer)
+    asked.update(more or {})
     (workspace.stacks / f"{tenant}.yaml").write_text(yaml.safe_dump(asked, sort_keys=False))
     keys = signing_keys(workspace, asked["contacts"]["responsible"]["email"], vendor)
     with temporary(Stack(workspace, f"{tenant}-test")), temporary(Stack(workspace, f"{tenant}-prod")):
-        operator = Operator(workspace, tenant, keys, vendor)
-        operator.do("record-request")
-        said = operator.carry_on(until="confirm-offer")
-        assert said.code == WAITING, said.text
-        for about in ("confirm-offer", "agree-schedule"):
-            operator.do(about)
-        yield operator
+        yield Operator(workspace, tenant, keys, vendor)

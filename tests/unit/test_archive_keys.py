@@ -1,6 +1,7 @@
 """Keys of archives: who may read one, and who may make one that is accepted."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,18 @@ def test_a_changed_object_is_not_decrypted(workspace: Workspace) -> None:
 
     with pytest.raises(TransferError, match=r"chunk-000001\.age cannot be decrypted"):
         unseal("chunk-000001.age", io.BytesIO(content), io.BytesIO(), known.identity)
+
+
+def test_an_object_is_smaller_than_what_it_holds(workspace: Workspace) -> None:
+    """Compressed before it is encrypted: text shrinks, and what cannot shrink hardly grows."""
+    known = keys.read_keys(workspace, TENANT)
+    for text, most in ((b"Dossier 001\n" * 100_000, 5_000), (os.urandom(1_000_000), 1_001_000)):
+        sealed, plain = io.BytesIO(), io.BytesIO()
+        said = seal("chunk-000001.age", io.BytesIO(text), sealed, known.recipient)
+        assert said[0].bytes == len(sealed.getvalue()) < most
+        assert said[1].bytes == len(text)
+        assert unseal("chunk-000001.age", io.BytesIO(sealed.getvalue()), plain, known.identity) == said[1]
+        assert plain.getvalue() == text
 
 
 def test_whoever_the_manifest_names_reads_too(tmp_path: Path) -> None:

@@ -160,6 +160,10 @@ def test_where_no_way_is_left_it_is_said() -> None:
     assert decide(database({"wal_level": "replica"}), None, ways={"live"}).has_no_way
     assert not decide(database(), None, ways={"live"}).has_no_way
     assert not decide(database({"wal_level": "replica"}), None).has_no_way
+    apart = database().model_copy(update={"is_reached_by_site": False})
+    assert not decide(apart, None, ways={"live", "staged"}).has_no_way
+    refused = decide(apart, None, ways={"bulk"})
+    assert (refused.mode, refused.has_no_way) == ("staged-bulk", True)
 
 
 def test_all_obstacles_are_told_at_once() -> None:

@@ -355,7 +355,7 @@ def test_every_alarm_reaches_somebody(vendor: Vendor) -> None:
         ({}, {"region": "Zurich"}, "bascule:region is 'Zurich'"),
         ({}, {"deletable": "because"}, "explains nothing"),
         ({}, {"door": "ajar"}, "bascule:door is 'ajar'"),
-        ({}, {"runner": "true", "tunnels": "true"}, "a tunnel ends at a host, where no runner reaches it"),
+        ({}, {"runner": "true", "tunnels": "true"}, "no runner reaches a tunnel, which ends at a host"),
         (LAB, {}, "interfaces/lab delivers by sftp, and bascule:interfacesFrom does not say whence"),
         (LAB, {"interfacesFrom": "192.0.2.1/28"}, "bascule:interfacesFrom: 192.0.2.1/28 has host bits set"),
         (LAB, {"interfacesFrom": "0.0.0.0/0"}, "0.0.0.0/0 is far more than one customer's"),

@@ -257,6 +257,29 @@ def test_the_ways_of_the_manifest_are_those_that_there_are() -> None:
 
 
 @pytest.mark.parametrize(
+    ("site_engine", "delta", "said"),
+    [
+        ("mariadb", "live", ""),
+        ("mariadb", "bulk", "from mariadb to mariadb in mode live or staged, not staged-bulk"),
+        ("postgresql", "live", "from mariadb to postgresql in mode bulk, not staged"),
+        ("postgresql", "bulk", "from mariadb to postgresql in mode bulk, not staged-bulk"),
+    ],
+)
+def test_a_mariadb_is_carried_to_a_site_that_can_follow_it(
+    workspace: Workspace, alpenblick: Path, site_engine: str, delta: str, said: str
+) -> None:
+    """To a MariaDB, whose changes flow; what cannot be carried is refused with the ways that there are."""
+    data = yaml.safe_load(alpenblick.read_text())
+    asked = {"mode": "staged", "delta": delta, "archive": {"to": "/media/disk"}}
+    data["legacy"]["databases"][0].update(name="main", engine="mariadb", transfer=asked)
+    alpenblick.write_text(yaml.safe_dump({**data, "site_engine": site_engine}))
+    if said:
+        assert said in faults_of(alpenblick)[0]
+    else:
+        assert load_manifest(workspace, "alpenblick").asked_mode == "staged"
+
+
+@pytest.mark.parametrize(
     ("legacy", "more", "said"),
     [
         (
@@ -269,7 +292,11 @@ def test_the_ways_of_the_manifest_are_those_that_there_are() -> None:
             {"mode": "live"},
             "main moves from mariadb to postgresql in mode bulk, not live; take mode out, or set site_engine",
         ),
-        ("mariadb", {"site_engine": "mariadb", "mode": "bulk"}, "to mariadb in mode live, not bulk"),
+        (
+            "mariadb",
+            {"site_engine": "mariadb", "mode": "bulk"},
+            "to mariadb in mode live or staged, not bulk",
+        ),
         ("mariadb", {"site_engine": "oracle"}, "'oracle' is none of 'postgresql' or 'mariadb'"),
     ],
 )

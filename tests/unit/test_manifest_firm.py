@@ -69,13 +69,15 @@ def test_what_does_not_hold_is_refused(more: dict[str, Any], says: str) -> None:
     assert says in str(refused.value)
 
 
-def test_a_purge_is_of_postgresql_only() -> None:
-    """Rules for another engine's database are refused before anybody counts."""
+def test_a_purge_is_of_a_database_that_is_left() -> None:
+    """Either engine's may be; one that is none of legacy's is refused before anybody counts."""
     asked = firm_manifest(
         purge={"database": "compta", "drop": [DROP], "archive": {"to": "/media/disque"}},
         site_engine="mariadb",
     )
     asked["legacy"]["databases"][0]["engine"] = "mariadb"
     asked["application"]["settings"] = {"database": "compta"}
-    with pytest.raises(ValidationError, match="compta is mariadb, and only PostgreSQL is purged"):
+    Manifest.model_validate(asked)
+    asked["purge"]["database"] = "paie"
+    with pytest.raises(ValidationError, match=r"purge: paie is none of legacy\.databases"):
         Manifest.model_validate(asked)

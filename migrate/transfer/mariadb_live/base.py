@@ -12,7 +12,7 @@ from time import monotonic
 
 from migrate import remote
 from migrate.errors import TransferError
-from migrate.mariadb.columns import BYTES, SHAPES, Column, Table, field, tables
+from migrate.mariadb.columns import Table, carried, tables
 from migrate.mariadb.definitions import Made, compared, definitions
 from migrate.mariadb.replication import arm, flow_name, prepare, seen, stop, unlogged
 from migrate.mariadb.session import MariaDatabase, MariaSession, literal, mariadb_of, name
@@ -132,11 +132,11 @@ def _copy(task: Task, source: MariaDatabase, target: MariaDatabase, progress: Pr
     except TransferError:
         working.discard()
         raise
-    _begin(task, source, target, objects, found, streamed.position)
+    begin(task, source, target, objects, found, streamed.position)
     working.discard()
 
 
-def _begin(
+def begin(
     task: Task,
     source: MariaDatabase,
     target: MariaDatabase,
@@ -144,7 +144,14 @@ def _begin(
     found: dict[str, Table],
     position: str,
 ) -> None:
-    """Make what acts on rows, which it must not have done while they came, and let changes flow."""
+    """
+    Make what acts on rows, which it must not have done while they came, and let changes flow.
+
+    Args:
+        objects: All that the source is made of.
+        found: Its tables.
+        position: GTIDs, as ``0-1-100``: the rows are of this moment.
+    """
     with target.opened() as session:
         present = definitions(session).keys()
         catalog.make(session, (made for key, made in objects.items() if key not in present), task.owner)
@@ -205,7 +212,7 @@ def lane(table: Table) -> Lane:
     """A table's way into another MariaDB: every value exactly as it is stored."""
     fields, columns, settings = [], [], []
     for number, column in enumerate(table.stored):
-        text, stored = _way(column, f"@v{number}")
+        text, stored = carried(column, f"@v{number}")
         fields.append(text)
         columns.append(f"@v{number}" if stored else column.quoted)
         if stored:
@@ -217,18 +224,6 @@ def lane(table: Table) -> Lane:
     if settings:
         statement += f" SET {', '.join(settings)}"
     return Lane(table, tuple(fields), statement)
-
-
-def _way(column: Column, variable: str) -> tuple[str, str]:
-    """A column's field on the source, and the expression that stores it; empty where it needs none."""
-    if column.data_type in ("enum", "set"):
-        # By number: the empty value of an enum that was given something else has no name.
-        return field(column, f"({column.quoted} + 0)"), f"CAST({variable} AS UNSIGNED)"
-    if column.data_type == "bit":
-        return field(column), f"CAST({variable} AS UNSIGNED)"
-    if column.data_type in BYTES or column.data_type in SHAPES:
-        return field(column), f"UNHEX({variable})"
-    return field(column), ""
 
 
 def sink(target: MariaDatabase, lanes: Sequence[Lane]) -> Sink:
@@ -243,6 +238,7 @@ def sink(target: MariaDatabase, lanes: Sequence[Lane]) -> Sink:
         files={
             "target.cnf": target.endpoint.option_file(ca_file="target.pem"),
             "target.pem": target.endpoint.ca.encode(),
+            "dbname": target.endpoint.dbname.encode(),  # the source's too, or nothing could flow
             "session": _LOADING.encode(),
             **{f"harmless-{number}": _harmless(ln.table) for number, ln in enumerate(lanes)},
         },

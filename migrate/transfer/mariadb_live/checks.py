@@ -42,6 +42,29 @@ def require_fit(task: Task) -> None:
         )
 
 
+def require_able(task: Task) -> None:
+    """
+    Look at the source alone, while nobody reaches the target yet.
+
+    Raises:
+        TransferError: Its changes could not be kept, or not flow; lists every reason.
+    """
+    source = mariadb_of(task.source)
+    with source.opened() as session:
+        (found,) = session.run(query("fitness"))
+        faults = [
+            *_faults(source, found),
+            *_of_database(source, session),
+            *_others(session, source, task),
+        ]
+    if faults:
+        raise TransferError(
+            f"{source.name}: its changes cannot be kept:\n  " + "\n  ".join(faults),
+            state="Nothing was changed.",
+            next_step="mend these, then the same command again; or leave --live out",
+        )
+
+
 def _faults(database: MariaDatabase, found: dict[str, Any]) -> list[str]:
     of = database.name
     wrong = {

@@ -10,17 +10,14 @@ job's user reads; clear data never leave that folder but into the cipher, and go
 from psycopg import sql
 
 from migrate import remote
+from migrate.archive.dumps import STATE, job, made, require_room
 from migrate.archive.layout import Facts
-from migrate.archive.sending import Place
 from migrate.databases import Database, query
 from migrate.errors import TransferError
-from migrate.remote_jobs import Job
 from migrate.step import Progress
 from migrate.transfer.postgresql_live.sessions import at_work
 from migrate.transfer.postgresql_live.stream import Stream, drop_slot
 from migrate.transfer.tools import require_success
-
-HEADROOM_BYTES = 64 * 1024 * 1024
 
 # Compressed at the least cost: what is carried shall be small, and gzip's output tells nothing of the hour.
 _DUMP = """
@@ -49,31 +46,6 @@ status=$?
 rm -f pgpass
 exit $status
 """
-_STATE = "Nothing was written of this database; legacy is as it was."
-
-
-def job(name: str, database: Database) -> Job:
-    """The job that dumps a database, on the host that it is reached from."""
-    return Job(database.through, f"stage-{name}")
-
-
-def made(name: str, database: Database, archive: str) -> bool:
-    """Tell whether the dump for an archive is there, or under way."""
-    seen = job(name, database).look(measure="ls data/toc.dat 2>/dev/null")
-    return seen.spec == archive and (
-        seen.state == "running" or (seen.state == "finished" and seen.status == 0 and seen.measured != "")
-    )
-
-
-def forget(name: str, database: Database, archive: str) -> None:
-    """Remove the dump that was made for an archive; another's stays."""
-    if job(name, database).look().spec == archive:
-        job(name, database).discard()
-
-
-def place(name: str, database: Database) -> Place:
-    """Where the dump of a database lies."""
-    return Place(database.through, f"{job(name, database).folder}/data")
 
 
 def dump(
@@ -100,7 +72,7 @@ def dump(
         with database.opened() as session:
             row = session.execute(query("staged_facts")).fetchone()
         before = Facts.model_validate(row[0] if row else None)
-        _require_room(database, before)
+        require_room(database, before.data_bytes)
         work.discard()
         files = {}
         if stream is not None:
@@ -128,7 +100,7 @@ def dump(
         require_success(
             f"pg_dump of {database.name}",
             ended,
-            state=_STATE,
+            state=STATE,
             next_step="mend the cause, then the same command again",
         )
     except TransferError:
@@ -143,18 +115,3 @@ def dump(
     found, *position = said.text.split("\n")
     facts = Facts.model_validate_json(found)
     return facts.model_copy(update={"position": position[0]}) if position else facts
-
-
-def _require_room(database: Database, facts: Facts) -> None:
-    host = database.through
-    free = int(
-        remote.run(host, "df -PB1 . | awk 'NR == 2 {print $4}'", raising=TransferError, doing="df").text
-    )
-    needed = facts.data_bytes + HEADROOM_BYTES
-    if free < needed:
-        raise TransferError(
-            f"{host.host} has {free // 1024**2} MiB free in the login folder, the dump of {database.name} "
-            f"needs up to {needed // 1024**2} MiB",
-            state=_STATE,
-            next_step=f"free {(needed - free) // 1024**2 + 1} MiB there, or link .bascule to a larger disk",
-        )

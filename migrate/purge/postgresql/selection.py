@@ -1,5 +1,5 @@
 """
-Which rows a purge takes.
+Which rows a purge takes from a PostgreSQL database.
 
 Rows that a rule drops are taken with all that refers to them, row by row, through every foreign key; but rows
 of a table that has a rule of its own go by that alone. What a rule keeps is not taken; nor is what a kept
@@ -18,7 +18,9 @@ from typing import LiteralString
 from psycopg import IsolationLevel, sql
 
 from migrate.databases import Session, value
-from migrate.purge.tables import ForeignKey, Table, Tables, name_of
+from migrate.purge.contract import Lines
+from migrate.purge.postgresql.catalogue import joins, name_of
+from migrate.purge.tables import ForeignKey, Table, Tables
 from provisioning.manifest_purge import Drop, Keep, Purge
 
 
@@ -34,11 +36,11 @@ def snapshot(session: Session) -> Iterator[None]:
         session.isolation_level = level
 
 
-class Selection:
-    """The rows that go, table by table, within one `snapshot`."""
+class PostgresqlSelection:
+    """As `migrate.purge.contract.Selection`, within one `snapshot`."""
 
     def __init__(self, session: Session, tables: Tables) -> None:
-        self._session, self._tables = session, tables
+        self._session, self.tables = session, tables
         self._chosen = {
             table: sql.Identifier("pg_temp", f"bascule_purge_{number}")
             for number, table in enumerate(tables.order)
@@ -55,10 +57,10 @@ class Selection:
         for rule in purge.drop:
             self._drop(rule, purge.keep, as_of)
         own = {rule.table for rule in purge.drop}
-        along = [key for key in self._tables.foreign_keys if key.child not in own]
+        along = [key for key in self.tables.foreign_keys if key.child not in own]
         while sum(self._take_along(key, purge.keep, as_of) for key in along):
             pass
-        while sum(self._spare(key) for key in self._tables.foreign_keys) + self._leave_with_parents():
+        while sum(self._spare(key) for key in self.tables.foreign_keys) + self._leave_with_parents():
             pass
         for table, chosen in self._chosen.items():
             self._run(
@@ -79,15 +81,18 @@ class Selection:
         every = int(value(self._session, sql.SQL("SELECT count(*) FROM {}").format(name_of(table))))
         return int(rows), int(size), every - int(rows)
 
-    def rows(self, table: Table, first: int, last: int) -> sql.Composed:
-        """A COPY of the rows number `first` to `last` of those that go, counted from 1."""
+    @contextmanager
+    def reading(self, table: Table, first: int, last: int) -> Iterator[Lines]:
+        """Yield rows as COPY has them."""
         columns = sql.SQL(", ").join(
-            sql.SQL("t.{}").format(sql.Identifier(name)) for name in self._tables.columns[table]
+            sql.SQL("t.{}").format(sql.Identifier(name)) for name in self.tables.columns[table]
         )
-        return sql.SQL(
+        copy = sql.SQL(
             "COPY (SELECT {columns} FROM {table} t JOIN {chosen} k ON {row}"
             " WHERE k.n BETWEEN {first} AND {last} ORDER BY k.n) TO STDOUT"
         ).format(**self._names(table), columns=columns, first=first, last=last)
+        with self._session.cursor().copy(copy) as source:
+            yield Lines(lambda: bytes(source.read()))
 
     def delete(self, table: Table) -> int:
         """Delete the rows of one table; return how many were."""
@@ -138,7 +143,7 @@ class Selection:
                 "EXISTS (SELECT FROM {parent} p JOIN {parents} y ON p.tableoid = y.o AND p.ctid = y.c"
                 " WHERE {joins})"
             ).format(**self._of(key))
-            for key in self._tables.foreign_keys
+            for key in self.tables.foreign_keys
             if key.child == table
         ]
         if not parents:
@@ -157,7 +162,7 @@ class Selection:
             "parent": name_of(key.parent),
             "children": self._chosen[key.child],
             "parents": self._chosen[key.parent],
-            "joins": key.joins,
+            "joins": joins(key),
         }
 
     def _names(self, table: Table) -> dict[str, sql.Composable]:
