@@ -21,6 +21,8 @@ from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
 from migrate.dossier import page, seal
 from migrate.engines import site_database
+from migrate.files import trees
+from migrate.inventory.content import HEAD_BYTES, kind_of
 from migrate.mariadb.session import mariadb_of
 from migrate.product.workstations import Matrix
 from migrate.purge.purging import Purged
@@ -152,6 +154,14 @@ def test_the_firm_goes_live_with_what_changed_since(operator: Firm) -> None:
     assert operator.case.read_evidence("comparison", Comparison).agrees
     with Hosts(operator.workspace, operator.case.manifest) as hosts:
         assert door.seen_open(hosts.site())
+        # A database that is a file, and was decided to move: the same file, and still what it was.
+        (tree,) = trees(hosts)
+        here, there = (
+            remote.read_file(side.host, f"{side.folder}/caisse/suivi.dat")
+            for side in (tree.sends, tree.receives)
+        )
+        assert here == there
+        assert kind_of(there[:HEAD_BYTES], len(there)) == "sqlite"
     assert status.of(operator.case).way_back == "armed"
 
 

@@ -1,5 +1,7 @@
 """Purging a real PostgreSQL by age, and bringing back what went."""
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -197,10 +199,24 @@ def test_a_purge_that_ends_before_it_deleted_is_begun_anew(
     assert firm.content() == before
 
 
-def test_a_full_or_missing_disk_deletes_nothing(firm: Firm, hosts: Hosts) -> None:
-    """Where no archive can be written, no row goes."""
+def test_a_full_or_missing_disk_deletes_nothing(
+    firm: Firm, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no archive can be written, or only half of one, no row goes."""
     case, before = _case(hosts), firm.content()
     plan = purging.dry_run(case, hosts, AS_OF)
+    flush = os.fsync
+
+    def flush_until_full(handle: int) -> None:
+        if Path(f"/proc/self/fd/{handle}").resolve().name == "chunk-000003.age.part":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", flush_until_full)
+        with pytest.raises(TransferError, match=r"chunk-000003\.age was not written: the disk is full"):
+            purging.purge_rows(case, hosts, plan, Told())
+    assert firm.content() == before
     firm.disk.rename(firm.disk.with_name("pulled"))
     with pytest.raises(TransferError, match="is not there, so no rows can be kept on it"):
         purging.purge_rows(case, hosts, plan, Told())
