@@ -37,6 +37,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 class Application(BaseHTTPRequestHandler):
     """Answers with what it was asked."""
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def do_GET(self) -> None:
         token, user = self.headers.get("X-Verification-Token"), self.headers.get("X-Forwarded-For")
         body = json.dumps({"path": self.path, "token": token, "user": user}).encode()
@@ -161,7 +165,7 @@ def make_certificate(root: Path) -> None:
 @contextmanager
 def serving(host: LaidDown) -> Iterator[int]:
     """Run the host's web server before an application; gives its port."""
-    for folder in ("run/site", "var/log/site"):
+    for folder in ("run/site", "var/log/site", "var/cache/nginx-site"):
         (host.root / folder).mkdir(parents=True)
     make_certificate(host.root)
     port = free_port("127.0.0.1")
@@ -190,12 +194,17 @@ def is_alive(port: int) -> bool:
         return False
 
 
-def ask(port: int, path: str, **headers: str) -> tuple[int, str]:
+def ask(port: int, path: str, *, body: bytes | None = None, **headers: str) -> tuple[int, str]:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # as the load balancer asks
     connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
     try:
-        connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        connection.request(
+            "POST" if body else "GET",
+            path,
+            body,
+            headers={k.replace("_", "-"): v for k, v in headers.items()},
+        )
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:
@@ -293,5 +302,6 @@ def test_the_web_server_lets_in_whom_it_should(tmp_path: Path) -> None:
         token = SECRET_VALUES["verification_token"]
         status, said = ask(port, f"{VERIFICATION_PATH}version", X_Verification_Token=token)
         assert (status, json.loads(said)) == (200, {"path": "/version", "token": None, "user": "127.0.0.1"})
+        assert ask(port, "/upload", body=b"x" * 1_000_000)[0] == 200
         status, said = ask(port, "/rooms", X_Forwarded_For="6.6.6.6, 192.0.2.7")
         assert (status, json.loads(said)["user"]) == (200, "192.0.2.7")

@@ -51,6 +51,13 @@ there.write_text(json.dumps(kept))
 '''
 
 
+_ABSOLUTE = (
+    *("/srv/site", "/etc/nginx/", "/run/site/", "/run/nginx"),
+    *("/var/log/site", "/var/cache/nginx-site"),
+)
+"""Paths of a host that its files name."""
+
+
 def settle() -> Any:
     """The program that makes a machine a host, as a module."""
     loader = SourceFileLoader("settle", str(HOST_FILES / "settle"))
@@ -116,7 +123,7 @@ def laid_down(root: Path, *, secrets: dict[str, str] | None = None, **changed: s
             root / "packed" / "host" / tree, root, {**given, **SECRET_VALUES, **(secrets or {})}, mode
         ):
             text = path.read_text()
-            for absolute in ("/srv/site", "/etc/nginx/", "/run/site/", "/run/nginx", "/var/log/site"):
+            for absolute in _ABSOLUTE:
                 text = text.replace(absolute, f"{root}{absolute}")
             path.write_text(text)
     command = root / "bin" / "aws"

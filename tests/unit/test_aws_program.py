@@ -458,3 +458,18 @@ def test_a_staging_bucket_is_there_while_a_move_lasts(vendor: Vendor) -> None:
     assert rules[0]["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
     assert before.outputs["staging"] is None
     assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []
+
+
+def test_a_site_with_all_that_it_can_have_stays_small(vendor: Vendor, alpha: StandIn) -> None:
+    """Runner, staging, a way in for sftp, a customer's own name, ends to reach: below 150 resources."""
+    alpha.manifest("alpha", **LAB)
+    made = vendor.site(
+        siteName="care.alpha-home.example",
+        certificateIssued="true",
+        moving="true",
+        runner="true",
+        interfacesFrom="192.0.2.0/28, 198.51.100.7/32",
+        reaches="10.99.0.4/32:443, 10.99.0.0/24:5432",
+    )
+    assert 100 < len(made.resources) < 140  # and a dozen of other kinds: passwords, keys
+    assert violations("alpha-prod", policed(made), [], date(2026, 11, 27)) == []

@@ -146,7 +146,7 @@ def test_what_cannot_be_reckoned_is_told(files: Path, vendor: StandIn, tmp_path:
         floor_of(StandIn(tmp_path, "gamma").workspace, "gamma")
     sftp = {"name": "lab", "kind": "sftp", "host": "old", "control": "l", "public_key": HOST_KEY}
     vendor.manifest("alpha", interfaces=[sftp])
-    with pytest.raises(EngineError, match="sftp reaches no site on AWS"):
+    with pytest.raises(EngineError, match="interfacesFrom does not say whence"):
         floor_of(vendor.workspace, "alpha")
     vendor.manifest("alpha", substrate="local")
     with pytest.raises(WorkspaceError, match="does not stand on AWS"):
