@@ -28,8 +28,8 @@ _SETTINGS = """\
 """
 # Whoever holds the listening sockets of a tunnel is its session on the site's host.
 _END = """
-for port in {ports}; do
-    ss -Hltnp "sport = :$port" | grep -o 'pid=[0-9]*' | cut -d= -f2
+for end in {ends}; do
+    ss -Hltnp "src $end" | grep -o 'pid=[0-9]*' | cut -d= -f2
 done | sort -u | while read -r pid; do kill "$pid"; done
 """
 
@@ -131,5 +131,7 @@ def close(hosts: Hosts, environments: Sequence[Environment]) -> None:
 def end_sessions(hosts: Hosts, environment: Environment) -> None:
     """End the tunnels that are open at a site's host; one whose key is admitted comes back."""
     found = tunnel.tunnelled(hosts.manifest)
-    ports = " ".join(str(tunnel.ssh_port(hosts.manifest, host.name)) for host in found)
-    remote.run(hosts.target(environment), _END.format(ports=ports), doing="ending the tunnels")
+    # On a machine that several hosts share, only this one's own.
+    own = hosts.site(environment).host_address or ""
+    ends = " ".join(f"{own}:{tunnel.ssh_port(hosts.manifest, host.name)}" for host in found)
+    remote.run(hosts.target(environment), _END.format(ends=ends), doing="ending the tunnels")

@@ -12,8 +12,9 @@ grant anything any more (``freeze_definitions.sql``); everybody loses the rights
 tables); sessions from before each of the last two are ended until a pass finds none.
 Superusers cannot be kept out that way, so what they write is counted; a SECURITY DEFINER function that
 belongs to one writes with his rights, and is counted likewise. An owner who would define something
-anew or grant himself his rights again is refused by an event trigger, which goes with the lift. A login that
-is no superuser cannot take others' rights: it sets the flag alone, and the evidence says so.
+anew or grant himself his rights again is refused by an event trigger, which goes with the lift, where the
+server takes one. A login that is no superuser takes rights where it is a member of all owners, as a managed
+site's mover is; else it cannot take others': it sets the flag alone, and the evidence says so.
 
 Why rights, and not the alternatives: locks end with the session that holds them, and would keep out
 the replication that has to write into a frozen source after going live; triggers on every table are
@@ -68,7 +69,12 @@ class PostgresqlFence:
         with _working(database) as session:
             _refuse_prepared(session, database, grace_seconds)
             now = _look(session)
-            by_rights = bool(now["is_superuser"])
+            by_rights = bool(now["takes_rights"])
+            session.execute(
+                "SELECT pg_catalog.set_config('bascule.takes_rights', %s, false)",
+                ("on" if by_rights else "off",),
+                prepare=False,
+            )
             if not by_rights and now["has_own_settings"] and not now["has_flag"]:
                 raise FreezeError(
                     f"{database.name}: {database.endpoint.user} is no superuser, and cannot put back the"

@@ -6,7 +6,7 @@ host, in a folder of its stack's, lifts it when nobody renews it or at its limit
 writes again; `commit_site_fence` is the point of no return of a rollback.
 
 The site's database is reached as its mover, who exists only while a move lasts. Where he is no superuser, as
-on a managed server, the fence holds by the flag alone, and what is written past it is seen.
+on a managed server, he takes rights as a member of the owners.
 """
 
 from contextlib import AbstractContextManager

@@ -1,5 +1,5 @@
--- Lets nobody but superusers define or grant anything in this database any more, whatever role a session takes
--- meanwhile: owners could give themselves back what freeze_rights.sql takes. Comes between freeze_flag.sql, with
+-- Lets nobody but superusers and whoever fences define or grant anything in this database any more, whatever role a
+-- session takes meanwhile, where that may be told the server: owners could give themselves back what freeze_rights.sql takes. Comes between freeze_flag.sql, with
 -- whose record it is kept, and freeze_rights.sql; freeze_lift.sql takes it away.
 --
 -- An event trigger does not see what belongs to the server as a whole, such as GRANT ON DATABASE; it refuses what
@@ -28,18 +28,25 @@ BEGIN
             EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET bascule.fence = %L', keeper, db,
                                       (kept || '{"schema": true}')::text);
         END IF;
-        CREATE OR REPLACE FUNCTION bascule.fence() RETURNS event_trigger LANGUAGE plpgsql SET search_path = ''
-        AS $fence$
         BEGIN
-            IF NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = session_user) THEN
-                RAISE insufficient_privilege USING
-                    MESSAGE = pg_catalog.format('%s is refused: this database is fenced while it is moved', tg_tag);
-            END IF;
-        END
-        $fence$;
-        CREATE EVENT TRIGGER bascule_fence ON ddl_command_start EXECUTE PROCEDURE bascule.fence();
-        -- Also for whoever may pass for a replica.
-        ALTER EVENT TRIGGER bascule_fence ENABLE ALWAYS;
+            CREATE OR REPLACE FUNCTION bascule.fence() RETURNS event_trigger LANGUAGE plpgsql SET search_path = ''
+            AS $fence$
+            BEGIN
+                -- By the catalogue alone: whoever has come here may not reach schema bascule.
+                IF NOT (SELECT r.rolsuper OR r.oid IN (SELECT e.evtowner FROM pg_catalog.pg_event_trigger e
+                                                        WHERE e.evtname = 'bascule_fence')
+                          FROM pg_catalog.pg_roles r WHERE r.rolname = session_user) THEN
+                    RAISE insufficient_privilege USING
+                        MESSAGE = pg_catalog.format('%s is refused: this database is fenced while it is moved', tg_tag);
+                END IF;
+            END
+            $fence$;
+            CREATE EVENT TRIGGER bascule_fence ON ddl_command_start EXECUTE PROCEDURE bascule.fence();
+            -- Also for whoever may pass for a replica.
+            ALTER EVENT TRIGGER bascule_fence ENABLE ALWAYS;
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL;  -- only some servers let others than superusers do this
+        END;
     END IF;
 END
 $$;

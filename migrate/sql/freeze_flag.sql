@@ -3,22 +3,27 @@
 --
 -- What puts it back is kept as the setting bascule.fence of the server's first superuser in this database: the
 -- one role that cannot be dropped. It is written in the same transaction, dumped by no tool, and goes with the lift.
--- Who is no superuser may not keep it: he sets the database's flag only, and only where it had none.
+-- Who is no superuser may not set that: with the rights of all owners (bascule.takes_rights) he keeps it as the comment
+-- of schema bascule; without, he sets the database's flag only, and only where it had none.
 --
 -- bascule.not_after: the server's clock (epoch) after which nothing is begun any more; may be unset.
 DO $$
 DECLARE
     db name := pg_catalog.current_database();
     keeper name := (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10);
-    may_keep boolean := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user);
+    is_superuser boolean := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user);
+    may_keep boolean := is_superuser OR pg_catalog.current_setting('bascule.takes_rights', true) = 'on';
     not_after text := NULLIF(pg_catalog.current_setting('bascule.not_after', true), '');
-    kept jsonb := (
+    kept jsonb := COALESCE((
         SELECT pg_catalog.substr(c.setting, 15)::jsonb
         FROM pg_catalog.pg_db_role_setting s
         CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
         WHERE c.setting LIKE 'bascule.fence=%'
           AND s.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = db)
-    );
+    ), (
+        SELECT pg_catalog.obj_description(n.oid, 'pg_namespace')::jsonb FROM pg_catalog.pg_namespace n
+        WHERE n.nspname = 'bascule' AND pg_catalog.obj_description(n.oid, 'pg_namespace') LIKE '{%'
+    ));
     flags jsonb := COALESCE(kept -> 'flags', '{}');
     place record;
 BEGIN
@@ -60,7 +65,15 @@ BEGIN
     END LOOP;
     IF may_keep THEN
         kept := COALESCE(kept, '{}') || pg_catalog.jsonb_build_object('flags', flags);
+    END IF;
+    IF is_superuser THEN
         EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET bascule.fence = %L', keeper, db, kept::text);
+    ELSIF may_keep THEN
+        IF pg_catalog.to_regnamespace('bascule') IS NULL THEN
+            CREATE SCHEMA bascule;
+            kept := kept || '{"schema": true}';
+        END IF;
+        EXECUTE pg_catalog.format('COMMENT ON SCHEMA bascule IS %L', kept::text);
     END IF;
 END
 $$;

@@ -4,32 +4,34 @@
 DO $$
 DECLARE
     db name := pg_catalog.current_database();
+    is_superuser boolean := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user);
     keeper name := (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10);
-    may_keep boolean := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user);
-    kept jsonb := (
+    kept jsonb := COALESCE((
         SELECT pg_catalog.substr(c.setting, 15)::jsonb
         FROM pg_catalog.pg_db_role_setting s
         CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
         WHERE c.setting LIKE 'bascule.fence=%'
           AND s.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = db)
-    );
+    ), (
+        SELECT pg_catalog.obj_description(n.oid, 'pg_namespace')::jsonb FROM pg_catalog.pg_namespace n
+        WHERE n.nspname = 'bascule' AND pg_catalog.obj_description(n.oid, 'pg_namespace') LIKE '{%'
+    ));
     one record;
     thing text;
     grantee text;
 BEGIN
-    IF NOT may_keep THEN
-        -- He froze only where the database had no flag of its own.
-        EXECUTE pg_catalog.format('ALTER DATABASE %I RESET default_transaction_read_only', db);
-        RETURN;
-    END IF;
     IF kept IS NULL THEN
+        IF NOT is_superuser THEN
+            -- He froze by the flag, and only where the database had none of its own.
+            EXECUTE pg_catalog.format('ALTER DATABASE %I RESET default_transaction_read_only', db);
+        END IF;
         RETURN;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname = 'bascule_fence') THEN
         DROP EVENT TRIGGER bascule_fence;
         DROP FUNCTION bascule.fence();
     END IF;
-    IF kept ? 'schema' AND pg_catalog.to_regnamespace('bascule') IS NOT NULL THEN
+    IF is_superuser AND kept ? 'schema' AND pg_catalog.to_regnamespace('bascule') IS NOT NULL THEN
         BEGIN
             DROP SCHEMA bascule;
         EXCEPTION WHEN dependent_objects_still_exist THEN
@@ -71,6 +73,13 @@ BEGIN
             END LOOP;
         END;
     END LOOP;
+    FOR thing IN SELECT o FROM pg_catalog.jsonb_array_elements_text(COALESCE(kept -> 'own', '[]')) o LOOP
+        BEGIN
+            EXECUTE thing;
+        EXCEPTION WHEN undefined_table OR undefined_object THEN
+            RAISE WARNING 'not taken back: %: %', pg_catalog.left(thing, 100), SQLERRM;
+        END;
+    END LOOP;
     FOR thing IN SELECT f.value FROM pg_catalog.jsonb_each_text(COALESCE(kept -> 'flags', '{}')) f LOOP
         BEGIN
             EXECUTE thing;
@@ -79,6 +88,10 @@ BEGIN
         END;
     END LOOP;
     -- What is kept goes when the sessions of the freeze are ended too.
-    EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET bascule.fence = %L', keeper, db, '{}');
+    IF is_superuser THEN
+        EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET bascule.fence = %L', keeper, db, '{}');
+    ELSE
+        EXECUTE pg_catalog.format('COMMENT ON SCHEMA bascule IS %L', kept - '{flags,rights,own}'::text[]);
+    END IF;
 END
 $$;

@@ -5,11 +5,16 @@
 -- them, so that their number does not count; new objects by CREATE on schemas and database. Superusers are left
 -- out, since no right can be taken from them. Schema bascule is ours alone.
 --
+-- Who fences without being a superuser has the rights of all owners, and would lose them with these: he gives himself
+-- what he takes from them. The server's functions are not his, so sequences and large objects go one by one then; what
+-- stays is that a new large object can be made, and an own one removed, which is watched.
+--
 -- bascule.not_after: as in freeze_flag.sql. A second run takes only what was given since, and keeps both.
 DO $$
 DECLARE
     db name := pg_catalog.current_database();
     keeper name := (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10);
+    me record := (SELECT r FROM pg_catalog.pg_roles r WHERE r.rolname = session_user);
     not_after text := NULLIF(pg_catalog.current_setting('bascule.not_after', true), '');
     kept jsonb := COALESCE((
         SELECT pg_catalog.substr(c.setting, 15)::jsonb
@@ -17,12 +22,42 @@ DECLARE
         CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
         WHERE c.setting LIKE 'bascule.fence=%'
           AND s.setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = db)
+    ), (
+        SELECT pg_catalog.obj_description(n.oid, 'pg_namespace')::jsonb FROM pg_catalog.pg_namespace n
+        WHERE n.nspname = 'bascule' AND pg_catalog.obj_description(n.oid, 'pg_namespace') LIKE '{%'
     ), '{}');
     rights jsonb;
     one record;
 BEGIN
     IF pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) > not_after::float8 THEN
         RAISE SQLSTATE 'BA001' USING MESSAGE = 'too late to begin a freeze';
+    END IF;
+    IF NOT me.rolsuper AND NOT kept ? 'own' THEN
+        FOR one IN
+            WITH written AS (
+                SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+                       pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+                       CASE c.relkind WHEN 'S' THEN 'USAGE, UPDATE' ELSE 'INSERT, UPDATE, DELETE, TRUNCATE' END AS privileges
+                FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+                  AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'bascule')
+                  AND n.nspname NOT LIKE 'pg\_temp\_%'
+                UNION ALL
+                SELECT 'LARGE OBJECT', l.oid::text, 'UPDATE' FROM pg_catalog.pg_largeobject_metadata l
+                UNION ALL
+                SELECT 'DATABASE', pg_catalog.quote_ident(db), 'CREATE'
+            )
+            SELECT pg_catalog.format('%s ON %s %s', w.privileges, w.kind, pg_catalog.string_agg(w.name, ', ' ORDER BY w.name))
+                       AS what
+            FROM written w
+            GROUP BY w.kind, w.privileges
+        LOOP
+            EXECUTE pg_catalog.format('GRANT %s TO %I', one.what, session_user);
+            kept := kept || pg_catalog.jsonb_build_object(
+                'own', COALESCE(kept -> 'own', '[]')
+                       || pg_catalog.to_jsonb(pg_catalog.format('REVOKE %s FROM %I', one.what, session_user)));
+        END LOOP;
     END IF;
     -- Twice: the second look must find nothing left.
     FOR look IN 1 .. 2 LOOP
@@ -51,9 +86,21 @@ BEGIN
                        'pg_catalog.%I(%s)', p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)),
                    p.proowner, '{EXECUTE}', '%s', COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))
             FROM pg_catalog.pg_proc p
-            WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+            WHERE me.rolsuper AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
               AND p.proname IN ('nextval', 'setval', 'lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_put',
                                 'lo_truncate', 'lo_truncate64', 'lo_unlink', 'lowrite')
+            UNION ALL
+            SELECT 'SEQUENCE', c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relowner, '{USAGE,UPDATE}', '%s',
+                   COALESCE(c.relacl, pg_catalog.acldefault('s', c.relowner))
+            FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE NOT me.rolsuper AND c.relkind = 'S'
+              AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bascule') AND n.nspname NOT LIKE 'pg\_temp\_%'
+            UNION ALL
+            SELECT 'LARGE OBJECT', l.oid, l.oid::text, l.lomowner, '{UPDATE}', '%s',
+                   COALESCE(l.lomacl, pg_catalog.acldefault('L', l.lomowner))
+            FROM pg_catalog.pg_largeobject_metadata l
+            WHERE NOT me.rolsuper
             UNION ALL
             SELECT 'SCHEMA', n.oid, pg_catalog.quote_ident(n.nspname), n.nspowner, '{CREATE}', '%s',
                    COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))
@@ -74,6 +121,7 @@ BEGIN
             LEFT JOIN pg_catalog.pg_roles r ON r.oid = e.grantee
             WHERE e.privilege_type = ANY (o.writing)
               AND (e.grantee = 0 OR NOT r.rolsuper)
+              AND (me.rolsuper OR e.grantee <> me.oid)
         ),
         -- Who got a right from somebody other than the owner gets it back after that one has his.
         chain AS (
@@ -153,6 +201,10 @@ BEGIN
     IF NOT kept ? 'rights' THEN
         kept := kept || '{"rights": []}';
     END IF;
-    EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET bascule.fence = %L', keeper, db, kept::text);
+    IF me.rolsuper THEN
+        EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET bascule.fence = %L', keeper, db, kept::text);
+    ELSE
+        EXECUTE pg_catalog.format('COMMENT ON SCHEMA bascule IS %L', kept::text);
+    END IF;
 END
 $$;

@@ -19,6 +19,7 @@ from migrate.transfer.postgresql_live import powers
 from migrate.transfer.postgresql_live.catalogue import as_found
 from migrate.transfer.postgresql_live.sessions import asked, at_work
 from tests.support import managed
+from tests.support.fenced import rights
 from tests.support.live_copy import LIVE, Writer, settled_differences
 from tests.support.moves import Move, Told
 from tests.support.postgres_versions import servers
@@ -84,6 +85,16 @@ def differing(task: Task) -> list[str]:
     return [one.name for one in found.differing_tables] + [
         f"{one.kind} {one.name}" for one in found.differences
     ]
+
+
+def tenants_rights(move: Move) -> set[tuple[object, ...]]:
+    """Every right on the site that is not about Bascule's own or the server's passing things."""
+    ours = ("bascule", "pg_toast", "pg_temp")
+    return {
+        one
+        for one in rights(move.site, move.dbname)
+        if not str(one[1]).startswith(ours) and not str(one[4]).startswith(ours)
+    }
 
 
 def beside_work(task: Task, base: Path) -> list[object]:
@@ -182,14 +193,23 @@ def test_there_and_back_without_a_superuser(move: Move, hosts: Hosts, tmp_path: 
         site.execute("UPDATE app.noted SET id = id WHERE id = 4")
         site.execute("SELECT lo_put(80004, 1, 'new'), lo_from_bytea(90001, 'made there')")
     fence = FENCES["postgresql"]
-    assert fence.fence(task.target).held_by == "flag"
+    before_the_fence = tenants_rights(move)
+    assert fence.fence(task.target).held_by == "rights"
     with managed.application(move, hosts.target()).opened() as site:
-        site.execute("RESET default_transaction_read_only")
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-            site.execute("INSERT INTO app.written (by) VALUES ('late')")
+        # Pinned as Bascule's own sessions are, it has switched the flag off for itself.
+        for late in (
+            "INSERT INTO app.written (by) VALUES ('late')",
+            "SELECT nextval('app.written_id_seq')",
+            "SELECT lo_put(80004, 1, 'late')",
+            "TRUNCATE app.written",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                site.execute(late.encode())
+        assert site.execute("SELECT count(*) FROM app.parent").fetchone() == (2,)
     assert fence.writes_since(task.target).is_fenced
     switch(task.turned())
     fence.lift(task.target)
+    assert tenants_rights(move) == before_the_fence
     assert rows(move, "legacy", "SELECT by FROM app.written WHERE by = 'site'") == [("site",)]
     counted = "SELECT times FROM app.noted WHERE id = 4"
     assert rows(move, "legacy", counted) == rows(move, "site", counted) == [(2,)]

@@ -128,13 +128,13 @@ def of_his_own_mind(
 
 def refused(host: PrivateHost, user: str, statement: str, dbname: str = "besa") -> bool:
     """Whether a role may not write, whatever its flag says; one that is ended at a lift may not."""
-    with of_his_own_mind(host, user, dbname) as session:
-        try:
+    try:
+        with of_his_own_mind(host, user, dbname) as session:
             if statement.startswith("COPY"):
                 with session.cursor().copy(statement) as copy:
                     copy.write_row((1, "x"))
             else:
                 session.execute(statement)
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.AdminShutdown):
-            return True
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.AdminShutdown):
+        return True
     return False

@@ -125,7 +125,8 @@ def subscribe(stream: Stream, publisher: Session, subscriber: Session, *, enable
         # Not disable_on_error: a connection that is lost counts as one, and would end the flow for good.
         options = "create_slot = false, slot_name = {0}, copy_data = false, enabled = false"
         if subscriber.info.server_version >= KNOWS_ORIGIN:
-            options += ", origin = none"
+            # As whoever makes it: from owners, whom it would otherwise apply as, a fence takes their rights.
+            options += ", origin = none, run_as_owner = true"
         text = f"CREATE SUBSCRIPTION {{0}} CONNECTION {{1}} PUBLICATION {{0}} WITH ({options})"
         _connect(stream, publisher, subscriber, text)
     elif not powers.read(subscriber).reads_connections or reason(stream, subscriber):
