@@ -192,10 +192,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="keep the result here, for benchmarks.report")
     asked = parser.parse_args()
-    counts = (2, 2) if asked.quick else (asked.local, asked.aws)
+    counts = (2, 2) if asked.quick else (asked.aws, asked.local)
     conditions, cores = Conditions(), min(WORKERS, os.cpu_count() or 1)
     found = []
-    for substrate, count, standing in zip(("local", "aws"), counts, (local_stacks, aws_stacks), strict=True):
+    for substrate, count, standing in zip(("aws", "local"), counts, (aws_stacks, local_stacks), strict=True):
         with ending_in_order(), tempfile.TemporaryDirectory(prefix="bascule-drift-") as folder:
             Path(folder).chmod(0o711)  # hosts run by another user walk through
             with standing(Path(folder), count) as stacks:
