@@ -173,5 +173,6 @@ def runner_settings(hosts: Mapping[str, str], host_keys_parameter: str) -> dict[
     return {
         **{name: hosts[name] for name in kept},
         "work": "runner",
+        "tunnel_keys": "",  # a tunnel ends at a host
         "host_keys_parameter": host_keys_parameter,
     }

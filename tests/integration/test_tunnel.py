@@ -16,7 +16,7 @@ from migrate.reach import require_all_answer
 from migrate.remote import run
 from migrate.transfer.contract import Task
 from provisioning import tunnel
-from tests.support.behind import Behind, behind
+from tests.support.behind import Behind, alone_with_its_ports, behind
 from tests.support.live_copy import LIVE, Writer
 from tests.support.moves import Told, a_move
 
@@ -29,7 +29,7 @@ CREATE TABLE keyless (v text);
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
-    with a_move(tmp_path_factory.mktemp("tunnel")) as move, behind(move) as made:
+    with alone_with_its_ports(), a_move(tmp_path_factory.mktemp("tunnel")) as move, behind(move) as made:
         move.legacy.psql(move.dbname, SCHEMA)
         (move.legacy.folder / "documents" / "letter").write_text("from legacy")
         with made.move.hosts() as hosts:

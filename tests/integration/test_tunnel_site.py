@@ -17,6 +17,7 @@ from migrate.step import StepContext
 from migrate.steps.ending import retire_mover
 from migrate.waiting import wait_until
 from provisioning.engine import Stack
+from tests.support.behind import alone_with_its_ports
 from tests.support.local_sites import local_workspace, manifest, temporary
 from tests.support.moves import Told
 from tests.support.private_hosts import PrivateHost, private_host
@@ -43,7 +44,7 @@ def case(tmp_path_factory: pytest.TempPathFactory, legacy: PrivateHost) -> Itera
     given["legacy"]["hosts"][0]["tunnel"] = {"public_key": (laid / "key.pub").read_text().strip()}
     given["legacy"]["databases"][0]["port"] = legacy.pg_port
     (workspace.stacks / f"{TENANT}.yaml").write_text(yaml.safe_dump(given))
-    with temporary(Stack(workspace, f"{TENANT}-prod")):
+    with alone_with_its_ports(), temporary(Stack(workspace, f"{TENANT}-prod")):
         made = Case.of(workspace, TENANT)
         deploy(made, "prod", made.manifest.site_name, Told())
         yield made

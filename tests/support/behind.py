@@ -5,7 +5,9 @@ Promise: the site's sshd is a real one that admits what a site's host admits; wh
 the very folder that `fab tunnel` writes, with a key made there.
 """
 
+import fcntl
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -64,6 +66,14 @@ class Behind:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(timeout=20)
+
+
+@contextmanager
+def alone_with_its_ports() -> Iterator[None]:
+    """A tunnel's ports on legacy are the same for every tenant, and all hosts of tests are on one machine."""
+    with (Path(tempfile.gettempdir()) / "bascule-tunnel-ports").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
