@@ -25,10 +25,10 @@ decode() { tr '\n' '\0' | sed -z 's/\\s/ /g; s/\\t/\t/g; s/\\n/\n/g; s/\\b/\\/g;
 ours() { sh "$line/ledger" "$state" "$tree" "$how" 2 "$@" > read-here; }
 
 # What this pass wrote or removed; the whole tree where that is much, was done by half, or where there are hard
-# links, whose groups are told of all names.
+# links, whose groups are told of all names. Before the freeze too: what was too new to be trusted is read then.
 ours_again() {
     sort -u chosen folders gone > again || return
-    if [ $partly = 0 ] && [ "$(wc -l < again)" -le 5000 ] && awk '$6 != "-" {exit 1}' now theirs; then
+    if [ "$act" = last ] && [ $partly = 0 ] && [ "$(wc -l < again)" -le 5000 ] && awk '$6 != "-" {exit 1}' now theirs; then
         ours again
     else
         ours
