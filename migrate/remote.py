@@ -18,7 +18,7 @@ from time import monotonic, time
 import paramiko
 from fabric import Connection
 
-from migrate.errors import ConnectionFailed, MigrationError
+from migrate.errors import ConnectionFailed, MigrationError, TransferError
 
 _PIECE = 1 << 16
 
@@ -135,6 +135,17 @@ def read_file(connection: Connection, path: str, *, timeout_seconds: float = 600
     """Return a file's content."""
     done = run(connection, f"cat {quote(path)}", timeout_seconds=timeout_seconds, doing=f"reading {path}")
     return done.stdout
+
+
+def free_bytes(connection: Connection) -> int:
+    """
+    Return what is free on the disk that holds the login folder.
+
+    Raises:
+        TransferError: The host does not say.
+    """
+    script = "df -PB1 . | awk 'NR == 2 {print $4}'"
+    return int(run(connection, script, raising=TransferError, doing="df").text)
 
 
 def transport_of(connection: Connection) -> paramiko.Transport:

@@ -54,8 +54,7 @@ def require_room(database: AnyDatabase, data_bytes: int) -> None:
         TransferError: Says how much room is missing.
     """
     host = database.through
-    df = "df -PB1 . | awk 'NR == 2 {print $4}'"
-    free = int(remote.run(host, df, raising=TransferError, doing="df").text)
+    free = remote.free_bytes(host)
     needed = data_bytes + HEADROOM_BYTES
     if free < needed:
         raise TransferError(

@@ -123,8 +123,7 @@ def _require_base(archive: Archive, area: Area, state: State | None) -> None:
 
 
 def _require_room(archive: Archive, connection: Connection, missing_bytes: int) -> None:
-    script = "df -PB1 . | awk 'NR == 2 {print $4}'"
-    free = int(remote.run(connection, script, raising=TransferError, doing="df").text)
+    free = remote.free_bytes(connection)
     needed = missing_bytes + HEADROOM_BYTES
     if free < needed:
         raise TransferError(

@@ -13,9 +13,6 @@ Source: pgloader ends with success though whole tables stayed empty (one date 00
 are in `migrate.mariadb.casts`.
 """
 
-from collections.abc import Callable
-from time import monotonic
-
 import psycopg
 
 from migrate import remote
@@ -30,6 +27,7 @@ from migrate.remote_jobs import Job
 from migrate.step import Progress
 from migrate.transfer.contract import Copied, Estimate, Task
 from migrate.transfer.postgresql_bulk import HEADROOM_BYTES, empty_database
+from migrate.transfer.stages import Stages
 
 _STATE = "The target is closed to users and holds a half copy; legacy is as it was."
 
@@ -47,18 +45,12 @@ class MariadbPostgresqlBulk:
         with mariadb_of(task.source).opened() as session:
             found = plan(session).tables
         size = sum(table.bytes + table.index_bytes for table in found)
-        df = "df -PB1 . | awk 'NR == 2 {print $4}'"
-        free = remote.run(task.target.through, df, raising=TransferError, doing="df")
-        return Estimate(bytes=size, needs_free_bytes=2 * size + HEADROOM_BYTES, free_bytes=int(free.text))
+        free = remote.free_bytes(task.target.through)
+        return Estimate(bytes=size, needs_free_bytes=2 * size + HEADROOM_BYTES, free_bytes=free)
 
     def copy(self, task: Task, progress: Progress) -> Copied:
         """Make the tables, stream the rows, make keys and indexes, and prove every row."""
-        begun, stages = monotonic(), dict[str, float]()
-
-        def stage(called: str, work: Callable[[], None]) -> None:
-            started = monotonic()
-            work()
-            stages[called] = round(monotonic() - started, 3)
+        stage = Stages()
 
         source = mariadb_of(task.source)
         with source.opened() as session:
@@ -77,8 +69,8 @@ class MariadbPostgresqlBulk:
             bytes=int(size),
             tables=len(wanted.tables),
             large_objects=0,
-            seconds=round(monotonic() - begun, 3),
-            stages=stages,
+            seconds=stage.total_seconds,
+            stages=stage.seconds,
         )
 
     def empty(self, task: Task) -> None:

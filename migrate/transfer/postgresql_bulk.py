@@ -11,9 +11,8 @@ cores; pgcopydb is not used since it ended with success where rows were missing.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
 from typing import Any
 
 import psycopg
@@ -26,6 +25,7 @@ from migrate.errors import TransferError
 from migrate.remote_jobs import Job
 from migrate.step import Progress
 from migrate.transfer.contract import Copied, Estimate, Task
+from migrate.transfer.stages import Stages
 from migrate.transfer.tools import require_success, without_extensions
 
 HEADROOM_BYTES = 256 * 1024 * 1024
@@ -60,24 +60,17 @@ class PostgresqlBulk:
     def estimate(self, task: Task) -> Estimate:
         """Measure size and disk; the dump lies beside the restored database while both exist."""
         size = _size(task.source)
-        free = remote.run(
-            task.target.through, "df -PB1 . | awk 'NR == 2 {print $4}'", raising=TransferError, doing="df"
-        )
+        free = remote.free_bytes(task.target.through)
         return Estimate(
             bytes=size["database_bytes"],
             needs_free_bytes=size["database_bytes"] + size["data_bytes"] + HEADROOM_BYTES,
-            free_bytes=int(free.text),
+            free_bytes=free,
         )
 
     def copy(self, task: Task, progress: Progress) -> Copied:
         """Dump, restore, grant and analyse; what this attempt has finished already is not done again."""
-        begun, stages = monotonic(), dict[str, float]()
+        stage = Stages()
         size = _size(task.source)
-
-        def stage(name: str, work: Callable[[], None]) -> None:
-            started = monotonic()
-            work()
-            stages[name] = round(monotonic() - started, 3)
 
         _, restore = self._jobs(task)
         seen = restore.look()
@@ -103,8 +96,8 @@ class PostgresqlBulk:
             bytes=arrived["database_bytes"],
             tables=arrived["tables"],
             large_objects=arrived["large_objects"],
-            seconds=round(monotonic() - begun, 3),
-            stages=stages,
+            seconds=stage.total_seconds,
+            stages=stage.seconds,
         )
 
     def empty(self, task: Task) -> None:

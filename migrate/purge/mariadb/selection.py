@@ -19,6 +19,7 @@ from migrate.mariadb.casts import is_zero_date
 from migrate.mariadb.columns import Column, carried, printed
 from migrate.mariadb.columns import Table as Described
 from migrate.mariadb.session import MariaSession, literal, name
+from migrate.purge.choosing import Choosing
 from migrate.purge.contract import Lines
 from migrate.purge.mariadb.catalogue import joins, listed, same
 from migrate.purge.tables import ForeignKey, Table, Tables, shown
@@ -29,7 +30,7 @@ _TURNS = 5
 _AT_ONCE = 1 << 16
 
 
-class MariadbSelection:
+class MariadbSelection(Choosing):
     """As `migrate.purge.contract.Selection`, within one transaction."""
 
     def __init__(self, session: MariaSession, tables: Tables, described: Mapping[str, Described]) -> None:
@@ -56,14 +57,7 @@ class MariadbSelection:
         """Choose rows by the rules of a purge, ages counted on `as_of`; forget those chosen before."""
         for chosen in self._chosen.values():
             self._run(f"DELETE FROM {chosen}")
-        for rule in purge.drop:
-            self._drop(rule, purge.keep, as_of)
-        own = {rule.table for rule in purge.drop}
-        along = [key for key in self.tables.foreign_keys if key.child not in own]
-        while sum(self._take_along(key, purge.keep, as_of) for key in along):
-            pass
-        while sum(self._spare(key) for key in self.tables.foreign_keys) + self._leave_with_parents():
-            pass
+        self._choose_by_rules(purge, as_of)
         for table, chosen in self._chosen.items():
             key = ", ".join(name(column) for column in self._key(table))
             self._run("SET @bascule_n = 0")

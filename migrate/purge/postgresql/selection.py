@@ -18,6 +18,7 @@ from typing import LiteralString
 from psycopg import IsolationLevel, sql
 
 from migrate.databases import Session, value
+from migrate.purge.choosing import Choosing
 from migrate.purge.contract import Lines
 from migrate.purge.postgresql.catalogue import joins, name_of
 from migrate.purge.tables import ForeignKey, Table, Tables
@@ -36,7 +37,7 @@ def snapshot(session: Session) -> Iterator[None]:
         session.isolation_level = level
 
 
-class PostgresqlSelection:
+class PostgresqlSelection(Choosing):
     """As `migrate.purge.contract.Selection`, within one `snapshot`."""
 
     def __init__(self, session: Session, tables: Tables) -> None:
@@ -54,14 +55,7 @@ class PostgresqlSelection:
                 " ON COMMIT DROP",
                 chosen=sql.Identifier(chosen._obj[1]),  # a temporary table is made without its schema
             )
-        for rule in purge.drop:
-            self._drop(rule, purge.keep, as_of)
-        own = {rule.table for rule in purge.drop}
-        along = [key for key in self.tables.foreign_keys if key.child not in own]
-        while sum(self._take_along(key, purge.keep, as_of) for key in along):
-            pass
-        while sum(self._spare(key) for key in self.tables.foreign_keys) + self._leave_with_parents():
-            pass
+        self._choose_by_rules(purge, as_of)
         for table, chosen in self._chosen.items():
             self._run(
                 "UPDATE {chosen} SET n = m.n FROM (SELECT o, c, row_number() OVER (ORDER BY o, c) AS n"

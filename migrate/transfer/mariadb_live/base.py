@@ -7,8 +7,7 @@ changed meanwhile is told with both definitions. What the source's server says i
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from time import monotonic
+from collections.abc import Sequence
 
 from migrate import remote
 from migrate.errors import TransferError
@@ -22,6 +21,7 @@ from migrate.step import Progress
 from migrate.transfer.contract import Copied, Estimate, Task
 from migrate.transfer.mariadb_live import catalog
 from migrate.transfer.mariadb_live.checks import require_fit
+from migrate.transfer.stages import Stages
 
 HEADROOM_BYTES = 256 * 1024 * 1024
 _STATE = "The target is closed to users and holds a half copy; the source was only read."
@@ -45,9 +45,8 @@ def estimate(task: Task) -> Estimate:
     """Measure size and disk: the data once more, and the log that the flow brings meanwhile."""
     with mariadb_of(task.source).opened() as session:
         size = sum(table.bytes + table.index_bytes for table in tables(session).values())
-    df = "df -PB1 . | awk 'NR == 2 {print $4}'"
-    free = remote.run(task.target.through, df, raising=TransferError, doing="df")
-    return Estimate(bytes=size, needs_free_bytes=2 * size + HEADROOM_BYTES, free_bytes=int(free.text))
+    free = remote.free_bytes(task.target.through)
+    return Estimate(bytes=size, needs_free_bytes=2 * size + HEADROOM_BYTES, free_bytes=free)
 
 
 def copy(task: Task, progress: Progress) -> Copied:
@@ -57,12 +56,7 @@ def copy(task: Task, progress: Progress) -> Copied:
     Raises:
         TransferError: A server is not fit, a row did not arrive, or the schema changed meanwhile.
     """
-    begun, stages = monotonic(), dict[str, float]()
-
-    def stage(called: str, work: Callable[[], None]) -> None:
-        started = monotonic()
-        work()
-        stages[called] = round(monotonic() - started, 3)
+    stage = Stages()
 
     source, target = mariadb_of(task.source), mariadb_of(task.target)
     with target.opened() as there:
@@ -79,8 +73,8 @@ def copy(task: Task, progress: Progress) -> Copied:
         bytes=sum(table.bytes + table.index_bytes for table in found),
         tables=len(found),
         large_objects=0,
-        seconds=round(monotonic() - begun, 3),
-        stages=stages,
+        seconds=stage.total_seconds,
+        stages=stage.seconds,
     )
 
 

@@ -6,9 +6,7 @@ process; every table's rows are counted against what the source's server sent. B
 asked whether its log still has all that changed since, and whether its schema is as it was dumped.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from time import monotonic
 
 from migrate import remote
 from migrate.archive.area import Area
@@ -26,6 +24,7 @@ from migrate.transfer.mariadb_live.base import HEADROOM_BYTES, begin, job, lane,
 from migrate.transfer.mariadb_live.checks import require_fit
 from migrate.transfer.mariadb_staged.dumped import FILE, Dumped
 from migrate.transfer.mariadb_staged.dumper import held_since
+from migrate.transfer.stages import Stages
 
 _STATE = "The target is closed to users and holds a half copy; legacy is as it was."
 
@@ -38,19 +37,13 @@ class MariadbStagedLive(MariadbLive):
     def estimate(self, task: Task) -> Estimate:
         """Measure the disk, and tell the source's size as it was when it was dumped."""
         _, facts, _ = _arrived(task)
-        df = "df -PB1 . | awk 'NR == 2 {print $4}'"
-        free = remote.run(task.target.through, df, raising=TransferError, doing="df")
+        free = remote.free_bytes(task.target.through)
         needed = 2 * facts.bytes + HEADROOM_BYTES
-        return Estimate(bytes=facts.bytes, needs_free_bytes=needed, free_bytes=int(free.text))
+        return Estimate(bytes=facts.bytes, needs_free_bytes=needed, free_bytes=free)
 
     def copy(self, task: Task, progress: Progress) -> Copied:
         """Restore what arrived, unless that was done, and let the changes since flow."""
-        begun, stages = monotonic(), dict[str, float]()
-
-        def stage(called: str, work: Callable[[], None]) -> None:
-            started = monotonic()
-            work()
-            stages[called] = round(monotonic() - started, 3)
+        stage = Stages()
 
         source, target = mariadb_of(task.source), mariadb_of(task.target)
         with target.opened() as there:
@@ -72,8 +65,8 @@ class MariadbStagedLive(MariadbLive):
             bytes=sum(table.bytes + table.index_bytes for table in found),
             tables=len(found),
             large_objects=0,
-            seconds=round(monotonic() - begun, 3),
-            stages=stages,
+            seconds=stage.total_seconds,
+            stages=stage.seconds,
         )
 
     def _restore(

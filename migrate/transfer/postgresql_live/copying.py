@@ -5,9 +5,8 @@ Promise: each stage notes on the site that it is done and is not done again; the
 two ways only (what changed rows are found by, and what `stream` makes), both remembered before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
 
 import psycopg
 from psycopg import sql
@@ -31,6 +30,7 @@ from migrate.transfer.postgresql_live.catalogue import remember
 from migrate.transfer.postgresql_live.items import Plan
 from migrate.transfer.postgresql_live.jobs import copy_job, definitions_job
 from migrate.transfer.postgresql_live.sessions import both_at_work, telling
+from migrate.transfer.stages import Stages
 from migrate.waiting import wait_until
 
 SEQUENCE_MARGIN = 1000
@@ -45,12 +45,7 @@ _ARRIVES = (
 
 def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
     """Do what is not done yet, up to a flow of changes; see `Live.copy`."""
-    begun, stages = monotonic(), dict[str, float]()
-
-    def stage(name: str, work: Callable[[], None]) -> None:
-        started = monotonic()
-        work()
-        stages[name] = round(monotonic() - started, 3)
+    stage = Stages()
 
     with both_at_work(task) as ((source,), (target,)), ThreadPoolExecutor(1) as aside:
         if state.is_begun(target, task) and (copied := state.copied(target, task)):
@@ -90,8 +85,8 @@ def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
             bytes=arrived["database_bytes"],
             tables=sizes["tables"],
             large_objects=arrived["large_objects"],
-            seconds=round(monotonic() - begun, 3),
-            stages=stages,
+            seconds=stage.total_seconds,
+            stages=stage.seconds,
             lanes=lanes.counts(relations, sizes["large_objects"]),
         )
         state.keep_copied(target, task, copied)

@@ -8,8 +8,6 @@ a repeat needs it again, and so does an archive that carries only what changed s
 """
 
 import re
-from collections.abc import Callable
-from time import monotonic
 
 import psycopg
 from psycopg.rows import dict_row
@@ -23,6 +21,7 @@ from migrate.remote_jobs import Job
 from migrate.step import Progress
 from migrate.transfer.contract import Copied, Estimate, Task
 from migrate.transfer.postgresql_bulk import HEADROOM_BYTES, empty_database
+from migrate.transfer.stages import Stages
 from migrate.transfer.tools import require_success, without_extensions
 
 _STATE = "The target is closed to users and holds a half copy; legacy is as it was."
@@ -45,21 +44,12 @@ class PostgresqlStaged:
     def estimate(self, task: Task) -> Estimate:
         """Measure the disk, and tell the source's size as it was when it was dumped."""
         _, facts = _arrived(task)
-        free = remote.run(
-            task.target.through, "df -PB1 . | awk 'NR == 2 {print $4}'", raising=TransferError, doing="df"
-        )
-        return Estimate(
-            bytes=facts.bytes, needs_free_bytes=facts.bytes + HEADROOM_BYTES, free_bytes=int(free.text)
-        )
+        free = remote.free_bytes(task.target.through)
+        return Estimate(bytes=facts.bytes, needs_free_bytes=facts.bytes + HEADROOM_BYTES, free_bytes=free)
 
     def copy(self, task: Task, progress: Progress) -> Copied:
         """Restore what arrived, grant and analyse; a restore that this attempt began is attached to."""
-        begun, stages = monotonic(), dict[str, float]()
-
-        def stage(name: str, work: Callable[[], None]) -> None:
-            started = monotonic()
-            work()
-            stages[name] = round(monotonic() - started, 3)
+        stage = Stages()
 
         arrived, facts = _arrived(task)
         restore, spec = _job(task), f"{task.attempt} {arrived.archive}"
@@ -89,8 +79,8 @@ class PostgresqlStaged:
             bytes=size["database_bytes"],
             tables=size["tables"],
             large_objects=size["large_objects"],
-            seconds=round(monotonic() - begun, 3),
-            stages=stages,
+            seconds=stage.total_seconds,
+            stages=stage.seconds,
         )
 
     def empty(self, task: Task) -> None:
