@@ -39,8 +39,6 @@ NAME = stages.NAME
 WRITES_PER_SIDE = 20
 """So many writes are acknowledged before each switch, and after the last."""
 PER_SECOND = 50.0
-LITTLE_LOG_BYTES = 16 * 1024 * 1024
-"""So much log is read in the freeze sooner than whoever decided to go back would wait for a look before."""
 BESIDE = (1.5, 6.0)
 """Seconds, low and high: the rest of the go-live suite, the door, the probes of the fence."""
 PER_INTERFACE = (0.3, 2.0)
@@ -209,8 +207,7 @@ def switch(
         opening = standing_by(store, NAME, *sides)
         with ThreadPoolExecutor(1) as aside:
             opened = aside.submit(ready.enter_context, opening)
-            if forward or max(changes.retained(work.tenant, NAME, *sides)) > LITTLE_LOG_BYTES:
-                compare_live(NAME, *sides, tenant=work.tenant, store=store, patience_seconds=None)
+            compare_live(NAME, *sides, tenant=work.tenant, store=store, patience_seconds=None)
             standby = opened.result()
         if not forward:
             door()
