@@ -32,6 +32,7 @@ hold() {
     holder=$!
     exec 7> hold
     cat slot.sql >&7
+    look_near 7>&-
     until [ -s slot ]; do
         kill -0 "$holder" 2>/dev/null || { cat holder.log >&2; touch lost; return 1; }
         sleep 0.05
@@ -97,7 +98,6 @@ give_up() {
 if [ -e slot.sql ]; then
     sh ./throttle 7>&- &
     watcher=$!
-    look_near
     hold && together tables || give_up
     # The source need not remember what its rows were like any longer.
     kill "$watcher" "$(cat asking)" "$holder"

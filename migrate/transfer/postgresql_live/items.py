@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from migrate.databases import PINNED
+from migrate.sessions import UNCOMPILED
 from migrate.transfer.postgresql_live.lanes import COPIED, Relation
 from migrate.transfer.postgresql_live.schema import Entry, after_foreign_keys
 
@@ -193,9 +194,8 @@ def _head() -> str:
         "synchronous_commit": "off",
         "maintenance_work_mem": "256MB",
     }
-    # Compiling takes longer than the checks of keys that it is for, and PostgreSQL 10 has none of it.
-    jit = "SELECT pg_catalog.set_config(name, 'off', false) FROM pg_catalog.pg_settings WHERE name = 'jit';\n"
-    return "".join(f"SET {name} = {_literal(value)};\n" for name, value in settings.items()) + jit
+    lines = [f"SET {name} = {_literal(value)};\n" for name, value in settings.items()]
+    return "".join([*lines, f"SELECT {UNCOMPILED};\n"])
 
 
 def _reading(statement: str) -> str:
