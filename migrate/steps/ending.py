@@ -11,6 +11,7 @@ from migrate.errors import TransferError
 from migrate.files import empty_tree, forget, trees
 from migrate.matching import require_match
 from migrate.moving import live_moves, moves
+from migrate.rehearsal.run import clear as clear_rehearsal
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import require_closed
 from provisioning.engine import Stack
@@ -35,6 +36,8 @@ def abandon_replication(ctx: StepContext) -> Result:
     ended = _end(ctx)
     for way, work in moves(ctx):
         way.empty(work)
+    if "test" in _deployed(ctx):
+        clear_rehearsal(ctx)
     still_hold = carrying.leave_off(ctx)
     every = trees(ctx.hosts)
     for tree in every:

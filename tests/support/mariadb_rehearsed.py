@@ -1,0 +1,126 @@
+"""
+A tenant with a MariaDB and a test site with a MariaDB, to rehearse its move between two real hosts.
+
+Promise: the test site is what `SiteOutputs` says it is, made by hand; its host runs as nobody special, as a
+site's host does.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from migrate.assess import assess
+from migrate.case import Case
+from migrate.connections import Hosts
+from migrate.remote_jobs import FOLDER as JOBS
+from migrate.step import StepContext
+from provisioning.manifest import Manifest
+from provisioning.site import DatabaseEndpoint, DatabaseRole, SiteOutputs
+from provisioning.workspace import Workspace
+from tests.support.crossing import described
+from tests.support.mariadb_hosts import ADMIN, MariaMove, MariaServer, _unprivileged, a_maria_move
+from tests.support.moves import ROLES, Told, _manifest, _outputs
+from tests.support.private_hosts import PrivateHost
+
+ACCOUNTS = """
+SET sql_log_bin = 0;
+CREATE USER app_owner@'%' IDENTIFIED BY 'o'; GRANT ALL PRIVILEGES ON besa.* TO app_owner@'%';
+CREATE USER app_user@'%' IDENTIFIED BY 'u';
+GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE ON besa.* TO app_user@'%';
+"""
+STATE = (
+    "SELECT User, Host, COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0), JSON_VALUE(Priv, '$.access')"
+    " FROM mysql.global_priv WHERE User <> 'PUBLIC' ORDER BY 1, 2;"
+    "SELECT @@GLOBAL.gtid_slave_pos, @@GLOBAL.read_only, @@GLOBAL.event_scheduler, @@GLOBAL.local_infile,"
+    " @@GLOBAL.binlog_row_metadata; SHOW DATABASES; SHOW TABLES; SHOW EVENTS; SHOW ALL SLAVES STATUS"
+)
+"""All that a rehearsal may change on a server."""
+
+
+@dataclass
+class Rehearsed:
+    """Both hosts; `outputs` are the test site's."""
+
+    move: MariaMove
+    manifest: Manifest
+    outputs: SiteOutputs
+    base: Path
+
+    @property
+    def case(self) -> Case:
+        return Case(Workspace(self.base), self.manifest)
+
+    @contextmanager
+    def hosts(self) -> Iterator[Hosts]:
+        sites = {self.manifest.stack(one): self.outputs for one in ("test", "prod")}
+        with Hosts(Workspace(self.base), self.manifest, _sites=sites) as hosts:
+            yield hosts
+
+    def context(self, hosts: Hosts, attempt: str = "rehearsal-1") -> StepContext:
+        return StepContext(self.case, hosts, Told(), attempt, {})
+
+    def assessed(self, hosts: Hosts) -> None:
+        """Measure legacy, as comes before every rehearsal."""
+        self.case.write_evidence("assessment", assess(self.case, hosts, Told()))
+
+    def left(self) -> list[str]:
+        """What of a rehearsal is on the test site's host: jobs' folders, and processes that work there."""
+        jobs = self.move.site.host.folder / JOBS
+        folders = [path.name for path in jobs.iterdir()] if jobs.is_dir() else []
+        return folders + processes_in(jobs)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Commands of processes that name something in a folder."""
+    done = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if f"{folder}/" in line]
+
+
+@contextmanager
+def a_rehearsal(base: Path, schema: str) -> Iterator[Rehearsed]:
+    """Start both hosts, with data on legacy."""
+    with a_maria_move(base) as move:
+        move.legacy.sql(schema)
+        move.site.sql(ACCOUNTS)
+        _as_nobody_special(move.site.host)
+        asked: dict[str, Any] = _manifest(move.legacy.host, "besa", [])
+        asked["legacy"]["databases"] = [
+            described(move.legacy, name="main-db", host="server", folder="legacy")
+        ]
+        asked["legacy"]["files"], asked["site_engine"] = [], "mariadb"
+        yield Rehearsed(move, Manifest.model_validate(asked), _site(move.site), base)
+
+
+def _as_nobody_special(host: PrivateHost) -> None:
+    """Have logins on a host be of the account that its servers run as, where this test runs as root."""
+    user = _unprivileged()
+    if user is None or os.geteuid() != 0:
+        return
+    login = host.folder / "etc" / "login"
+    drop = f"exec setpriv --reuid={user} --regid={user} --clear-groups -- sh -c"
+    login.write_text(login.read_text().replace("exec sh -c", drop))
+    shutil.chown(host.folder, user, user)
+
+
+def _site(site: MariaServer) -> SiteOutputs:
+    outputs = _outputs(site.host, site.dbname, dict.fromkeys(ROLES, "p"))
+    strong = DatabaseRole(name=ADMIN, password=SecretStr(site.password))
+    endpoint = DatabaseEndpoint(
+        engine="mariadb",
+        host=site.host.address,
+        port=site.port,
+        dbname=site.dbname,
+        ca=site.ca,
+        owner=DatabaseRole(name="app_owner", password=SecretStr("o")),
+        application=DatabaseRole(name="app_user", password=SecretStr("u")),
+        migration=strong,
+        mover=strong,
+    )
+    return outputs.model_copy(update={"database": endpoint})
