@@ -22,6 +22,8 @@ MORE = """
 SET sql_mode = '';
 CREATE TABLE notiz (id int AUTO_INCREMENT PRIMARY KEY, was varchar(40), tag date, KEY nach_tag (tag));
 INSERT INTO notiz (was, tag) SELECT CONCAT('Notiz ', seq), '2026-01-01' + INTERVAL seq DAY FROM seq_1_to_40;
+CREATE TABLE anhang (id int PRIMARY KEY, notiz int, FOREIGN KEY (notiz) REFERENCES notiz (id) ON DELETE SET NULL);
+INSERT INTO anhang SELECT seq, seq FROM seq_1_to_6;
 CREATE TABLE fehler (id int PRIMARY KEY, art enum('1', '2'), wo point, f float);
 INSERT INTO fehler VALUES (1, 'x', POINT(1.5, -2), 2.33333333), (2, '2', NULL, NULL);
 """
@@ -29,7 +31,7 @@ KINDS = {
     *("changed character", "truncated text", "lost row", "extra row", "sequence behind"),
     *("missing index", "cascade rule changed"),
 }
-ROWS = 4 + 5 + 4 + 3 + 40 + 2
+ROWS = 4 + 5 + 4 + 3 + 40 + 6 + 2
 
 
 @pytest.fixture(scope="module")

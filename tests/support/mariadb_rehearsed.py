@@ -89,6 +89,7 @@ def a_rehearsal(base: Path, schema: str) -> Iterator[Rehearsed]:
     with a_maria_move(base) as move:
         move.legacy.sql(schema)
         move.site.sql(ACCOUNTS)
+        (move.site.host.folder / "files").mkdir()
         _as_nobody_special(move.site.host)
         asked: dict[str, Any] = _manifest(move.legacy.host, "besa", [])
         asked["legacy"]["databases"] = [

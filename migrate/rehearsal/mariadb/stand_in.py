@@ -19,7 +19,7 @@ from fabric import Connection
 from pydantic import SecretStr
 
 from migrate import remote
-from migrate.errors import ConnectionFailed, MigrationError, TransferError
+from migrate.errors import MigrationError, TransferError
 from migrate.fence import FENCES
 from migrate.mariadb.replication import verifier
 from migrate.mariadb.session import LONGEST_PACKET_BYTES, MariaDatabase, MariaEndpoint, literal, name
@@ -47,11 +47,11 @@ here=$PWD
 mkdir scratch
 TMPDIR=$here/scratch mariadb-install-db --no-defaults --datadir="$here/data" --tmpdir="$here/scratch" \\
     --skip-test-db --skip-name-resolve --auth-root-authentication-method=socket \\
-    --auth-root-socket-user="$(id -un)" --innodb-log-file-size=32M > server.log 2>&1 ||
-    {{ tail -n 20 server.log >&2; exit 1; }}
+    --auth-root-socket-user="$(id -un)" --innodb-log-file-size=32M > install.log 2>&1 ||
+    {{ tail -n 20 install.log >&2; exit 1; }}
 mariadbd --defaults-file="$here/server.cnf" --datadir="$here/data" --tmpdir="$here/scratch" \\
     --ssl-cert="$here/server.crt" --ssl-key="$here/server.key" --init-file="$here/first.sql" \\
-    >> server.log 2>&1 &
+    > server.log 2>&1 &
 server=$!
 unasked=0
 while kill -0 $server 2> /dev/null; do
@@ -158,18 +158,19 @@ def kept_alive(through: Connection) -> Iterator[None]:
 
 
 def _answers(working: Job, database: MariaDatabase) -> bool:
-    if working.look().state != "running":
+    # Nobody knocks at a port where nobody is yet.
+    seen = working.look(measure="grep -sc 'ready for connections' server.log")
+    if seen.state != "running":
         said = working.wait().errors.strip()
         raise TransferError(
             f"{database.name} did not start: {said or 'it said nothing'}",
             state=_STATE,
             next_step="mend that on the test site's host, then fab rehearse",
         )
-    try:
-        with database.opened():
-            return True
-    except ConnectionFailed:
+    if int(seen.measured or 0) == 0:
         return False
+    with database.opened():
+        return True
 
 
 def _free_port(through: Connection, after: int) -> int:
