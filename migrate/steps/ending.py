@@ -36,14 +36,14 @@ def abandon_replication(ctx: StepContext) -> Result:
     ended = _end(ctx)
     for way, work in moves(ctx):
         way.empty(work)
-    if "test" in _deployed(ctx):
-        clear_rehearsal(ctx)
     still_hold = carrying.leave_off(ctx)
     every = trees(ctx.hosts)
     for tree in every:
         empty_tree(tree)  # with what was known of its files, on either side
     pausing.let_be(ctx)
     legacy_tunnel.close(ctx.hosts, _deployed(ctx))
+    if "test" in _deployed(ctx):
+        clear_rehearsal(ctx)  # the last: legacy is free by now, whatever the test site has to say
     return {"removed": ended, "emptied": [tree.name for tree in every], "still_hold_data": still_hold}
 
 

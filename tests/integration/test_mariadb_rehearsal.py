@@ -11,7 +11,7 @@ from migrate.errors import TransferError
 from migrate.rehearsal import run
 from migrate.rehearsal.mariadb import stage, stand_in
 from migrate.rehearsal.run import rehearse
-from migrate.step import StepContext
+from migrate.step import StepContext, known_steps
 from migrate.transfer.mariadb_live import MariadbLive
 from migrate.waiting import wait_until
 from provisioning.local.ports import answers
@@ -22,7 +22,8 @@ MORE = """
 SET sql_mode = '';
 CREATE TABLE notiz (id int AUTO_INCREMENT PRIMARY KEY, was varchar(40), tag date, KEY nach_tag (tag));
 INSERT INTO notiz (was, tag) SELECT CONCAT('Notiz ', seq), '2026-01-01' + INTERVAL seq DAY FROM seq_1_to_40;
-CREATE TABLE anhang (id int PRIMARY KEY, notiz int, FOREIGN KEY (notiz) REFERENCES notiz (id) ON DELETE SET NULL);
+CREATE TABLE anhang (id int PRIMARY KEY, notiz int,
+    FOREIGN KEY (notiz) REFERENCES notiz (id) ON DELETE SET NULL);
 INSERT INTO anhang SELECT seq, seq FROM seq_1_to_6;
 CREATE TABLE fehler (id int PRIMARY KEY, art enum('1', '2'), wo point, f float);
 INSERT INTO fehler VALUES (1, 'x', POINT(1.5, -2), 2.33333333), (2, '2', NULL, NULL);
@@ -72,9 +73,14 @@ def cut_short(ctx: StepContext, patch: pytest.MonkeyPatch) -> None:
             rehearse(ctx)
 
 
-def test_forward_and_back_with_nothing_lost(rehearsed: Rehearsed, hosts: Hosts) -> None:
-    """Every planted fault is found; both switches compare every row and lose none that was acknowledged."""
+def test_forward_and_back_after_one_that_was_killed(
+    rehearsed: Rehearsed, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed one left is cleared first; every fault is found, every row compared, no write lost."""
     ctx = rehearsed.context(hosts)
+    cut_short(ctx, monkeypatch)
+    assert stand_in.JOB in rehearsed.left()
+    assert rehearsed.move.site.sql("SELECT @@GLOBAL.read_only") == [["1"]]
 
     found = rehearse(ctx)
 
@@ -83,62 +89,44 @@ def test_forward_and_back_with_nothing_lost(rehearsed: Rehearsed, hosts: Hosts) 
     assert found.acknowledged > 3 * run.WRITES_PER_SIDE
     assert {fault.kind for fault in found.faults} == KINDS
     assert [fault.name for fault in found.faults if not fault.found] == []
-    assert [one.direction for one in found.switches] == ["forward", "back"]
     forward, back = found.switches
+    assert (forward.direction, back.direction) == ("forward", "back")
     assert list(forward.parts) == ["fence", "drain", "settle", "compare", "turn", "open"]
     assert back.rows_compared > forward.rows_compared > ROWS  # the ledger grows between them
-    assert max(one.stop_seconds for one in found.switches) < 15  # this machine is busy
     assert forward.rows_read < forward.rows_compared
+    assert max(one.stop_seconds for one in found.switches) < 15  # this machine is busy
     assert 0 < found.low_seconds < found.high_seconds
     assert found.fingerprint == ctx.case.read_evidence("assessment", Assessment).fingerprint
 
 
-def test_what_a_killed_one_left_is_cleared_by_the_next(
+def test_forgotten_it_ends_by_itself_and_abandon_takes_the_rest(
     rehearsed: Rehearsed, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed with the site fenced and the flow turned round, a second rehearsal finds a clean stage."""
-    cut_short(rehearsed.context(hosts), monkeypatch)
-    assert stand_in.JOB in rehearsed.left()
-    assert rehearsed.move.site.sql("SELECT @@GLOBAL.read_only") == [["1"]]
-
-    assert rehearse(rehearsed.context(hosts)).passed
-
-
-def test_what_a_killed_one_left_is_cleared_on_request(
-    rehearsed: Rehearsed, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As `fab abandon` asks for it; a second time there is nothing left to take away."""
-    ctx = rehearsed.context(hosts)
-    cut_short(ctx, monkeypatch)
-
-    assert run.clear(ctx)
-    assert not run.clear(ctx)
-
-
-def test_it_ends_by_itself_when_nobody_asks_for_it(
-    rehearsed: Rehearsed, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed and forgotten: the server goes with all its data, and the test site takes writes again."""
+    """The server goes with its data and opens the site; copy and flow go with the move that is abandoned."""
     monkeypatch.setattr(stand_in, "LEASE_SECONDS", 3)
     monkeypatch.setattr(stand_in, "_RENEWED_SECONDS", 0.5)
-    ctx = rehearsed.context(hosts)
+    ctx, site = rehearsed.context(hosts), rehearsed.move.site
     cut_short(ctx, monkeypatch)
-    site = rehearsed.move.site
-    address = stand_in.job(hosts.target("test")).look().spec.split(":")
-    assert answers(address[0], int(address[1]))
+    address, port = stand_in.job(hosts.target("test")).look().spec.split(":")
+    assert answers(address, int(port))
 
     assert wait_until(lambda: rehearsed.left() == [], deadline_seconds=60)
-    assert not answers(address[0], int(address[1]))
+
+    assert not answers(address, int(port))
     assert site.sql("SELECT @@GLOBAL.read_only") == [["0"]]
     assert site.sql("SHOW DATABASES LIKE 'bascule_fence'") == []
-    assert run.clear(ctx)  # the copy and the flow are the next one's to take away, or this
+    assert site.sql("SHOW TABLES") != []
+    ctx.case.journal.append("evidence", "site-test", sha256="of its deployment")
+    known_steps()["abandon-replication"].act(ctx)
+    assert site.sql("SHOW TABLES") == []
+    assert not run.clear(ctx)
 
 
 def test_a_server_that_does_not_start_is_told(
     rehearsed: Rehearsed, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the server said is in the message, and nothing of it stays."""
-    wrong = stand_in.Like("NO_SUCH_MODE", 0, "utf8mb4", "utf8mb4_general_ci")
+    wrong = stand_in.Like("NO_SUCH_MODE", 0, "utf8mb4", "utf8mb4_general_ci", 1, 1)
     monkeypatch.setattr(stand_in, "like", lambda _: wrong)
 
     with pytest.raises(TransferError, match=r"(?s)did not start: .*NO_SUCH_MODE"):

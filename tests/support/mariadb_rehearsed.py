@@ -71,10 +71,14 @@ class Rehearsed:
         self.case.write_evidence("assessment", assess(self.case, hosts, Told()))
 
     def left(self) -> list[str]:
-        """What of a rehearsal is on the test site's host: jobs' folders, and processes that work there."""
-        jobs = self.move.site.host.folder / JOBS
-        folders = [path.name for path in jobs.iterdir()] if jobs.is_dir() else []
-        return folders + processes_in(jobs)
+        return left_on(self.move.site.host)
+
+
+def left_on(host: PrivateHost) -> list[str]:
+    """What of a rehearsal is on the test site's host: jobs' folders, and processes that work there."""
+    jobs = host.folder / JOBS
+    folders = [path.name for path in jobs.iterdir()] if jobs.is_dir() else []
+    return folders + processes_in(jobs)
 
 
 def processes_in(folder: Path) -> list[str]:
@@ -90,7 +94,7 @@ def a_rehearsal(base: Path, schema: str) -> Iterator[Rehearsed]:
         move.legacy.sql(schema)
         move.site.sql(ACCOUNTS)
         (move.site.host.folder / "files").mkdir()
-        _as_nobody_special(move.site.host)
+        as_nobody_special(move.site.host)
         asked: dict[str, Any] = _manifest(move.legacy.host, "besa", [])
         asked["legacy"]["databases"] = [
             described(move.legacy, name="main-db", host="server", folder="legacy")
@@ -99,7 +103,7 @@ def a_rehearsal(base: Path, schema: str) -> Iterator[Rehearsed]:
         yield Rehearsed(move, Manifest.model_validate(asked), _site(move.site), base)
 
 
-def _as_nobody_special(host: PrivateHost) -> None:
+def as_nobody_special(host: PrivateHost) -> None:
     """Have logins on a host be of the account that its servers run as, where this test runs as root."""
     user = _unprivileged()
     if user is None or os.geteuid() != 0:

@@ -73,12 +73,14 @@ _PORTS = "awk '{ split($2, at, \":\"); print at[2] }' /proc/net/tcp /proc/net/tc
 
 @dataclass(frozen=True)
 class Like:
-    """What of legacy's server decides what its objects are and take."""
+    """What of legacy's server decides what its objects are and take, and how long a commit does."""
 
     sql_mode: str
     case_mode: int
     charset: str
     collation: str
+    sync_log: int
+    flush_rows: int
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,10 @@ def like(database: MariaDatabase) -> Like:
     with database.opened() as session:
         (row,) = session.run(
             "SELECT @@GLOBAL.sql_mode AS sql_mode, @@lower_case_table_names AS case_mode,"
-            " @@character_set_database AS charset, @@collation_database AS collation"
+            " @@character_set_database AS charset, @@collation_database AS collation,"
+            " @@GLOBAL.sync_binlog AS sync_log, @@GLOBAL.innodb_flush_log_at_trx_commit AS flush_rows"
         )
-    return Like(str(row["sql_mode"]), int(row["case_mode"]), str(row["charset"]), str(row["collation"]))
+    return Like(**row)
 
 
 def job(through: Connection) -> Job:
@@ -134,7 +137,11 @@ def start(target: MariaDatabase, like: Like, accounts: Sequence[Account], *, cal
     )
     database = MariaDatabase(called, endpoint, target.through)
     if not wait_until(lambda: _answers(working, database), deadline_seconds=_STARTS_SECONDS):
-        raise TransferError(f"{called} does not answer within {_STARTS_SECONDS:.0f} s", state=_STATE)
+        raise TransferError(
+            f"{called} does not answer within {_STARTS_SECONDS:.0f} s",
+            state=_STATE,
+            next_step="see what else is at work on the test site's host, then fab rehearse",
+        )
     return database
 
 
@@ -194,8 +201,8 @@ def _configuration(end: MariaEndpoint, like: Like) -> str:
         "log_bin": "binlog",
         "binlog_format": "ROW",
         "binlog_row_image": "FULL",
-        "sync_binlog": "1",
-        "innodb_flush_log_at_trx_commit": "1",
+        "sync_binlog": str(like.sync_log),
+        "innodb_flush_log_at_trx_commit": str(like.flush_rows),
         "innodb_buffer_pool_size": f"{MEMORY_MB}M",
         "innodb_log_file_size": "32M",
         "max_allowed_packet": str(LONGEST_PACKET_BYTES),
