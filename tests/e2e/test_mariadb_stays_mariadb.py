@@ -104,12 +104,13 @@ def rehearse_killed_once(operator: Operator) -> None:
     assert said.code == 0, said.text
     with operator.at_work("rehearse") as run:
         run.until("intent", "rehearse")
-        eventually(lambda: bool(processes_in(stands_in(operator))))
+        eventually(lambda: bool(processes_in(stands_in(operator))) or run.process.poll() is not None)
+        assert run.process.poll() is None, run.ended().text
         run.signal(signal.SIGKILL)
         run.ended()
     assert processes_in(stands_in(operator))
 
-    said = operator.fab("run")
+    said = operator.fab("rehearse")
 
     assert said.code == 0, said.text
     found = operator.case.read_evidence("rehearsal", Rehearsal)

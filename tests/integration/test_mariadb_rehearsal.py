@@ -79,7 +79,7 @@ def test_forward_and_back_after_one_that_was_killed(
     """What a killed one left is cleared first; every fault is found, every row compared, no write lost."""
     ctx = rehearsed.context(hosts)
     cut_short(ctx, monkeypatch)
-    assert stand_in.JOB in rehearsed.left()
+    assert [one.split()[0].rpartition("/")[2] for one in rehearsed.left()] == [stand_in.JOB, "mariadbd"]
     assert rehearsed.move.site.sql("SELECT @@GLOBAL.read_only") == [["1"]]
 
     found = rehearse(ctx)

@@ -7,9 +7,8 @@ site's host does.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,8 +82,12 @@ def left_on(host: PrivateHost) -> list[str]:
 
 def processes_in(folder: Path) -> list[str]:
     """Commands of processes that name something in a folder."""
-    done = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True)
-    return [line for line in done.stdout.splitlines() if f"{folder}/" in line]
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            found += [" ".join(words)] if any(f"{folder}/" in word for word in words) else []
+    return found
 
 
 @contextmanager
