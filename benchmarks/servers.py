@@ -134,7 +134,8 @@ def two_servers() -> Iterator[Pair]:
     with ending_in_order(), tempfile.TemporaryDirectory(prefix="bascule-bench-") as folder:
         base = Path(folder)
         base.chmod(0o711)  # the servers' user walks through it
-        with a_move(base, DBNAME) as move, move.hosts() as hosts:
+        # As a site of this machine is: its server's user is the one that is logged in as.
+        with a_move(base, DBNAME, is_servers_own=True) as move, move.hosts() as hosts:
             for host in (move.legacy, move.site):
                 for name, setting in SETTINGS.items():
                     host.psql("postgres", f"ALTER SYSTEM SET {name} = '{setting}'")

@@ -46,7 +46,18 @@ PINNED = {
 KEPT = 4
 """Idle sessions a database and user at most."""
 
-_PIN = sql.SQL("SELECT {}").format(sql.SQL(", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))))
+UNCOMPILED = (
+    "CASE WHEN pg_catalog.current_setting('jit', true) IS NOT NULL"
+    " THEN pg_catalog.set_config('jit', 'off', false) END"
+)
+"""
+In a SELECT: has the server compile no expressions, where it would (since 11). Catalogues are asked once, and
+compiling takes longer than asking; so do checks of keys.
+"""
+
+_PIN = sql.SQL("SELECT {}, {}").format(
+    sql.SQL(", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))), sql.SQL(UNCOMPILED)
+)
 _SETTINGS = [word for setting in PINNED.items() for word in setting]
 
 

@@ -7,6 +7,7 @@ name is always in the same shard. Workers are bounded by processors and by memor
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from migrate.drift.findings import StackReport, split, unseen
 from migrate.drift.runner import Order, fraction
 from migrate.errors import Refused
+from migrate.waiting import wait_until
 from provisioning.engine import PLATFORM
 from provisioning.errors import BasculeError
 from provisioning.manifest import Environment
@@ -29,6 +31,8 @@ from provisioning.workspace import Workspace
 WORKER_MB = 700
 """What one worker may take, with its engine and its providers."""
 _GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_END_SECONDS = 10.0
+"""How long an engine that is asked to end may take."""
 
 
 def configured(workspace: Workspace) -> list[str]:
@@ -103,6 +107,7 @@ def checked(
         cwd=Path(__file__).resolve().parents[2],
         # Children are forked off a process that has read gRPC, and start processes themselves.
         env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "false"},
+        process_group=0,
     ) as runner:
         assert runner.stdin  # noqa: S101 - for the type checker: it is a pipe
         assert runner.stdout  # noqa: S101 - as above
@@ -118,8 +123,26 @@ def checked(
                 missing.pop(report.stack, None)
                 yield report
         finally:
-            runner.terminate()
+            _end(runner)
     for stack in missing:
         yield unseen(
             stack, datetime.now(UTC), f"the runner ended with {runner.returncode} before it was checked"
         )
+
+
+def _end(runner: subprocess.Popen[str]) -> None:
+    """End it with all that it started: engines of stacks that nobody waits for any more."""
+
+    def is_gone() -> bool:
+        runner.poll()  # or its own remains would count
+        try:
+            os.killpg(runner.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if is_gone():
+            return
+        os.killpg(runner.pid, number)
+        wait_until(is_gone, deadline_seconds=_END_SECONDS, pace_seconds=0.05)

@@ -1,5 +1,6 @@
 """A live base copy that is cut off goes on from where it was: nothing that is done is done again."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
@@ -10,9 +11,10 @@ from unittest.mock import patch
 import pytest
 
 from migrate.connections import Hosts
+from migrate.errors import TransferError
 from migrate.transfer.contract import Task
 from migrate.transfer.postgresql_live import joining
-from migrate.transfer.postgresql_live.jobs import copy_job
+from migrate.transfer.postgresql_live.jobs import copy_job, script
 from migrate.transfer.postgresql_live.names import stream_name
 from migrate.transfer.postgresql_live.sessions import both_at_work
 from migrate.transfer.postgresql_live.stream import streams
@@ -48,7 +50,7 @@ class Killed(BaseException):
 
 @pytest.fixture(scope="module")
 def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
-    with a_move(tmp_path_factory.mktemp("resume")) as move:
+    with a_move(tmp_path_factory.mktemp("resume"), is_servers_own=True) as move:
         move.legacy.psql("besa", HARD)
         move.site.psql("besa", "CREATE EXTENSION citext")
         yield move
@@ -200,3 +202,58 @@ def test_a_crash_of_the_site_takes_mark_and_work_back_together(move: Move, hosts
 
     assert told.is_done
     assert settled_differences(work) == []
+
+
+def test_senders_of_the_sites_own_server_end_with_their_job(move: Move, hosts: Hosts) -> None:
+    """Rows come to the server without a client in between; nothing of that outlives a job that was killed."""
+    work, job = task(move, hosts), move.site.folder / ".bascule" / "jobs" / "live-main-db-copy"
+    server = move.site.postgres
+    assert server is not None
+
+    def kill_all() -> None:
+        with move.legacy.connect("besa") as holding:
+            holding.execute(f"BEGIN; LOCK TABLE {HELD} IN ACCESS EXCLUSIVE MODE".encode())
+            let_go(move)
+            assert wait_until(lambda: bool(sending()), deadline_seconds=20)
+            (sender,) = sending()
+            assert server.pid in _parents(sender)
+            os.kill(sender, signal.SIGSTOP)  # as it stands while the source is busy
+            os.killpg(int((job / "pid").read_text()), signal.SIGKILL)
+            assert wait_until(lambda: not Path(f"/proc/{sender}").exists(), deadline_seconds=20)
+
+    def sending() -> list[int]:
+        return [int(said) for file in job.glob("sending.rows-*") if (said := file.read_text())]
+
+    with standing_still_at(move, HELD):
+        told = Meanwhile(kill_all, all_but_one(move))
+        LIVE.copy(work, told)
+    assert told.is_done
+    assert settled_differences(work) == []
+
+
+@pytest.mark.parametrize("how", ["its senders cannot connect", "it is killed"])
+def test_a_copy_that_comes_to_nothing_is_not_repeated_for_ever(move: Move, hosts: Hosts, how: str) -> None:
+    """As often as it is begun it does nothing: the fourth time is an error, and all stays as it was."""
+    work, ways = task(move, hosts), {"send.sh": "touch lost\nexit 2", "base_copy.sh": "kill -9 0"}
+    spoilt = "send.sh" if "connect" in how else "base_copy.sh"
+
+    def spoiling(name: str) -> str:
+        return ways[name] if name == spoilt else script(name)
+
+    told = Told()
+    with (
+        patch("migrate.transfer.postgresql_live.base_copy.script", spoiling),
+        pytest.raises(TransferError, match=r"ended with 75|ended from outside 4 times"),
+    ):
+        LIVE.copy(work, told)
+    assert len([line for line in told.lines if "cut off" in line]) == 3
+    assert not done_items(move)
+
+
+def _parents(process: int) -> list[int]:
+    """Whose child it is, and whose that is, up to the first process."""
+    found = []
+    while process > 1:
+        process = int(Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()[1])
+        found.append(process)
+    return found

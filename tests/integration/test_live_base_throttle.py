@@ -25,7 +25,7 @@ CREATE SEQUENCE nummer;
 
 @pytest.fixture(scope="module")
 def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
-    with a_move(tmp_path_factory.mktemp("watch")) as move:
+    with a_move(tmp_path_factory.mktemp("watch"), is_servers_own=True) as move:
         move.legacy.psql("besa", SCHEMA)
         yield move
 

@@ -78,9 +78,18 @@ def a_move(
     dbname: str = "besa",
     interfaces: list[dict[str, Any]] | None = None,
     site_binaries: Path = BINARIES,
+    is_servers_own: bool = False,
 ) -> Iterator[Move]:
-    """Start both hosts, with an empty database and the site's roles; stop them at the end."""
-    with private_host("legacy", base) as legacy, private_host("site", base, binaries=site_binaries) as site:
+    """
+    Start both hosts, with an empty database and the site's roles; stop them at the end.
+
+    Args:
+        is_servers_own: The site's login is the user that its server runs as.
+    """
+    with (
+        private_host("legacy", base) as legacy,
+        private_host("site", base, binaries=site_binaries, is_servers_own=is_servers_own) as site,
+    ):
         for host in (legacy, site):
             host.psql("postgres", f"CREATE DATABASE {dbname}")
         passwords = {role: secrets.token_urlsafe(9) for role in ROLES}

@@ -92,6 +92,8 @@ class PrivateHost:
     superuser_password: str
     binaries: Path = BINARIES
     """Of its server; clients are always the machine's own."""
+    is_servers_own: bool = False
+    """Whether a login is the user that the server runs as, as on a site of this machine."""
     postgres: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     """What its server gets beside this machine's."""
@@ -157,7 +159,7 @@ class PrivateHost:
 
 @contextmanager
 def private_host(
-    alias: str, base: Path, *, binaries: Path = BINARIES, address: str = ""
+    alias: str, base: Path, *, binaries: Path = BINARIES, address: str = "", is_servers_own: bool = False
 ) -> Iterator[PrivateHost]:
     """
     Start a host; stop it and all that is its own at the end.
@@ -165,6 +167,7 @@ def private_host(
     Args:
         binaries: Hold its server.
         address: Another host's, to be one with it; by default its own.
+        is_servers_own: Log in as the user that the server runs as; else as whoever runs the tests.
     """
     octets = secrets.token_bytes(2)
     address = address or f"127.{80 + secrets.randbelow(20)}.{octets[0]}.{max(2, octets[1] - 1)}"
@@ -180,11 +183,17 @@ def private_host(
             ca="",
             superuser_password=_new_cluster(binaries).password,
             binaries=binaries,
+            is_servers_own=is_servers_own,
         )
         _make_cluster(host)
         _make_sshd(host)
+        user = _unprivileged() if is_servers_own else None
         sshd = subprocess.Popen(
-            ["/usr/sbin/sshd", "-D", "-q", "-f", folder / "etc" / "sshd_config"], stdin=subprocess.DEVNULL
+            ["/usr/sbin/sshd", "-D", "-q", "-f", folder / "etc" / "sshd_config"],
+            stdin=subprocess.DEVNULL,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
         )
         stack.callback(_end, sshd)
         host.start_postgres()
@@ -211,7 +220,12 @@ def _make_sshd(host: PrivateHost) -> None:
     (etc / "sshd_config").write_text(_SSHD.format(**values))
     key = " ".join((etc / "host_key.pub").read_text().split()[:2])
     (etc / "known_hosts").write_text(f"[{host.address}]:{host.ssh_port} {key}\n")
-    host.ssh_config.write_text(_SSH.format(user=pwd.getpwuid(os.geteuid()).pw_name, **values))
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    if host.is_servers_own and (servers := _unprivileged()):
+        user = servers
+        for path in (host.folder, etc / "host_key"):
+            shutil.chown(path, user, user)
+    host.ssh_config.write_text(_SSH.format(user=user, **values))
 
 
 def _make_cluster(host: PrivateHost) -> None:

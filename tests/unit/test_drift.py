@@ -15,11 +15,13 @@ from migrate.drift.breaker import loss, stopped
 from migrate.drift.findings import CHECKS, Finding, StackReport, unseen
 from migrate.drift.report import DriftReport, lines
 from migrate.errors import Refused
+from migrate.waiting import wait_until
 from provisioning.engine import Stack
 from provisioning.errors import SiteError, WorkspaceError
 from provisioning.looks import Look, Step
 from provisioning.policy.resources import Resource
 from provisioning.workspace import Workspace
+from tests.support.local_sites import local_workspace
 
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 HOST = "bascule:local:Host"
@@ -240,6 +242,24 @@ def test_a_process_that_is_killed_is_an_error_of_its_stack(
     assert told.keys() == set(names)
     assert "killed by SIGKILL" in told["beta-prod"].findings[0].says
     assert len({os.getpid(), told["alpha-prod"].resources, told["gamma-prod"].resources}) == 3
+
+
+def test_nothing_goes_on_for_who_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that is called off ends the engines that still work on other stacks."""
+    begun = tmp_path / "begun"
+    engine = tmp_path / "pulumi"
+    engine.write_text(f'#!/bin/sh\ncase "$*" in *beta*) echo $$ > {begun}; exec sleep 600 ;; esac\nexit 1\n')
+    engine.chmod(0o755)
+    monkeypatch.setenv("BASCULE_PULUMI", str(engine))
+    workspace = local_workspace(tmp_path, "alpha", "beta")
+    for name in ("alpha-test", "beta-test"):
+        (workspace.stacks / f"Pulumi.{name}.yaml").write_text("config: {}\n")
+    reports = fleet.checked(workspace, ["alpha-test", "beta-test"], workers=2)
+    assert next(reports).stack == "alpha-test"
+    assert wait_until(begun.is_file, deadline_seconds=60)
+    process = int(begun.read_text())
+    reports.close()  # type: ignore[attr-defined] # what stops asking for more does
+    assert not Path(f"/proc/{process}").exists()
 
 
 def test_workers_are_bounded_by_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

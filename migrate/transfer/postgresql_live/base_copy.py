@@ -45,6 +45,8 @@ WENT_AWAY = 75
 """Exit status of the job when a server or the snapshot went away."""
 RETURN_SECONDS = 180.0
 """How long a server may take to come back."""
+FRUITLESS = 3
+"""So many jobs in a row may be cut off without having done anything, before that is no accident."""
 WHY_SLOWED = "cat slowed 2>/dev/null"
 _NO_LIMITS = throttle.Limits()
 _UNTUNED: Mapping[str, str] = MappingProxyType({})
@@ -91,6 +93,7 @@ def load(
     """
     job = copy_job(task)
     seen = "absent" if is_new else job.look().state
+    fruitless, last = 0, -1
     while True:
         if seen == "died":
             # With all that ran under it: the host was restarted, or somebody ended it.
@@ -99,6 +102,8 @@ def load(
         if not is_attached:
             with task.source.opened() as source, task.target.opened() as target:
                 watch.require_unchanged(task, source, target)
+                now = len(state.done(target))
+                fruitless, last = fruitless + 1 if now == last else 0, now
                 kept = _former(task, plan, source, target)
                 work, stream = _next(task, plan, target, kept)
                 if work is None:
@@ -108,7 +113,7 @@ def load(
         ended = _wait(task, progress, total)
         job.discard()
         seen = "absent"
-        _judge(task, ended, progress)
+        _judge(task, ended, progress, may_repeat=fruitless < FRUITLESS)
 
 
 def add_keys(task: Task, plan: Plan, progress: Progress) -> None:
@@ -228,16 +233,22 @@ def _wait(task: Task, progress: Progress, total: int) -> Ended | None:
         return None
 
 
-def _judge(task: Task, ended: Ended | None, progress: Progress) -> None:
+def _judge(task: Task, ended: Ended | None, progress: Progress, *, may_repeat: bool) -> None:
     """
     Accept a job's end, or that servers went away and are back.
 
     Raises:
-        TransferError: It failed otherwise, or they stay away.
+        TransferError: It failed otherwise, or they stay away, or too many have come to nothing.
     """
-    if ended is not None and ended.status != WENT_AWAY:
+    if ended is not None and (ended.status != WENT_AWAY or not may_repeat):
         _require(task, ended)
         return
+    if not may_repeat:
+        raise TransferError(
+            f"the base copy of {task.source.name} was ended from outside {FRUITLESS + 1} times",
+            state=_STATE,
+            next_step="see what ends processes on the site's host (its kernel's log), then fab run",
+        )
     said = ended.errors.strip().splitlines()[:1] if ended is not None else ["it was ended from outside"]
     progress.say(f"{task.name}: the copy was cut off ({''.join(said)}); what is done stays, the rest follows")
     for database in (task.source, task.target):

@@ -75,8 +75,7 @@ def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
     stage("keys", lambda: base_copy.add_keys(task, plan, progress))
     with both_at_work(task) as ((source,), (target,)):
         stage("rest", lambda: _rest(task, source, target))
-        _require_arrived(task, source, target)
-        watch.require_unchanged(task, source, target)
+        watch.require_unchanged(task, source, target, _require_arrived(task, source, target))
         arrived = base_copy.size(target)
         copied = Copied(
             name=task.name,
@@ -227,9 +226,11 @@ def _refresh(target: Session, views: Sequence[sql.Identifier]) -> None:
         left = waiting
 
 
-def _require_arrived(task: Task, source: Session, target: Session) -> None:
-    """Refuse a copy that lacks a definition, whatever the tools said."""
-    here, there = watch.now(source), watch.now(target)
+def _require_arrived(task: Task, source: Session, target: Session) -> dict[tuple[str, str], str]:
+    """Refuse a copy that lacks a definition, whatever the tools said; return what the source is made of."""
+    with ThreadPoolExecutor(1) as aside:
+        asked = aside.submit(watch.now, target)
+        here, there = watch.now(source), asked.result()
     missing = sorted(f"{kind} {name}" for kind, name in here.keys() - there.keys() if kind in _ARRIVES)
     if missing:
         shown = "\n  ".join(missing[:20])
@@ -238,3 +239,4 @@ def _require_arrived(task: Task, source: Session, target: Session) -> None:
             state="The source works as ever; what was copied stays.",
             next_step="make it there by hand as the site's owner, then fab run",
         )
+    return here

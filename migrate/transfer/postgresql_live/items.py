@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from migrate.databases import PINNED
+from migrate.sessions import UNCOMPILED
 from migrate.transfer.postgresql_live.lanes import COPIED, Relation
 from migrate.transfer.postgresql_live.schema import Entry, after_foreign_keys
 
@@ -22,8 +23,7 @@ _LARGE_OBJECTS_SOURCE = """COPY (
 ) TO STDOUT WITH (FORMAT binary);
 """
 _LARGE_OBJECTS_TARGET = """CREATE TEMPORARY TABLE pieces (id oid, place int8, data bytea) ON COMMIT DROP;
-\\copy pg_temp.pieces FROM PROGRAM 'sh ./send {name}' WITH (FORMAT binary)
-GRANT SELECT ON pg_temp.pieces TO {owner};
+{load}GRANT SELECT ON pg_temp.pieces TO {owner};
 SET LOCAL ROLE {owner};
 SELECT pg_catalog.lo_create(id) FROM (SELECT DISTINCT id FROM pg_temp.pieces) AS every;
 SELECT pg_catalog.lo_put(id, place, data) FROM pg_temp.pieces WHERE data IS NOT NULL ORDER BY id, place;
@@ -137,7 +137,8 @@ class Plan:
                 yield name, relation.bytes, "".join(parts), source
         if LARGE_OBJECTS not in done:
             name = "large-objects"
-            target = _LARGE_OBJECTS_TARGET.format(owner=_identifier(self.owner), name=name)
+            load = _loading("pg_temp.pieces", name, "FORMAT binary")
+            target = _LARGE_OBJECTS_TARGET.format(owner=_identifier(self.owner), load=load)
             text = _head() + _transaction(target, LARGE_OBJECTS, stream)
             yield name, self.large_object_bytes, text, _LARGE_OBJECTS_SOURCE
 
@@ -147,15 +148,15 @@ class Plan:
         listed = f" ({columns})" if columns else ""
         is_binary = relation.is_binary and (self.same_major or relation.is_portable)
         form = "binary" if is_binary else "text"
-        load = f"\\copy {_name(relation)}{listed} FROM PROGRAM 'sh ./send {name}' WITH (FORMAT {form}"
+        into = f"{_name(relation)}{listed}"
         if relation.condition is None:
             return (
-                f"TRUNCATE ONLY {_name(relation)};\n{load}, FREEZE)\n",
+                f"TRUNCATE ONLY {_name(relation)};\n{_loading(into, name, f'FORMAT {form}, FREEZE')}",
                 f"COPY {_name(relation)}{listed} TO STDOUT WITH (FORMAT {form});\n",
             )
         some = f"FROM ONLY {_name(relation)} {relation.condition}"
         return (
-            f"DELETE {some};\n{load})\n",
+            f"DELETE {some};\n{_loading(into, name, f'FORMAT {form}')}",
             f"COPY (SELECT {columns} {some}) TO STDOUT WITH (FORMAT {form});\n",
         )
 
@@ -166,6 +167,18 @@ class Plan:
 
     def _as_owner(self, statements: str) -> str:
         return f"SET LOCAL ROLE {_identifier(self.owner)};\n{statements}\nRESET ROLE;\n" if statements else ""
+
+
+def _loading(into: str, name: str, options: str) -> str:
+    """Load what the sender of an item says: the server by itself where it can, else through psql."""
+    return (
+        "\\if :near\n"
+        f"\\set sender :fetching ' {name} 2>> said'\n"
+        f"COPY {into} FROM PROGRAM :'sender' WITH ({options});\n"
+        "\\else\n"
+        f"\\copy {into} FROM PROGRAM 'sh ./send {name}' WITH ({options})\n"
+        "\\endif\n"
+    )
 
 
 def _rows(relation: Relation) -> str:
@@ -181,7 +194,8 @@ def _head() -> str:
         "synchronous_commit": "off",
         "maintenance_work_mem": "256MB",
     }
-    return "".join(f"SET {name} = {_literal(value)};\n" for name, value in settings.items())
+    lines = [f"SET {name} = {_literal(value)};\n" for name, value in settings.items()]
+    return "".join([*lines, f"SELECT {UNCOMPILED};\n"])
 
 
 def _reading(statement: str) -> str:

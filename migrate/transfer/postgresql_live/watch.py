@@ -7,6 +7,8 @@ added, a column changed, an index dropped since is told with both definitions. R
 Source: changed schemas are what online migrations fail of most (ghostferry #26, #5).
 """
 
+from collections.abc import Mapping
+
 from psycopg import sql
 
 from migrate.compare.digests import definitions
@@ -42,8 +44,15 @@ def remember(site: Session, side: str, found: dict[tuple[str, str], str]) -> Non
                 copy.write_row((side, kind, name, definition))
 
 
-def changes(source: Session, target: Session) -> list[Difference]:
-    """What the flow's source is made of otherwise than at the start; `source` of each is how it was."""
+def changes(
+    source: Session, target: Session, after: Mapping[tuple[str, str], str] | None = None
+) -> list[Difference]:
+    """
+    What the flow's source is made of otherwise than at the start; `source` of each is how it was.
+
+    Args:
+        after: What `now` said of the source; by default it is asked.
+    """
     # The site keeps both sides' definitions; it is the target of a flow, or its source once it is turned.
     site, side = (target, "source") if _keeps(target) else (source, "site")
     if not _keeps(site):
@@ -52,7 +61,7 @@ def changes(source: Session, target: Session) -> list[Difference]:
     before = {(kind, name): definition for kind, name, definition in rows}
     if not before:
         return []
-    after = now(source)
+    after = now(source) if after is None else after
     return [
         Difference(kind=kind, name=name, source=before.get((kind, name)), target=after.get((kind, name)))
         for kind, name in sorted(before.keys() | after.keys())
@@ -70,14 +79,16 @@ def told(found: list[Difference]) -> str:
     return "\n".join(lines + more)
 
 
-def require_unchanged(task: Task, source: Session, target: Session) -> None:
+def require_unchanged(
+    task: Task, source: Session, target: Session, after: Mapping[tuple[str, str], str] | None = None
+) -> None:
     """
-    Refuse to go on over definitions that changed.
+    Refuse to go on over definitions that changed; `after` as `changes` has it.
 
     Raises:
         TransferError: With both definitions of everything that changed.
     """
-    if found := changes(source, target):
+    if found := changes(source, target, after):
         raise TransferError(
             f"{task.source.name} was changed while it is moved:\n{told(found)}",
             state="The source works as ever; what was copied stays, but cannot be completed.",

@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +32,34 @@ from provisioning.local.plugin.wire import decode, encode, secret_names
 CLOUD = Path(os.environ["BASCULE_TEST_CLOUD"])
 
 
+_SEEN: dict[tuple[int, int], dict[str, Any]] = {}
+"""The content that was read last, by the file's time and size: most calls find it unchanged."""
+
+
 @contextmanager
-def cloud() -> Iterator[dict[str, Any]]:
+def cloud(*, changing: bool = False) -> Iterator[dict[str, Any]]:
     """
-    ``{"account": 12 digits, "resources": {id: properties}}``, held and written back.
+    ``{"account": 12 digits, "resources": {id: properties}}``, held, and written back after a change.
 
     ``host_key``, where a test put one, is what hosts report once an auto scaling group has started them;
     ``snapshots`` lists the final snapshots of deleted databases.
     """
     with CLOUD.with_suffix(".lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
-        content = json.loads(CLOUD.read_text())
+        content = _SEEN.get(_stamp())
+        if content is None:
+            content = json.loads(CLOUD.read_text())
+        # Left out while it is changed: a call that fails half-way changed nothing.
+        _SEEN.clear()
         yield content
-        CLOUD.write_text(json.dumps(content, indent=1, sort_keys=True))
+        if changing:
+            CLOUD.write_text(json.dumps(content))
+        _SEEN[_stamp()] = content
+
+
+def _stamp() -> tuple[int, int]:
+    now = CLOUD.stat()
+    return now.st_mtime_ns, now.st_size
 
 
 _MADE_ANEW: dict[str, frozenset[str]] = {
@@ -76,7 +92,7 @@ class Thing(Kind[Inputs]):
         return dict(properties)
 
     def create(self, inputs: Any) -> tuple[str, State]:
-        with cloud() as content:
+        with cloud(changing=True) as content:
             if self.type == "aws:kms/key:Key":
                 content["keys"] = content.get("keys", 0) + 1
                 self.key = hashlib.sha256(f"{self.urn}{content['keys']}".encode()).hexdigest()[:16]
@@ -93,18 +109,17 @@ class Thing(Kind[Inputs]):
     def read(self, inputs: Any, state: State) -> State | None:
         with cloud() as content:
             found = content["resources"].get(_ASKED.id)
-        seen: State | None = found["is"] if found else None
-        return seen
+        return deepcopy(found["is"]) if found else None
 
     def update(self, inputs: Any, state: State) -> State:
         renewed = {name: state[name] + 1 for name in self.renewed}
-        with cloud() as content:
+        with cloud(changing=True) as content:
             if _ASKED.id in content["resources"]:
                 content["resources"][_ASKED.id]["is"] |= {**inputs, **renewed}
         return renewed
 
     def delete(self, inputs: Any, state: State) -> None:
-        with cloud() as content:
+        with cloud(changing=True) as content:
             if inputs.get("deletionProtection"):
                 raise SiteError(f"{self.name} is protected from deletion by AWS")
             if snapshot := inputs.get("finalSnapshotIdentifier"):
