@@ -11,7 +11,7 @@ from migrate.rehearsal.run import rehearse
 from migrate.step import StepContext
 from provisioning.workspace import Workspace
 from tests.support.mariadb_hosts import HARD_SCHEMA
-from tests.support.mariadb_rehearsed import as_nobody_special, left_on
+from tests.support.mariadb_rehearsed import left_on
 from tests.support.moves import Told
 from tests.support.staging_mariadb import MariaStaged, a_staged_maria_move
 
@@ -23,8 +23,8 @@ INSERT INTO notiz (was) SELECT CONCAT('Notiz ', seq) FROM seq_1_to_40;
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaStaged]:
-    with a_staged_maria_move(tmp_path_factory.mktemp("staged"), HARD_SCHEMA + MORE) as staged:
-        as_nobody_special(staged.move.site.host)
+    base = tmp_path_factory.mktemp("staged")
+    with a_staged_maria_move(base, HARD_SCHEMA + MORE, is_servers_own=True) as staged:
         yield staged
 
 

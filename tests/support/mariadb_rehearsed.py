@@ -5,8 +5,6 @@ Promise: the test site is what `SiteOutputs` says it is, made by hand; its host 
 site's host does.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from provisioning.manifest import Manifest
 from provisioning.site import DatabaseEndpoint, DatabaseRole, SiteOutputs
 from provisioning.workspace import Workspace
 from tests.support.crossing import described
-from tests.support.mariadb_hosts import ADMIN, MariaMove, MariaServer, _unprivileged, a_maria_move
+from tests.support.mariadb_hosts import ADMIN, MariaMove, MariaServer, a_maria_move
 from tests.support.moves import ROLES, Told, _manifest, _outputs
 from tests.support.private_hosts import PrivateHost
 
@@ -93,28 +91,16 @@ def processes_in(folder: Path) -> list[str]:
 @contextmanager
 def a_rehearsal(base: Path, schema: str) -> Iterator[Rehearsed]:
     """Start both hosts, with data on legacy."""
-    with a_maria_move(base) as move:
+    with a_maria_move(base, is_servers_own=True) as move:
         move.legacy.sql(schema)
         move.site.sql(ACCOUNTS)
         (move.site.host.folder / "files").mkdir()
-        as_nobody_special(move.site.host)
         asked: dict[str, Any] = _manifest(move.legacy.host, "besa", [])
         asked["legacy"]["databases"] = [
             described(move.legacy, name="main-db", host="server", folder="legacy")
         ]
         asked["legacy"]["files"], asked["site_engine"] = [], "mariadb"
         yield Rehearsed(move, Manifest.model_validate(asked), _site(move.site), base)
-
-
-def as_nobody_special(host: PrivateHost) -> None:
-    """Have logins on a host be of the account that its servers run as, where this test runs as root."""
-    user = _unprivileged()
-    if user is None or os.geteuid() != 0:
-        return
-    login = host.folder / "etc" / "login"
-    drop = f"exec setpriv --reuid={user} --regid={user} --clear-groups -- sh -c"
-    login.write_text(login.read_text().replace("exec sh -c", drop))
-    shutil.chown(host.folder, user, user)
 
 
 def _site(site: MariaServer) -> SiteOutputs:
