@@ -16,13 +16,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
 from migrate.connections import Hosts
-from migrate.databases import Database, Session, legacy_database
-from migrate.rehearsal.workload import MAKE_LEDGER, Connect
+from migrate.databases import Database, legacy_database
+from migrate.errors import ConnectionFailed
+from migrate.rehearsal.contract import Connect, User
+from migrate.rehearsal.postgresql import MAKE_LEDGER, PostgresqlUser
 from migrate.transfer.contract import Task
 from tests.support.moves import Move, a_move
 from tests.support.private_hosts import BINARIES, PrivateHost
@@ -78,15 +81,19 @@ class Pair:
         with self.legacy.connect(DBNAME) as session:
             return [str(name) for (name,) in session.execute(names).fetchall()]
 
-    def user(self, host: PrivateHost) -> Connect:
-        """How a user reaches a server: straight, and with the application's rights."""
+    def user(self, host: PrivateHost, change: LiteralString = "") -> Connect:
+        """How a user reaches a server: straight, with the application's rights; `change` with each write."""
 
-        def connect() -> Session:
-            return psycopg.connect(
-                host.local(DBNAME).replace("user=postgres", "user=app_user"),
-                password=self.user_password,
-                autocommit=True,
-            )
+        def connect() -> User:
+            try:
+                session = psycopg.connect(
+                    host.local(DBNAME).replace("user=postgres", "user=app_user"),
+                    password=self.user_password,
+                    autocommit=True,
+                )
+            except psycopg.Error as error:
+                raise ConnectionFailed(str(error)) from error
+            return PostgresqlUser(session, change)
 
         return connect
 

@@ -17,18 +17,20 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from threading import Event
 from time import monotonic
+from typing import LiteralString
 
 from benchmarks.results import Bar, Conditions, Measure, Plot, Table, told
 from benchmarks.servers import Pair, fresh, run, scratch, two_servers
 from migrate.compare import changes
 from migrate.compare.live import compare_live
-from migrate.databases import Database, Session
+from migrate.databases import Database
 from migrate.errors import ConnectionFailed
 from migrate.fence import FENCES
 from migrate.rehearsal import run as rehearsal
+from migrate.rehearsal.contract import Connect, User
 from migrate.rehearsal.evidence import Switch
-from migrate.rehearsal.stage import Stage
-from migrate.rehearsal.workload import Acknowledged, Connect, Workload, missing
+from migrate.rehearsal.postgresql import PostgresqlStage
+from migrate.rehearsal.workload import Acknowledged, Workload, missing
 from migrate.transfer import way
 from migrate.transfer.contract import Live
 from migrate.waiting import wait_until
@@ -36,6 +38,11 @@ from tests.support.moves import Told
 from tests.support.private_hosts import BINARIES
 
 PER_SECOND = 200.0
+CHANGE: LiteralString = (
+    "UPDATE public.pgbench_accounts SET abalance = abalance + 1"
+    " WHERE aid = (SELECT 1 + floor(random() * max(bid) * 100000)::int FROM public.pgbench_branches)"
+)
+"""With every write: somewhere in the largest table, as an application changes what it finds there."""
 CLIENTS = 4
 APART_SECONDS = 6
 """Between two switches: a server starts a subscription's worker once in 5 s, and a move has one switch."""
@@ -77,7 +84,7 @@ def measure(gb: float, rounds: int) -> Found:
         live = way("postgresql", "live")
         if not isinstance(live, Live):
             raise SystemExit("PostgreSQL has no live way")
-        stage = Stage(live=live, work=pair.task, application=pair.task.target)
+        stage = PostgresqlStage(live=live, work=pair.task, application=pair.task.target)
         try:
             _switches(pair, stage, found, Path(folder) / "comparison.sqlite", rounds)
         finally:
@@ -90,9 +97,12 @@ def measure(gb: float, rounds: int) -> Found:
         return found
 
 
-def _switches(pair: Pair, stage: Stage, found: Found, store: Path, rounds: int) -> None:
+def _switches(pair: Pair, stage: PostgresqlStage, found: Found, store: Path, rounds: int) -> None:
     work, live, door = stage.work, stage.live, Event()
-    sides = {"source": pair.user(pair.legacy), "target": _behind(door, pair.user(pair.site))}
+    sides = {
+        "source": pair.user(pair.legacy, CHANGE),
+        "target": _behind(door, pair.user(pair.site, CHANGE)),
+    }
     logs: list[Acknowledged] = []
 
     def users() -> Workload:
@@ -100,9 +110,6 @@ def _switches(pair: Pair, stage: Stage, found: Found, store: Path, rounds: int) 
             sides,
             clients=CLIENTS,
             per_second=PER_SECOND,
-            # Somewhere in the largest table, as an application changes what it finds there.
-            change="UPDATE public.pgbench_accounts SET abalance = abalance + 1"
-            " WHERE aid = (SELECT 1 + floor(random() * max(bid) * 100000)::int FROM public.pgbench_branches)",
             first_client=len(logs),
         )
         logs.extend(made.logs)
@@ -136,12 +143,11 @@ def _switches(pair: Pair, stage: Stage, found: Found, store: Path, rounds: int) 
             flush=True,
         )
     found.acknowledged = sum(log.last_number for log in logs)
-    with work.source.opened() as session:
-        found.lost = missing(session, logs)
+    found.lost = missing(stage.held(), logs)
 
 
 def _behind(door: Event, connect: Connect) -> Connect:
-    def enter() -> Session:
+    def enter() -> User:
         if not door.is_set():
             raise ConnectionFailed("the door is closed")
         return connect()

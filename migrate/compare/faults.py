@@ -1,57 +1,25 @@
 """
 Planted faults: a rehearsal's own proof that its comparison would find what it is there to find.
 
-Promise: planted only in a database that the caller names as a rehearsal's; each fault knows how a verdict
-names it, and how it is undone, to the byte. Needs a role that may switch triggers off, since none may undo
-a fault.
+Promise: planted only in a PostgreSQL database that the caller names as a rehearsal's; each fault is undone to
+the byte. Needs a role that may switch triggers off, since none may undo a fault.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, LiteralString
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from migrate.compare.planted import Kind, Planted
 from migrate.compare.relations import Key, Relation, relations
-from migrate.compare.verdict import DatabaseComparison
 from migrate.databases import Endpoint, Session, query, value
 from migrate.errors import ComparisonError, Refused
 
-Kind = Literal[
-    "changed character",
-    "truncated text",
-    "lost row",
-    "extra row",
-    "sequence behind",
-    "missing index",
-    "cascade rule changed",
-    "lost large object",
-]
 _HIGHEST_KEY = 2**31 - 2
-
-
-@dataclass(frozen=True)
-class Planted:
-    """One fault. `undo` holds what was there, so it is for this process only and never shown."""
-
-    kind: Kind
-    told: tuple[str, str]
-    """Kind and name that a verdict gives it, such as ``missing`` and ``public.film (33)``."""
-    undo: tuple[sql.Composed, ...]
-
-    def __repr__(self) -> str:
-        return f"Planted({self.kind!r}, {self.told!r})"
-
-    def found_in(self, comparison: DatabaseComparison) -> bool:
-        """Whether a verdict names this very fault."""
-        rows = {
-            (row.kind, _named(table.name, row.key)) for table in comparison.tables for row in table.differing
-        }
-        others = {(difference.kind, difference.name) for difference in comparison.differences}
-        return self.told in {*rows, *others}
 
 
 def plant(session: Session, rehearsal: Endpoint) -> list[Planted]:

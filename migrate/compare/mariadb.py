@@ -208,12 +208,17 @@ def _digest(session: MariaSession, table: Table) -> tuple[int, str]:
     return int(row["n"]), str(row["digest"])
 
 
+def shown_key(table: Table) -> str:
+    """An expression for a row's key as a verdict names it; empty without a key."""
+    columns = {column.name: column for column in table.columns}
+    parts = ", ".join(printed(columns[part]) for part in table.key)
+    return f"CONCAT_WS(',', {parts})" if parts else ""
+
+
 def keyed(session: MariaSession, table: Table, condition: str = "TRUE", *args: object) -> Rows:
     """Yield key and digest of every row, or of those that fit, in the order of the keys' bytes."""
-    columns = {column.name: column for column in table.columns}
     digest = same_engine_digest(table)
-    parts = ", ".join(printed(columns[part]) for part in table.key)
-    key = f"CONCAT_WS(',', {parts})" if parts else digest
+    key = shown_key(table) or digest
     rows = f"SELECT {key} AS k, {digest} AS d FROM {name(table.name)}"  # noqa: S608 - quoted names
     rows = formatted(rows) if args else rows
     for found in session.stream(f"{rows} WHERE {condition} ORDER BY CAST(k AS BINARY), d", *args):

@@ -129,7 +129,7 @@ def arm(
     _quiet(at_origin)
     with unlogged(at_origin):
         at_origin.run(f"DROP USER IF EXISTS {flow}@'%'")
-        at_origin.run(f"CREATE USER {flow}@'%' IDENTIFIED BY PASSWORD '{_verifier(password)}' REQUIRE SSL")
+        at_origin.run(f"CREATE USER {flow}@'%' IDENTIFIED BY PASSWORD '{verifier(password)}' REQUIRE SSL")
         at_origin.run(f"GRANT REPLICATION SLAVE ON *.* TO {flow}@'%'")
     _quiet(at_replica)
     stop(at_replica, flow, for_good=True)
@@ -279,7 +279,7 @@ def log_ahead(origin: MariaSession, at: Seen) -> tuple[int | None, int | None]:
     return max(kept - at.log_position, 0), kept
 
 
-def _verifier(password: str) -> str:
+def verifier(password: str) -> str:
     """What mysql_native_password keeps of a password, so that no statement has it in clear."""
     once = hashlib.sha1(password.encode()).digest()  # noqa: S324 - the server's own scheme; 192 random bits
     return "*" + hashlib.sha1(once).hexdigest().upper()  # noqa: S324 - as above

@@ -133,6 +133,11 @@ class MariaSession:
             for row in cursor:
                 yield tuple(row.values())
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it did not break yet, as far as its last statement told."""
+        return bool(self._connection.open)
+
     def close(self) -> None:
         if self._connection.open:
             self._connection.close()

@@ -6,36 +6,30 @@ compare, turn, open. Nothing of it is left afterwards, whatever happened.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from time import monotonic, sleep
+from time import monotonic
 from typing import TypeVar
 
 from migrate import files
 from migrate.assess import Assessment
-from migrate.compare import changes, faults, file_faults
-from migrate.compare.frozen import standing_by
-from migrate.compare.live import compare_live
-from migrate.compare.run import compare
+from migrate.compare import file_faults
+from migrate.compare.engines import beside, comparer
 from migrate.compare.trees import compare_tree
-from migrate.databases import value
 from migrate.errors import TransferError
 from migrate.fence import FENCES
-from migrate.moving import is_carried
-from migrate.rehearsal import stage as stages
+from migrate.moving import is_carried, is_live
+from migrate.rehearsal.contract import NAME, Stage
+from migrate.rehearsal.engines import rehearsing
 from migrate.rehearsal.evidence import Fault, Rehearsal, Switch
-from migrate.rehearsal.stage import Stage
 from migrate.rehearsal.workload import Workload, missing
 from migrate.step import StepContext
 from migrate.transfer.contract import Copied, Task
 from migrate.waiting import wait_until
-from provisioning.manifest import Manifest
 
-NAME = stages.NAME
 WRITES_PER_SIDE = 20
 """So many writes are acknowledged before each switch, and after the last."""
 PER_SECOND = 50.0
@@ -54,11 +48,6 @@ RESTS_ON_CARRIED = (
 _T = TypeVar("_T")
 
 
-def is_rehearsable(manifest: Manifest) -> bool:
-    """Whether a switch between the tenant's engines can be rehearsed: faults and writers are PostgreSQL's."""
-    return {manifest.site_engine, *(one.engine for one in manifest.legacy.databases)} == {"postgresql"}
-
-
 def rehearse(ctx: StepContext) -> Rehearsal:
     """
     Rehearse the move of one tenant in its test environment.
@@ -66,55 +55,69 @@ def rehearse(ctx: StepContext) -> Rehearsal:
     Raises:
         TransferError, ComparisonError, FreezeError: A part of it failed, as it would have in the window.
     """
-    built = stages.build(ctx)
     try:
-        with TemporaryDirectory(prefix="bascule-rehearsal-") as scratch:
-            return _rehearse(ctx, built, Path(scratch) / "comparison.sqlite")
+        with (
+            rehearsing(ctx.manifest).staged(ctx) as stage,
+            TemporaryDirectory(prefix="bascule-rehearsal-") as scratch,
+        ):
+            return _rehearse(ctx, stage, Path(scratch) / "comparison.sqlite")
     finally:
-        for side in (built.work.source, built.work.target):
-            FENCES[built.work.engine].lift(side)
-        stages.clear(built)
         for tree in _trees(ctx):
             files.empty_tree(tree)
 
 
-def _rehearse(ctx: StepContext, built: Stage, store: Path) -> Rehearsal:
-    work, live, door = built.work, built.live, Event()
-    with Workload(built.sides(door), per_second=PER_SECOND) as users:
+def clear(ctx: StepContext) -> bool:
+    """
+    Take away what a rehearsal that was cut short left in the test environment; return whether there was any.
+
+    Raises:
+        TransferError: Something of it stays; named.
+    """
+    has_switch = bool(ctx.manifest.legacy.databases) and is_live(ctx.case)
+    return has_switch and rehearsing(ctx.manifest).clear(ctx)
+
+
+def _rehearse(ctx: StepContext, stage: Stage, store: Path) -> Rehearsal:
+    work, live, door = stage.work, stage.live, Event()
+    by = beside(work.engine, work.target_engine)
+    with Workload(stage.users(door), per_second=PER_SECOND) as users:
         copied = live.copy(work, ctx.progress)
         live.catch_up(work, ctx.progress, within_seconds=1, timeout_seconds=600)
     first = users.logs
-    found = [*_faults(ctx, built), *_file_faults(ctx)]
+    found = [*_faults(ctx, stage), *_file_faults(ctx)]
     files_seconds = _last_look_at_files(ctx)
     live.make_ready(work)
     try:
-        compare_live(NAME, work.source, work.target, tenant=work.tenant, store=store)
-        with Workload(built.sides(door), per_second=PER_SECOND, first_client=len(first)) as users:
+        by.compare(
+            NAME,
+            work.source,
+            work.target,
+            tenant=work.tenant,
+            store=store,
+            told=lambda _table, _done, _of: None,
+        )
+        with Workload(stage.users(door), per_second=PER_SECOND, first_client=len(first)) as users:
             _writes(users, "source")
-            forward = switch(ctx, built, store, "forward", users, door.set)
+            forward = switch(ctx, stage, store, "forward", users, door.set)
             _writes(users, "target")
-            _outlast_the_launcher(built)
-            back = switch(ctx, built, store, "back", users, door.clear)
+            stage.rest()
+            back = switch(ctx, stage, store, "back", users, door.clear)
             _writes(users, "source")
-        with work.source.opened() as session:
-            lost = missing(session, [*first, *users.logs])
+        lost = missing(stage.held(), [*first, *users.logs])
     finally:
-        changes.end(work.tenant, NAME, work.source, work.target)
+        by.end(work.tenant, NAME, work.source, work.target)
     return _told(ctx, copied, (forward, back), found, files_seconds, lost, users.acknowledged)
 
 
-def _faults(ctx: StepContext, built: Stage) -> list[Fault]:
+def _faults(ctx: StepContext, stage: Stage) -> list[Fault]:
     """Plant faults on the quiet target: the comparison must find every one, and nothing without them."""
-    work = built.work
+    work = stage.work
+    compare = comparer(work.engine, work.target_engine)
     # Nobody writes on the copy now: what does not flow by itself, such as sequences, can be made equal.
-    built.live.drain(work, timeout_seconds=60)
-    built.live.settle(work)
-    with work.target.opened() as session:
-        planted = faults.plant(session, work.target.endpoint)
-        try:
-            verdict = compare(NAME, work.source, work.target, target_role=work.owner)
-        finally:
-            faults.take_back(session, planted)
+    stage.live.drain(work, timeout_seconds=60)
+    stage.live.settle(work)
+    with stage.planted() as planted:
+        verdict = compare(NAME, work.source, work.target, target_role=work.owner)
     found = [Fault(kind=one.kind, name=one.told[1], found=one.found_in(verdict)) for one in planted]
     for one in found:
         ctx.progress.say(f"planted: {one.kind} in {one.name}: {'found' if one.found else 'NOT FOUND'}")
@@ -159,20 +162,6 @@ def _last_look_at_files(ctx: StepContext) -> float:
     return round(seconds, 3)
 
 
-def _outlast_the_launcher(built: Stage) -> None:
-    """
-    Wait until the server starts a subscription's worker at once again.
-
-    Both sides of a rehearsal are on one server, which starts one within this time; of a move they are not.
-    """
-    with built.work.target.opened() as session:
-        milliseconds = value(
-            session,
-            "SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'wal_retrieve_retry_interval'",
-        )
-    sleep(milliseconds / 1000)
-
-
 def _writes(users: Workload, side: str) -> None:
     """Wait until users have written a while on a side."""
     before = users.taken_by(side)
@@ -187,12 +176,12 @@ def _writes(users: Workload, side: str) -> None:
 
 
 def switch(
-    ctx: StepContext, built: Stage, store: Path, direction: str, users: Workload, door: Callable[[], None]
+    ctx: StepContext, stage: Stage, store: Path, direction: str, users: Workload, door: Callable[[], None]
 ) -> Switch:
     """Switch as the cutover does; forward from source to target, or back."""
     forward = direction == "forward"
-    work: Task = built.work if forward else built.work.turned()
-    live, fence, parts = built.live, FENCES[work.engine], dict[str, float]()
+    work: Task = stage.work if forward else stage.work.turned()
+    live, fence, parts = stage.live, FENCES[work.engine], dict[str, float]()
 
     def timed(name: str, act: Callable[[], _T]) -> _T:
         began = monotonic()
@@ -201,21 +190,15 @@ def switch(
         return done
 
     with ExitStack() as ready:
-        # Before the fence, as in the cutover: what changed so far is compared, and sessions are open.
-        # The catalogues are read beside it: users wait for neither, but whoever decided to go back does.
-        sides = built.work.source, built.work.target
-        opening = standing_by(store, NAME, *sides)
-        with ThreadPoolExecutor(1) as aside:
-            opened = aside.submit(ready.enter_context, opening)
-            compare_live(NAME, *sides, tenant=work.tenant, store=store, patience_seconds=None)
-            standby = opened.result()
+        # Before the fence, as in the cutover: what changed so far is compared, and all is at hand.
+        judge = ready.enter_context(stage.judging(store))
         if not forward:
             door()
         timed("fence", lambda: fence.fence(work.source))
         drained = timed("drain", lambda: live.drain(work, timeout_seconds=20))
         timed("settle", lambda: live.settle(work))
         positions = (drained.source_position, drained.target_position)
-        verdict = timed("compare", lambda: standby.verdict(*(positions if forward else positions[::-1])))
+        verdict = timed("compare", lambda: judge(*(positions if forward else positions[::-1])))
         if not verdict.agrees:
             raise TransferError(
                 f"the rehearsed switch {direction} lost something: "

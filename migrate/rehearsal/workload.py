@@ -3,33 +3,21 @@ Users at work during a rehearsal or a benchmark: clients that write and keep a l
 
 Promise: every number is written in turn, again until somebody acknowledged it; so after a switch each one
 that was acknowledged must be there exactly once, and the longest time without an acknowledgement is the
-stop as users see it. Rows of the tenant's own tables are changed along with it, at a bounded rate.
+stop as users see it.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from time import monotonic
 from types import TracebackType
-from typing import LiteralString, Self
+from typing import Self
 
-import psycopg
-from psycopg import sql
-
-from migrate.databases import Session
+from migrate.rehearsal.contract import Connect, User
 from provisioning.errors import BasculeError
 
 RETRY_SECONDS = 0.005
-LEDGER = sql.Identifier("rehearsal", "ledger")
-MAKE_LEDGER = """
-CREATE SCHEMA rehearsal;
-CREATE TABLE rehearsal.ledger (
-    client int NOT NULL, number bigint NOT NULL, written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (client, number)
-);
-"""
-"""Made in the source before it is copied, by whoever owns it."""
 
 
 @dataclass
@@ -45,10 +33,6 @@ class Acknowledged:
         return self.at[-1][1] if self.at else 0
 
 
-Connect = Callable[[], Session]
-"""Opens a session as the application has one: with its rights, not with Bascule's."""
-
-
 class Workload:
     """
     Clients that write to whichever side takes it (a context manager).
@@ -62,7 +46,6 @@ class Workload:
         *,
         clients: int = 2,
         per_second: float = 20.0,
-        change: LiteralString = "",
         first_client: int = 0,
     ) -> None:
         """
@@ -70,10 +53,9 @@ class Workload:
             sides: How each is reached, by name; the first is where writing begins.
             clients: Sessions at once.
             per_second: Writes a second that they make together, while they are taken.
-            change: A statement that changes rows of the tenant's own, run in the transaction of every write.
             first_client: Number of the first; each writes numbers of its own from 1.
         """
-        self._sides, self._change = dict(sides), change
+        self._sides = dict(sides)
         self._pause = clients / per_second
         self._stopped = threading.Event()
         self.logs = [Acknowledged(first_client + client) for client in range(clients)]
@@ -110,7 +92,7 @@ class Workload:
 
     def _work(self, log: Acknowledged) -> None:
         names = list(self._sides)
-        open_: dict[str, Session] = {}
+        open_: dict[str, User] = {}
         turn = 0
         try:
             while not self._stopped.is_set():
@@ -119,35 +101,31 @@ class Workload:
                     if name not in open_:
                         open_[name] = self._sides[name]()
                     self._write_on(open_[name], name, log)
-                except (BasculeError, psycopg.Error, OSError):
+                except (BasculeError, OSError):
                     broken = open_.get(name)
-                    if broken is not None and broken.closed:
-                        del open_[name]
+                    if broken is not None and not broken.is_open:
+                        open_.pop(name).close()
                 turn += 1
                 self._stopped.wait(RETRY_SECONDS)
         finally:
-            for session in open_.values():
-                session.close()
+            for user in open_.values():
+                user.close()
 
-    def _write_on(self, session: Session, name: str, log: Acknowledged) -> None:
+    def _write_on(self, user: User, name: str, log: Acknowledged) -> None:
         """Write in turn until this side refuses."""
-        insert = sql.SQL("INSERT INTO {} (client, number) VALUES (%s, %s) ON CONFLICT DO NOTHING")
         while not self._stopped.is_set():
             number = log.last_number + 1
-            with session.transaction():
-                # An answer may have been lost after the commit: the number is there then, and counts once.
-                session.execute(insert.format(LEDGER), (log.client, number))
-                if self._change:
-                    session.execute(self._change)
+            # An answer may have been lost after the commit: the number is there then, and counts once.
+            user.write(log.client, number)
             log.at.append((monotonic(), number, name))
             self._stopped.wait(self._pause)
 
 
-def missing(session: Session, logs: Sequence[Acknowledged]) -> int:
-    """Return how many acknowledged numbers a database does not hold; the ledger's key lets none be twice."""
-    held: dict[int, int] = dict(
-        session.execute(
-            sql.SQL("SELECT client, pg_catalog.count(*) FROM {} GROUP BY client").format(LEDGER)
-        ).fetchall()
-    )
+def missing(held: Mapping[int, int], logs: Sequence[Acknowledged]) -> int:
+    """
+    Return how many acknowledged numbers a database does not hold.
+
+    Args:
+        held: How many it has of each client; the ledger's key lets none be there twice.
+    """
     return sum(max(0, log.last_number - held.get(log.client, 0)) for log in logs)

@@ -11,6 +11,7 @@ from migrate.errors import TransferError
 from migrate.files import empty_tree, forget, trees
 from migrate.matching import require_match
 from migrate.moving import live_moves, moves
+from migrate.rehearsal.run import clear as clear_rehearsal
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import require_closed
 from provisioning.engine import Stack
@@ -41,6 +42,8 @@ def abandon_replication(ctx: StepContext) -> Result:
         empty_tree(tree)  # with what was known of its files, on either side
     pausing.let_be(ctx)
     legacy_tunnel.close(ctx.hosts, _deployed(ctx))
+    if "test" in _deployed(ctx):
+        clear_rehearsal(ctx)  # the last: legacy is free by now, whatever the test site has to say
     return {"removed": ended, "emptied": [tree.name for tree in every], "still_hold_data": still_hold}
 
 

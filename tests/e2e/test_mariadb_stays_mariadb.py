@@ -1,9 +1,11 @@
 """A tenant that leaves MariaDB for a site with MariaDB: live, back with every write, and there again."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pymysql
@@ -15,10 +17,17 @@ from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
 from migrate.engines import site_database
 from migrate.mariadb.session import mariadb_of
+from migrate.rehearsal.evidence import Rehearsal
+from migrate.rehearsal.mariadb import stand_in
+from migrate.remote_jobs import FOLDER as JOBS
+from migrate.stop import Stop
+from provisioning.manifest import Environment
 from tests.support.crossing import PASSWORD, USER, hard_server, is_writable
 from tests.support.e2e import Operator, eventually
 from tests.support.e2e_mariadb import agreed
+from tests.support.local_sites import place_of
 from tests.support.mariadb_hosts import MariaServer
+from tests.support.mariadb_rehearsed import processes_in
 from tests.support.private_hosts import private_host
 
 pytestmark = pytest.mark.timeout(1200)  # on a busy machine; each waits for an event, none for a time
@@ -72,10 +81,10 @@ def operator(legacy: MariaServer) -> Iterator[Operator]:
         yield operator
 
 
-def on_site(operator: Operator, statement: str, role: str = "application") -> list[dict[str, Any]]:
+def on_site(operator: Operator, statement: str, environment: Environment = "prod") -> list[dict[str, Any]]:
     with (
         Hosts(operator.workspace, operator.case.manifest) as hosts,
-        mariadb_of(site_database(hosts, role=role)).opened() as session,
+        mariadb_of(site_database(hosts, environment, role="application")).opened() as session,
     ):
         return session.run(statement)
 
@@ -84,9 +93,38 @@ def numbers(operator: Operator) -> set[int]:
     return {row["id"] for row in on_site(operator, "SELECT id FROM schreiben")}
 
 
+def stands_in(operator: Operator) -> Path:
+    """Where the server that stands in for legacy lies on the test site's host, while it does."""
+    return place_of(operator.workspace, f"{TENANT}-test").path(f"{JOBS}/{stand_in.JOB}")
+
+
+def rehearse_killed_once(operator: Operator) -> None:
+    """Rehearse, be killed in the middle of it, and again: the second finds and clears what was left."""
+    said = operator.carry_on(command="prepare")
+    assert said.code == 0, said.text
+    with operator.at_work("rehearse") as run:
+        run.until("intent", "rehearse")
+        eventually(lambda: bool(processes_in(stands_in(operator))) or run.process.poll() is not None)
+        assert run.process.poll() is None, run.ended().text
+        run.signal(signal.SIGKILL)
+        run.ended()
+    assert processes_in(stands_in(operator))
+
+    said = operator.fab("rehearse")
+
+    assert said.code == 0, said.text
+    found = operator.case.read_evidence("rehearsal", Rehearsal)
+    assert (found.passed, [one.direction for one in found.switches]) == (True, ["forward", "back"])
+    assert f"{found.acknowledged} writes acknowledged, 0 lost" in said.text
+    assert not stands_in(operator).exists()
+    assert not processes_in(stands_in(operator))
+    assert on_site(operator, "SHOW TABLES", environment="test") == []
+
+
 def test_there_back_and_there_again(operator: Operator, legacy: MariaServer) -> None:
     """By the ordinary commands, with somebody writing: no acknowledged row is lost on any of the ways."""
     with writing(legacy) as writer:
+        rehearse_killed_once(operator)
         operator.prepare()
         said = operator.carry_on(command="cutover")
         assert said.code == 0, said.text
@@ -102,6 +140,12 @@ def test_there_back_and_there_again(operator: Operator, legacy: MariaServer) -> 
     assert len(writer.acknowledged) > 50
     assert set(writer.acknowledged) <= numbers(operator)
     assert status.of(operator.case).way_back == "armed"
+    rehearsed, stop = (
+        operator.case.read_evidence("rehearsal", Rehearsal),
+        operator.case.read_evidence("stop", Stop),
+    )
+    assert stop.predicted_low_seconds == rehearsed.low_seconds
+    assert stop.predicted_high_seconds == rehearsed.high_seconds
 
     on_site(operator, "INSERT INTO schreiben (id) VALUES (900000)")
     said = operator.fab("watch-way-back")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from migrate.compare import changes
-from migrate.compare.faults import Planted, plant, take_back
+from migrate.compare.faults import plant, take_back
 from migrate.compare.file_faults import flip_back, flip_bit
 from migrate.compare.frozen import standing_by
 from migrate.compare.live import compare_live
+from migrate.compare.planted import Planted
 from migrate.compare.run import compare
 from migrate.compare.trees import compare_tree
 from migrate.compare.verdict import Comparison, DatabaseComparison

@@ -187,12 +187,20 @@ class MariaMove:
 
 
 @contextmanager
-def a_maria_move(base: Path, options: Sequence[str] = ()) -> Iterator[MariaMove]:
-    """Start both hosts, with an empty database each; stop them at the end."""
+def a_maria_move(
+    base: Path, options: Sequence[str] = (), *, is_servers_own: bool = False
+) -> Iterator[MariaMove]:
+    """
+    Start both hosts, with an empty database each; stop them at the end.
+
+    Args:
+        is_servers_own: The site's login is nobody special, and may run a server.
+    """
     with ExitStack() as stack:
         servers = []
         for alias, server_id in (("legacy", 11), ("site", 22)):
-            host = stack.enter_context(private_host(alias, base))
+            is_own = is_servers_own and alias == "site"
+            host = stack.enter_context(private_host(alias, base, is_servers_own=is_own))
             servers.append(stack.enter_context(maria_server(host, server_id=server_id, options=options)))
         legacy, site = servers
         through = [stack.enter_context(server.connect()) for server in servers]

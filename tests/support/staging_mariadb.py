@@ -74,9 +74,9 @@ class MariaStaged:
 
 
 @contextmanager
-def a_staged_maria_move(base: Path, schema: str) -> Iterator[MariaStaged]:
-    """Start both hosts with data on legacy, make keys and an empty disk."""
-    with a_maria_move(base) as move:
+def a_staged_maria_move(base: Path, schema: str, *, is_servers_own: bool = False) -> Iterator[MariaStaged]:
+    """Start both hosts with data on legacy, make keys and an empty disk; the switch as of `a_maria_move`."""
+    with a_maria_move(base, is_servers_own=is_servers_own) as move:
         for server in (move.legacy, move.site):
             server.sql(OWNER)
         move.legacy.sql(schema)

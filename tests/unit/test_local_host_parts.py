@@ -16,10 +16,10 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioning import certificates
 from provisioning.artifact import opened
 from provisioning.errors import SiteError, WorkspaceError
 from provisioning.local import ports
-from provisioning.local.kinds import authority
 from provisioning.local.kinds.authority import (
     AuthorityInputs,
     AuthorityKind,
@@ -106,7 +106,7 @@ def test_certificate_is_signed_names_its_hosts_and_is_renewed_in_time(
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]  # only asked with UTC
             return datetime.now(UTC) + timedelta(days=370)
 
-    monkeypatch.setattr(authority, "datetime", Later)
+    monkeypatch.setattr(certificates, "datetime", Later)
     assert kind.read(inputs, made) == {"due_for_renewal": True}
     assert kind.update(inputs, made)["certificate"] != made["certificate"]
 

@@ -36,10 +36,7 @@ class MariadbStagedLive(MariadbLive):
 
     def estimate(self, task: Task) -> Estimate:
         """Measure the disk, and tell the source's size as it was when it was dumped."""
-        _, facts, _ = _arrived(task)
-        free = remote.free_bytes(task.target.through)
-        needed = 2 * facts.bytes + HEADROOM_BYTES
-        return Estimate(bytes=facts.bytes, needs_free_bytes=needed, free_bytes=free)
+        return _estimate(task)
 
     def copy(self, task: Task, progress: Progress) -> Copied:
         """Restore what arrived, unless that was done, and let the changes since flow."""
@@ -53,7 +50,7 @@ class MariadbStagedLive(MariadbLive):
             dumped = _dumped(task)
             # Before hours are spent on restoring what could not go on.
             stage("checks", lambda: _require_going_on(task, source, facts, reserved))
-            stage("restore", lambda: self._restore(task, target, archive, facts, dumped, progress))
+            stage("restore", lambda: _restore(task, target, archive, facts, dumped, progress))
             stage("joining", lambda: _join(task, source, target, facts, reserved, dumped))
             job(task).discard()
         with target.opened() as there:
@@ -69,49 +66,71 @@ class MariadbStagedLive(MariadbLive):
             stages=stage.seconds,
         )
 
-    def _restore(
-        self,
-        task: Task,
-        target: MariaDatabase,
-        archive: str,
-        facts: Facts,
-        dumped: Dumped,
-        progress: Progress,
-    ) -> None:
-        working, spec = job(task), f"{task.attempt} {archive}"
-        looked = working.look()
-        attached = looked.state in ("running", "finished") and looked.spec == spec
-        if not attached:
-            if not (needed := self.estimate(task)).fits:
-                raise TransferError(
-                    f"{task.target.through.host} has {needed.free_bytes >> 20} MiB free, {task.name} needs "
-                    f"{needed.needs_free_bytes >> 20} MiB",
-                    state="Nothing was copied.",
-                    next_step="free that much there, then fab run",
-                )
-            working.discard()
-            with target.opened() as session:
-                prepare(session)
-                catalog.clear(session)
-                catalog.make(session, (one for one in dumped.objects if one.kind in catalog.DATA), task.owner)
-        with target.opened() as session:
-            found = tables(session)
-        rows = [facts.rows[called] for called in dumped.tables]
-        lanes = [
-            lane(replace(found[called], bytes=count))  # an empty table's own bytes tell nothing
-            for called, count in zip(dumped.tables, rows, strict=True)
-        ]
-        if not attached:
-            folder = f"../../../{_area(task).tree}"
-            start_unpacking(
-                working, spec=spec, folder=folder, rows=rows, lanes=lanes, sink=sink(target, lanes)
+
+def restore(task: Task, progress: Progress) -> Dumped:
+    """
+    Restore the rows of what arrived into the target, and let nothing flow; return what else was dumped.
+
+    Raises:
+        TransferError: Nothing arrived whole, or a row is missing.
+    """
+    archive, facts, _ = _arrived(task)
+    dumped = _dumped(task)
+    _restore(task, mariadb_of(task.target), archive, facts, dumped, progress)
+    job(task).discard()
+    return dumped
+
+
+def arrived_bytes(task: Task) -> int:
+    """The size of the source's database when what arrived was dumped."""
+    return _arrived(task)[1].bytes
+
+
+def _estimate(task: Task) -> Estimate:
+    size, free = arrived_bytes(task), remote.free_bytes(task.target.through)
+    return Estimate(bytes=size, needs_free_bytes=2 * size + HEADROOM_BYTES, free_bytes=free)
+
+
+def _restore(
+    task: Task,
+    target: MariaDatabase,
+    archive: str,
+    facts: Facts,
+    dumped: Dumped,
+    progress: Progress,
+) -> None:
+    working, spec = job(task), f"{task.attempt} {archive}"
+    looked = working.look()
+    attached = looked.state in ("running", "finished") and looked.spec == spec
+    if not attached:
+        if not (needed := _estimate(task)).fits:
+            raise TransferError(
+                f"{task.target.through.host} has {needed.free_bytes >> 20} MiB free, {task.name} needs "
+                f"{needed.needs_free_bytes >> 20} MiB",
+                state="Nothing was copied.",
+                next_step="free that much there, then fab run",
             )
-        progress.start(f"{task.name}: restore{' (attached)' if attached else ''}", sum(rows), "rows")
-        try:
-            wait(working, lanes, progress, state=_STATE)
-        except TransferError:
-            working.discard()
-            raise
+        working.discard()
+        with target.opened() as session:
+            prepare(session)
+            catalog.clear(session)
+            catalog.make(session, (one for one in dumped.objects if one.kind in catalog.DATA), task.owner)
+    with target.opened() as session:
+        found = tables(session)
+    rows = [facts.rows[called] for called in dumped.tables]
+    lanes = [
+        lane(replace(found[called], bytes=count))  # an empty table's own bytes tell nothing
+        for called, count in zip(dumped.tables, rows, strict=True)
+    ]
+    if not attached:
+        folder = f"../../../{_area(task).tree}"
+        start_unpacking(working, spec=spec, folder=folder, rows=rows, lanes=lanes, sink=sink(target, lanes))
+    progress.start(f"{task.name}: restore{' (attached)' if attached else ''}", sum(rows), "rows")
+    try:
+        wait(working, lanes, progress, state=_STATE)
+    except TransferError:
+        working.discard()
+        raise
 
 
 def _area(task: Task) -> Area:
