@@ -57,6 +57,10 @@ class Dumper(Protocol):
         """Tell whether another attempt can begin with a dump: all changes since are kept; reads only."""
         ...
 
+    def is_followed(self, task: Task, facts: Facts, reserved: Reserved) -> bool:
+        """Tell whether a move has begun to follow the source from a dump, as far as the source tells."""
+        ...
+
     def release(self, task: Task, found: Found) -> tuple[str, ...]:
         """Take away what `reserve` made; return what the source has otherwise than before."""
         ...

@@ -312,6 +312,18 @@ def can_flow(case: Case, hosts: Hosts, desk: Desk) -> bool:
     )
 
 
+def followed(case: Case, hosts: Hosts) -> list[str]:
+    """Name the databases that a move follows from the newest archive: it could not go on; reads only."""
+    plans = [plan for desk in desks(case) if desk.begun.live and (plan := desk.plan())]
+    works = {work.name: work for work in _works(case, hosts)}
+    return [
+        item.name
+        for item in (plans[-1].items if plans else ())
+        if item.facts and item.reserved
+        if DUMPERS[works[item.name].engine].is_followed(works[item.name], item.facts, item.reserved)
+    ]
+
+
 def release(case: Case, hosts: Hosts) -> dict[str, tuple[str, ...]]:
     """
     Have legacy keep nothing any more for archives that no live move was begun with.

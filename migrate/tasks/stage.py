@@ -14,7 +14,7 @@ from migrate import lock
 from migrate.archive import area, keys, stage
 from migrate.archive.store import archives, open_store
 from migrate.connections import Hosts
-from migrate.errors import TransferError
+from migrate.errors import Refused, TransferError
 from migrate.progress import screen
 from migrate.tasks.edge import for_a_person, open_case
 from provisioning.manifest import Environment
@@ -91,6 +91,13 @@ def stage_release(_c: Connection, tenant: str) -> None:
     with for_a_person():
         case = open_case(tenant)
         with Hosts(case.workspace, case.manifest) as hosts:
+            if names := stage.followed(case, hosts):
+                raise Refused(
+                    f"a move follows {', '.join(names)} from an archive, and could not go on without what"
+                    " legacy keeps",
+                    state="Nothing was changed.",
+                    next_step=f"fab abandon --tenant {tenant} ends the move, and this with it",
+                )
             left = stage.release(case, hosts)
     for name, lines in left.items():
         print(f"{name}: {'as it was found' if not lines else 'otherwise than it was found:'}")

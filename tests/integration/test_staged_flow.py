@@ -71,12 +71,14 @@ def test_changes_flow_from_where_the_dump_ended(staged: Staged, hosts: Hosts) ->
     staged.move.legacy.psql("besa", WHILE_IT_TRAVELS)
     staged.load(hosts)
 
+    assert stage.followed(staged.case, hosts) == []
     copied = FLOWS.copy(work, Told())
     staged.move.legacy.psql("besa", 'INSERT INTO "Pflege".leer VALUES (99)')
 
     assert FLOWS.copy(work, Told()) == copied
     assert FLOWS.flow(work).state == "flowing"
     FLOWS.catch_up(work, Told(), within_seconds=10, timeout_seconds=60)
+    assert stage.followed(staged.case, hosts) == ["main-db"]
     FLOWS.drain(work, timeout_seconds=30)
     FLOWS.settle(work)
     compared = compare(work.name, work.source, work.target, target_role=work.owner)

@@ -124,6 +124,7 @@ def test_everything_arrives_by_disk_and_then_what_changed_since(staged: MariaSta
     assert WAY.flow(task).state in ("copying", "absent")
 
     restored = Told()
+    assert stage.followed(staged.case, hosts) == []
     copied = WAY.copy(task, restored)
 
     assert restored.lines == ["main-db: restore (attached)"]
@@ -131,6 +132,7 @@ def test_everything_arrives_by_disk_and_then_what_changed_since(staged: MariaSta
     staged.move.legacy.sql("INSERT INTO leer (was) VALUES ('danach')")
     assert WAY.copy(task, Told()).mode == "staged-live"
     WAY.catch_up(task, Told(), within_seconds=10, timeout_seconds=60)
+    assert stage.followed(staged.case, hosts) == ["main-db"]
     agree(staged, task)
     WAY.make_ready(task)
     WAY.turn(task, timeout_seconds=30)

@@ -112,6 +112,12 @@ class MariadbDumper:
         del task, facts, reserved
         return False  # the log may be there, and yet have been given back
 
+    def is_followed(self, task: Task, facts: Facts, reserved: Reserved) -> bool:
+        del facts
+        reading = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = %s AND command LIKE %s"
+        with mariadb_of(task.source).opened() as session:
+            return bool(session.value(reading, reserved.stream, "Binlog Dump%"))
+
     def release(self, task: Task, found: dict[str, Any]) -> tuple[str, ...]:
         del found
         source, flow = mariadb_of(task.source), flow_name(task.tenant, task.name)

@@ -44,5 +44,8 @@ class PostgresqlDumper:
                 return False
         return True
 
+    def is_followed(self, task: Task, facts: Facts, reserved: Reserved) -> bool:
+        return reserving.is_followed(task, reserved, facts.position)
+
     def release(self, task: Task, found: Catalogue) -> tuple[str, ...]:
         return reserving.release(task, found)

@@ -131,6 +131,13 @@ def require_kept(task: Task, reserved: Reserved, position: str, source: Session)
     )
 
 
+def is_followed(task: Task, reserved: Reserved, position: str) -> bool:
+    """Tell whether somebody reads the stream, or has read it past the dump's position."""
+    with at_work(task.source) as (source,):
+        (seen,) = asked(source, "stream_publisher", stream=reserved.stream)
+    return bool(seen["has_slot"] and (seen["active"] or seen["confirmed"] != position))
+
+
 def _require_able(task: Task, source: Session) -> None:
     level = value(source, "SHOW wal_level")
     if level != "logical":
