@@ -8,6 +8,7 @@ that turns each round, and is compared afterwards by content: what it lacks stan
 """
 
 import argparse
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,8 @@ class Ways:
         """Make the place that a way copies into, outside its time."""
         self.pair.site.psql("postgres", "CHECKPOINT")
         self.pair.legacy.psql("postgres", "CHECKPOINT")
+        # What the way before left to be written out is not this one's.
+        os.sync()
         if name != OURS:
             fresh(self.pair.site, self._place(name))
         if name == RAW:

@@ -46,17 +46,14 @@ PINNED = {
 KEPT = 4
 """Idle sessions a database and user at most."""
 
-UNCOMPILED = (
+_UNCOMPILED = (
     "CASE WHEN pg_catalog.current_setting('jit', true) IS NOT NULL"
     " THEN pg_catalog.set_config('jit', 'off', false) END"
 )
-"""
-In a SELECT: has the server compile no expressions, where it would (since 11). Catalogues are asked once, and
-compiling takes longer than asking; so do checks of keys.
-"""
+"""Catalogues are asked once, and compiling expressions (since 11) takes longer than asking."""
 
 _PIN = sql.SQL("SELECT {}, {}").format(
-    sql.SQL(", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))), sql.SQL(UNCOMPILED)
+    sql.SQL(", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))), sql.SQL(_UNCOMPILED)
 )
 _SETTINGS = [word for setting in PINNED.items() for word in setting]
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from migrate.databases import PINNED
-from migrate.sessions import UNCOMPILED
 from migrate.transfer.postgresql_live.lanes import COPIED, Relation
 from migrate.transfer.postgresql_live.schema import Entry, after_foreign_keys
 
@@ -194,8 +193,7 @@ def _head() -> str:
         "synchronous_commit": "off",
         "maintenance_work_mem": "256MB",
     }
-    lines = [f"SET {name} = {_literal(value)};\n" for name, value in settings.items()]
-    return "".join([*lines, f"SELECT {UNCOMPILED};\n"])
+    return "".join(f"SET {name} = {_literal(value)};\n" for name, value in settings.items())
 
 
 def _reading(statement: str) -> str:

@@ -25,8 +25,6 @@ def settings(database_bytes: int, free_bytes: int) -> dict[str, str]:
         "checkpoint_timeout": "30min",
         # It would read every table once more while others are loaded; the copy gathers statistics itself.
         "autovacuum": "off",
-        # Since 12: new files of the log are not filled with zeros first, which is as much again to write.
-        "wal_init_zero": "off",
     }
 
 
@@ -42,15 +40,7 @@ def tune(target: Session, wanted: Mapping[str, str]) -> None:
         "SELECT name, setting FROM pg_catalog.pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'"
     ).fetchall()
     own: dict[str, str] = dict(rows)
-    known = {
-        name
-        for (name,) in target.execute(
-            "SELECT name FROM pg_catalog.pg_settings WHERE name = ANY (%s)", (list(wanted),)
-        )
-    }
     for name, setting in wanted.items():
-        if name not in known:
-            continue
         target.execute(
             "INSERT INTO bascule.tuned (name, former) VALUES (%s, %s) ON CONFLICT DO NOTHING",
             (name, own.get(name)),
