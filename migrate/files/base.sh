@@ -17,17 +17,17 @@ worse() {
     case $worst/$1 in */0 | 23/24) ;; 0/* | 24/* | 23/*) worst=$1 ;; esac
 }
 pull() {
-    out=$1
-    shift
-    rsync -lptgo "$@" --info=progress2 -e "sh $line/rsh alone" sender:./ "$into/" > "$out"
+    out=$1 by=$2
+    shift 2
+    rsync -lptgo "$@" --info=progress2 -e "sh $line/rsh apart $by" sender:./ "$into/" > "$out"
 }
 part() {
     n=$1
     shift
     set -- --from0 --no-implied-dirs --ignore-missing-args "$@"
-    pull "out-$n" -r "$@" "--files-from=:part-$n" || worse $?
+    pull "out-$n" "by-$n" -r "$@" "--files-from=:part-$n" || worse $?
     case $large in
-        *"$n"*) pull "out-large-$n" --inplace "$@" "--files-from=:large-$n" || worse $? ;;
+        *"$n"*) pull "out-large-$n" "by-$n" --inplace "$@" "--files-from=:large-$n" || worse $? ;;
     esac
     return $worst
 }
@@ -41,8 +41,8 @@ for pid in $pids; do
 done
 case $worst in 0 | 23 | 24) ;; *) exit $worst ;; esac
 if [ "$how" = exact ]; then
-    pull out-sweep -rc --delete "$@" || worse $?
+    pull out-sweep by-0 -rc --delete "$@" || worse $?
 else
-    pull out-folders -d --from0 --no-implied-dirs --ignore-missing-args "$@" --files-from=:folders || worse $?
+    pull out-folders by-0 -d --from0 --no-implied-dirs --ignore-missing-args "$@" --files-from=:folders || worse $?
 fi
 exit $worst
