@@ -142,5 +142,3 @@ def make_ready(session: Session) -> None:
     """Let a session read with one process, and give way to whoever wants to change a table."""
     session.execute("SET max_parallel_workers_per_gather = 0")
     session.execute("SET lock_timeout = '20s'")
-    if session.info.server_version >= 110000:
-        session.execute("SET jit = off")
