@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -18,8 +19,8 @@ from pydantic import AwareDatetime
 from migrate import lock
 from migrate.archive import area, dumps, keys, listing
 from migrate.archive.checking import checked
-from migrate.archive.engines import DUMPERS
-from migrate.archive.layout import Manifest, PlannedItem, Reserved, name_of
+from migrate.archive.engines import DUMPERS, Dumper
+from migrate.archive.layout import Facts, Manifest, PlannedItem, Reserved, name_of
 from migrate.archive.plan import CHUNK_BYTES, Begun, Desk, Plan, base_entries, cut
 from migrate.archive.receiving import load
 from migrate.archive.sending import Place, write_archive
@@ -288,14 +289,21 @@ def _reserve(case: Case, work: Task) -> Reserved:
     )
 
 
+def _flowing(case: Case, hosts: Hosts, plan: Plan | None) -> Iterator[tuple[Dumper, Task, Facts, Reserved]]:
+    """Yield, of each database of an archive whose changes legacy keeps, what is asked about them."""
+    works = {work.name: work for work in _works(case, hosts)}
+    for item in plan.items if plan else ():
+        if item.facts and item.reserved:
+            work = works[item.name]
+            yield DUMPERS[work.engine], work, item.facts, item.reserved
+
+
 def kept_on_legacy(case: Case, hosts: Hosts, manifest: Manifest) -> dict[str, str]:
     """Say of each database whose changes flow how long legacy can keep them; reads only."""
     plan = Desk(_desks(case) / manifest.archive).plan()
-    works = {work.name: work for work in _works(case, hosts)}
     return {
-        item.name: DUMPERS[works[item.name].engine].keeps(works[item.name], item.facts, item.reserved)
-        for item in (plan.items if plan else ())
-        if item.facts and item.reserved
+        work.name: dumper.keeps(work, facts, reserved)
+        for dumper, work, facts, reserved in _flowing(case, hosts, plan)
     }
 
 
@@ -304,23 +312,19 @@ def can_flow(case: Case, hosts: Hosts, desk: Desk) -> bool:
     plan = desk.plan()
     if plan is None or not desk.begun.live:
         return False
-    works = {work.name: work for work in _works(case, hosts)}
     return all(
-        DUMPERS[works[item.name].engine].can_flow(works[item.name], item.facts, item.reserved)
-        for item in plan.items
-        if item.facts and item.reserved
+        dumper.can_flow(work, facts, reserved)
+        for dumper, work, facts, reserved in _flowing(case, hosts, plan)
     )
 
 
 def followed(case: Case, hosts: Hosts) -> list[str]:
     """Name the databases that a move follows from the newest archive: it could not go on; reads only."""
-    plans = [plan for desk in desks(case) if desk.begun.live and (plan := desk.plan())]
-    works = {work.name: work for work in _works(case, hosts)}
+    plans = (plan for desk in reversed(desks(case)) if desk.begun.live and (plan := desk.plan()))
     return [
-        item.name
-        for item in (plans[-1].items if plans else ())
-        if item.facts and item.reserved
-        if DUMPERS[works[item.name].engine].is_followed(works[item.name], item.facts, item.reserved)
+        work.name
+        for dumper, work, facts, reserved in _flowing(case, hosts, next(plans, None))
+        if dumper.is_followed(work, facts, reserved)
     ]
 
 
