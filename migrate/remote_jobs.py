@@ -81,6 +81,10 @@ class Look:
     measured: str = ""
     """What the command given as `measure` said."""
 
+    def serves(self, spec: str) -> bool:
+        """Whether it runs, or has finished, for this `spec`: who wants that attaches to it."""
+        return self.state in ("running", "finished") and self.spec == spec
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -147,7 +151,7 @@ class Job:
             Whether it was started now.
         """
         seen = self.look()
-        if seen.state in ("running", "finished") and seen.spec == spec:
+        if seen.serves(spec):
             return False
         if seen.state != "absent":
             self.discard()

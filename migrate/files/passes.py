@@ -158,7 +158,7 @@ def _move(
         ends, there = looking.result(), listing.result()
     total = sum(size for size, _ in there.entries)
     spec = attempt if kind == "whole" else f"{attempt} {kind}"
-    if not (seen.state in ("running", "finished") and seen.spec == spec):
+    if not seen.serves(spec):
         fits.result()
         if seen.state != "absent":
             tree.pull.discard()

@@ -66,6 +66,10 @@ class Estimate(Model):
     def fits(self) -> bool:
         return self.free_bytes >= self.needs_free_bytes
 
+    def lacking(self, host: str, what: str) -> str:
+        """Say, of what does not fit, what is there and what it needs."""
+        return f"{host} has {self.free_bytes >> 20} MiB free, {what} needs {self.needs_free_bytes >> 20} MiB"
+
 
 class Copied(Model):
     """What was moved, and how fast: one entry of evidence ``transfer``."""

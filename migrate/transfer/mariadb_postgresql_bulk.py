@@ -84,13 +84,12 @@ class MariadbPostgresqlBulk:
     def _rows(self, task: Task, source: MariaDatabase, wanted: Plan, progress: Progress) -> None:
         job = self._job(task)
         seen = job.look()
-        attached = seen.state in ("running", "finished") and seen.spec == task.attempt
+        attached = seen.serves(task.attempt)
         lanes = _lanes(wanted)
         if not attached:
             if not (needed := self.estimate(task)).fits:
                 raise TransferError(
-                    f"{task.target.through.host} has {needed.free_bytes >> 20} MiB free, the copy of "
-                    f"{source.name} needs {needed.needs_free_bytes >> 20} MiB",
+                    needed.lacking(task.target.through.host, f"the copy of {source.name}"),
                     state="Nothing was copied.",
                     next_step="free that much there, then fab run",
                 )

@@ -74,7 +74,7 @@ class PostgresqlBulk:
 
         _, restore = self._jobs(task)
         seen = restore.look()
-        attached = seen.state in ("running", "finished") and seen.spec == task.attempt
+        attached = seen.serves(task.attempt)
         if not attached:
             stage("dump", lambda: self._dump(task, size, progress))
         stage("restore", lambda: self._restore(task, size["database_bytes"], progress, attached=attached))

@@ -96,15 +96,13 @@ def _copy(task: Task, source: MariaDatabase, target: MariaDatabase, progress: Pr
         prepare(session)
     lanes = [lane(table) for table in found.values() if table.is_transactional]
     working = job(task)
-    looked = working.look()
     # A schema that changed since is another copy: what the log has of it must not be done twice.
     spec = f"{task.attempt} {hashlib.sha256(repr(sorted(before.items())).encode()).hexdigest()[:16]}"
-    attached = looked.state in ("running", "finished") and looked.spec == spec
+    attached = working.look().serves(spec)
     if not attached:
         if not (needed := estimate(task)).fits:
             raise TransferError(
-                f"{task.target.through.host} has {needed.free_bytes >> 20} MiB free, the copy of "
-                f"{source.name} needs {needed.needs_free_bytes >> 20} MiB",
+                needed.lacking(task.target.through.host, f"the copy of {source.name}"),
                 state="Nothing was copied.",
                 next_step="free that much there, then fab run",
             )

@@ -36,7 +36,7 @@ class MariadbStagedLive(MariadbLive):
 
     def estimate(self, task: Task) -> Estimate:
         """Measure the disk, and tell the source's size as it was when it was dumped."""
-        return _estimate(task)
+        return _estimate(task, arrived_bytes(task))
 
     def copy(self, task: Task, progress: Progress) -> Copied:
         """Restore what arrived, unless that was done, and let the changes since flow."""
@@ -86,8 +86,8 @@ def arrived_bytes(task: Task) -> int:
     return _arrived(task)[1].bytes
 
 
-def _estimate(task: Task) -> Estimate:
-    size, free = arrived_bytes(task), remote.free_bytes(task.target.through)
+def _estimate(task: Task, size: int) -> Estimate:
+    free = remote.free_bytes(task.target.through)
     return Estimate(bytes=size, needs_free_bytes=2 * size + HEADROOM_BYTES, free_bytes=free)
 
 
@@ -100,13 +100,11 @@ def _restore(
     progress: Progress,
 ) -> None:
     working, spec = job(task), f"{task.attempt} {archive}"
-    looked = working.look()
-    attached = looked.state in ("running", "finished") and looked.spec == spec
+    attached = working.look().serves(spec)
     if not attached:
-        if not (needed := _estimate(task)).fits:
+        if not (needed := _estimate(task, facts.bytes)).fits:
             raise TransferError(
-                f"{task.target.through.host} has {needed.free_bytes >> 20} MiB free, {task.name} needs "
-                f"{needed.needs_free_bytes >> 20} MiB",
+                needed.lacking(task.target.through.host, task.name),
                 state="Nothing was copied.",
                 next_step="free that much there, then fab run",
             )

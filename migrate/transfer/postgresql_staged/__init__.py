@@ -54,7 +54,7 @@ class PostgresqlStaged:
         arrived, facts = _arrived(task)
         restore, spec = _job(task), f"{task.attempt} {arrived.archive}"
         seen = restore.look()
-        attached = seen.state in ("running", "finished") and seen.spec == spec
+        attached = seen.serves(spec)
         if not attached:
             self._check(task, facts)
             stage("emptying", lambda: self.empty(task))
@@ -111,8 +111,7 @@ class PostgresqlStaged:
             )
         if not (needed := self.estimate(task)).fits:
             raise TransferError(
-                f"{host.host} has {needed.free_bytes // 1024**2} MiB free, {task.name} needs "
-                f"{needed.needs_free_bytes // 1024**2} MiB",
+                needed.lacking(host.host, task.name),
                 state="Nothing was copied.",
                 next_step="free what is missing there, then fab run",
             )
