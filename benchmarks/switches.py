@@ -24,10 +24,9 @@ from benchmarks.servers import Pair, fresh, run, scratch, two_servers
 from migrate.compare import changes
 from migrate.compare.live import compare_live
 from migrate.databases import Database
-from migrate.errors import ConnectionFailed
 from migrate.fence import FENCES
 from migrate.rehearsal import run as rehearsal
-from migrate.rehearsal.contract import Connect, User
+from migrate.rehearsal.contract import behind
 from migrate.rehearsal.evidence import Switch
 from migrate.rehearsal.postgresql import PostgresqlStage
 from migrate.rehearsal.workload import Acknowledged, Workload, missing
@@ -101,7 +100,7 @@ def _switches(pair: Pair, stage: PostgresqlStage, found: Found, store: Path, rou
     work, live, door = stage.work, stage.live, Event()
     sides = {
         "source": pair.user(pair.legacy, CHANGE),
-        "target": _behind(door, pair.user(pair.site, CHANGE)),
+        "target": behind(door, "the site", pair.user(pair.site, CHANGE)),
     }
     logs: list[Acknowledged] = []
 
@@ -144,15 +143,6 @@ def _switches(pair: Pair, stage: PostgresqlStage, found: Found, store: Path, rou
         )
     found.acknowledged = sum(log.last_number for log in logs)
     found.lost = missing(stage.held(), logs)
-
-
-def _behind(door: Event, connect: Connect) -> Connect:
-    def enter() -> User:
-        if not door.is_set():
-            raise ConnectionFailed("the door is closed")
-        return connect()
-
-    return enter
 
 
 def _write_on(users: Workload, side: str) -> None:

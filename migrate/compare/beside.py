@@ -23,7 +23,7 @@ class PostgresqlBeside:
     """PostgreSQL against PostgreSQL, by what both servers' own logs name as changed."""
 
     def compare(
-        self, name: str, source: Any, target: Any, *, tenant: str, store: Path, told: Told
+        self, name: str, source: Any, target: Any, *, tenant: str, store: Path, told: Told | None = None
     ) -> BaseComparison:
         return compare_live(name, source, target, tenant=tenant, store=store, told=told)
 

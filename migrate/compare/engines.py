@@ -63,7 +63,7 @@ class Beside(Protocol):
     """
 
     def compare(
-        self, name: str, source: Any, target: Any, *, tenant: str, store: Path, told: Told
+        self, name: str, source: Any, target: Any, *, tenant: str, store: Path, told: Told | None = None
     ) -> BaseComparison:
         """
         Compare every row; called again, go on, and compare what changed since.

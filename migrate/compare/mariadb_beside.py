@@ -42,7 +42,14 @@ class MariadbBeside:
     """MariaDB against MariaDB, at one position of the flow, by what both logs name as changed."""
 
     def compare(
-        self, name: str, source: MariaDatabase, target: MariaDatabase, *, tenant: str, store: Path, told: Told
+        self,
+        name: str,
+        source: MariaDatabase,
+        target: MariaDatabase,
+        *,
+        tenant: str,
+        store: Path,
+        told: Told | None = None,
     ) -> BaseComparison:
         began_at = datetime.now(UTC)
         for side in (source, target):
@@ -146,7 +153,7 @@ class MariadbBeside:
 
 
 def _since(
-    here: Side, there: Side, before: Record | None, is_forward: bool, told: Told
+    here: Side, there: Side, before: Record | None, is_forward: bool, told: Told | None
 ) -> tuple[Sequence[TableResult], Iterable[str]]:
     """The results of all tables, and those written on the target: by what changed where anything was seen."""
     if before is not None:

@@ -13,11 +13,14 @@ from typing import Protocol
 
 from migrate.compare.planted import Planted
 from migrate.compare.verdict import DatabaseComparison
+from migrate.errors import ConnectionFailed, TransferError
 from migrate.step import StepContext
 from migrate.transfer.contract import Live, Task
 
 NAME = "rehearsal"
 """What the move is called while it is rehearsed: in names of slots, flows, jobs and streams."""
+STATE = "This is the test environment; legacy was only read."
+"""Of everything that fails here."""
 
 
 class User(Protocol):
@@ -42,6 +45,33 @@ class User(Protocol):
 
 Connect = Callable[[], User]
 """Opens a session; raises `MigrationError` where nobody is let in."""
+
+
+def behind(door: Event, name: str, connect: Connect) -> Connect:
+    """Let nobody through to a database before its door is open."""
+
+    def enter() -> User:
+        if not door.is_set():
+            raise ConnectionFailed(f"{name}: its door is closed")
+        return connect()
+
+    return enter
+
+
+def require_tables(name: str, count: int) -> None:
+    """
+    Refuse to rehearse on nothing.
+
+    Raises:
+        TransferError: The copy has no table.
+    """
+    if count == 0:
+        raise TransferError(
+            f"the copy of {name} holds no table, so there is nothing to rehearse",
+            state=STATE,
+            next_step="correct legacy.databases in the manifest",
+        )
+
 
 Verdict = Callable[[str, str], DatabaseComparison]
 """The verdict between two fenced sides, at the source's position and the target's."""

@@ -22,10 +22,10 @@ from migrate.compare.frozen import standing_by
 from migrate.compare.live import compare_live
 from migrate.compare.planted import Planted
 from migrate.databases import Database, Session, legacy_database, site_database, value
-from migrate.errors import ConnectionFailed, TransferError
+from migrate.errors import TransferError
 from migrate.fence import FENCES
 from migrate.moving import is_carried
-from migrate.rehearsal.contract import NAME, Connect, User, Verdict
+from migrate.rehearsal.contract import NAME, Connect, Verdict, behind, require_tables
 from migrate.sessions import Reach
 from migrate.slots import drop_slot
 from migrate.step import StepContext
@@ -90,10 +90,8 @@ class PostgresqlStage:
         source = replace(
             self.application, endpoint=replace(self.application.endpoint, dbname=self.dbname), kept=None
         )
-        return {
-            "source": _through(source, None),
-            "target": _through(replace(self.application, kept=None), door),
-        }
+        target = _through(replace(self.application, kept=None))
+        return {"source": _through(source), "target": behind(door, self.application.name, target)}
 
     def held(self) -> Mapping[int, int]:
         with self.work.source.opened() as session:
@@ -145,8 +143,6 @@ class PostgresqlRehearsing:
             _copy(ctx, stage)
             yield stage
         finally:
-            if _is_there(stage):
-                _FENCE.lift(stage.work.source)
             _clear(stage)
 
     def clear(self, ctx: StepContext) -> bool:
@@ -163,15 +159,9 @@ def held(session: Session) -> dict[int, int]:
     return dict(session.execute(counted).fetchall())
 
 
-def _through(database: Database, door: Event | None) -> Connect:
+def _through(database: Database) -> Connect:
     reach = Reach(database)
-
-    def connect() -> User:
-        if door is not None and not door.is_set():
-            raise ConnectionFailed(f"{database.name}: its door is closed")
-        return PostgresqlUser(reach.connect(database))
-
-    return connect
+    return lambda: PostgresqlUser(reach.connect(database))
 
 
 def _stage(ctx: StepContext) -> PostgresqlStage:
@@ -223,12 +213,7 @@ def _copy(ctx: StepContext, stage: PostgresqlStage) -> None:
     bulk = way(legacy.engine, loading, outputs.engine)
     # A rehearsal that was cut short left its jobs behind, as finished: of a copy that is gone.
     bulk.empty(copy)
-    if bulk.copy(copy, ctx.progress).tables == 0:
-        raise TransferError(
-            f"the copy of {legacy.name} holds no table, so there is nothing to rehearse",
-            state="This is the test environment; legacy was only read.",
-            next_step="correct legacy.databases in the manifest",
-        )
+    require_tables(legacy.name, bulk.copy(copy, ctx.progress).tables)
     with source.opened(role=outputs.owner.name) as session:
         session.execute(MAKE_LEDGER)
         grants = "GRANT USAGE ON SCHEMA rehearsal TO {0}", "GRANT SELECT, INSERT ON rehearsal.ledger TO {0}"
@@ -250,6 +235,7 @@ def _clear(stage: PostgresqlStage) -> None:
     target = stage.work.target
     _FENCE.lift(target)
     if _is_there(stage):
+        _FENCE.lift(stage.work.source)
         stage.live.end(stage.work)
     stage.live.empty(stage.work)
     with target.opened() as session:

@@ -22,7 +22,7 @@ from migrate.compare.trees import compare_tree
 from migrate.errors import TransferError
 from migrate.fence import FENCES
 from migrate.moving import is_carried, is_live
-from migrate.rehearsal.contract import NAME, Stage
+from migrate.rehearsal.contract import NAME, STATE, Stage
 from migrate.rehearsal.engines import rehearsing
 from migrate.rehearsal.evidence import Fault, Rehearsal, Switch
 from migrate.rehearsal.workload import Workload, missing
@@ -88,14 +88,7 @@ def _rehearse(ctx: StepContext, stage: Stage, store: Path) -> Rehearsal:
     files_seconds = _last_look_at_files(ctx)
     live.make_ready(work)
     try:
-        by.compare(
-            NAME,
-            work.source,
-            work.target,
-            tenant=work.tenant,
-            store=store,
-            told=lambda _table, _done, _of: None,
-        )
+        by.compare(NAME, work.source, work.target, tenant=work.tenant, store=store)
         with Workload(stage.users(door), per_second=PER_SECOND, first_client=len(first)) as users:
             _writes(users, "source")
             forward = switch(ctx, stage, store, "forward", users, door.set)
@@ -126,7 +119,7 @@ def _faults(ctx: StepContext, stage: Stage) -> list[Fault]:
         raise TransferError(
             "the copy differs from its source although no fault is planted any more: "
             + ", ".join([t.name for t in clean.differing_tables] + [d.name for d in clean.differences]),
-            state="This is the test environment; legacy was only read.",
+            state=STATE,
             next_step=f"fab rehearse --tenant {ctx.manifest.tenant}, after looking into that",
         )
     return found
@@ -170,7 +163,7 @@ def _writes(users: Workload, side: str) -> None:
     ):
         raise TransferError(
             f"nobody could write on the rehearsal's {side} within 60 s",
-            state="This is the test environment; legacy was only read.",
+            state=STATE,
             next_step="see the server's log on the test site's host",
         )
 
@@ -205,7 +198,7 @@ def switch(
                 + ", ".join(
                     [t.name for t in verdict.differing_tables] + [d.name for d in verdict.differences]
                 ),
-                state="This is the test environment; legacy was only read.",
+                state=STATE,
                 next_step=f"fab rehearse --tenant {ctx.manifest.tenant}, after looking into that",
             )
         timed("turn", lambda: live.turn(work, timeout_seconds=15))

@@ -9,6 +9,7 @@ from migrate import carrying
 from migrate.archive import area
 from migrate.errors import DifferenceError
 from migrate.moving import is_carried, is_live, mode_of
+from migrate.rehearsal.contract import STATE
 from migrate.rehearsal.run import rehearse
 from migrate.step import Result, StepContext, step
 
@@ -44,7 +45,7 @@ def rehearse_move(ctx: StepContext) -> Result:
         missed = ", ".join(f"{one.kind} in {one.name}" for one in found.faults if not one.found)
         raise DifferenceError(
             f"the rehearsal did not pass: {found.lost} writes lost; faults not found: {missed or 'none'}",
-            state="This is the test environment; legacy was only read.",
+            state=STATE,
             next_step=f"fab rehearse --tenant {ctx.manifest.tenant}, after looking into that",
         )
     if is_carried(ctx.case):

@@ -1,7 +1,6 @@
 """A MariaDB's move is rehearsed forward and back on a server of its own; nothing of it stays anywhere."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -11,10 +10,11 @@ from migrate.errors import TransferError
 from migrate.rehearsal import run
 from migrate.rehearsal.mariadb import stage, stand_in
 from migrate.rehearsal.run import rehearse
-from migrate.step import StepContext, known_steps
+from migrate.step import known_steps
 from migrate.transfer.mariadb_live import MariadbLive
 from migrate.waiting import wait_until
 from provisioning.local.ports import answers
+from tests.support.cut_short import cut_short
 from tests.support.mariadb_hosts import HARD_SCHEMA
 from tests.support.mariadb_rehearsed import STATE, Rehearsed, a_rehearsal
 
@@ -56,29 +56,12 @@ def hosts(rehearsed: Rehearsed) -> Iterator[Hosts]:
     assert rehearsed.left() == []
 
 
-def cut_short(ctx: StepContext, patch: pytest.MonkeyPatch) -> None:
-    """Leave what a kill leaves at the worst moment: turned round, the site fenced, nothing taken away."""
-    turn, turned = MariadbLive.turn, list[str]()
-
-    def die_at_the_second(way: MariadbLive, *args: Any, **words: Any) -> Any:
-        turned.append("once")
-        if len(turned) == 2:
-            patch.setattr(stage, "_clear", lambda _: None)
-            raise KeyboardInterrupt
-        return turn(way, *args, **words)
-
-    with patch.context() as patch:
-        patch.setattr(MariadbLive, "turn", die_at_the_second)
-        with pytest.raises(KeyboardInterrupt):
-            rehearse(ctx)
-
-
 def test_forward_and_back_after_one_that_was_killed(
     rehearsed: Rehearsed, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a killed one left is cleared first; every fault is found, every row compared, no write lost."""
     ctx = rehearsed.context(hosts)
-    cut_short(ctx, monkeypatch)
+    cut_short(ctx, monkeypatch, MariadbLive, stage)
     assert [one.split()[0].rpartition("/")[2] for one in rehearsed.left()] == [stand_in.JOB, "mariadbd"]
     assert rehearsed.move.site.sql("SELECT @@GLOBAL.read_only") == [["1"]]
 
@@ -106,7 +89,7 @@ def test_forgotten_it_ends_by_itself_and_abandon_takes_the_rest(
     monkeypatch.setattr(stand_in, "LEASE_SECONDS", 3)
     monkeypatch.setattr(stand_in, "_RENEWED_SECONDS", 0.5)
     ctx, site = rehearsed.context(hosts), rehearsed.move.site
-    cut_short(ctx, monkeypatch)
+    cut_short(ctx, monkeypatch, MariadbLive, stage)
     address, port = stand_in.job(hosts.target("test")).look().spec.split(":")
     assert answers(address, int(port))
 

@@ -1,7 +1,6 @@
 """A PostgreSQL's move is rehearsed beside the test site's database, also after one that was killed."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -11,8 +10,8 @@ from migrate.engines import site_database
 from migrate.fence import FENCES
 from migrate.rehearsal import postgresql, run
 from migrate.rehearsal.run import rehearse
-from migrate.step import StepContext
 from migrate.transfer.postgresql_live import PostgresqlLive
+from tests.support.cut_short import cut_short
 from tests.support.moves import Move, a_move
 
 SCHEMA = """
@@ -35,8 +34,7 @@ def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
 
 @pytest.fixture
 def hosts(move: Move) -> Iterator[Hosts]:
-    with move.hosts() as hosts:
-        hosts._sites[move.manifest.stack("test")] = move.outputs
+    with move.hosts("test", "prod") as hosts:
         yield hosts
     with move.site.connect("postgres") as session:
         assert session.execute("SELECT FROM pg_database WHERE datname ~ 'rehearsal'").fetchall() == []
@@ -45,31 +43,13 @@ def hosts(move: Move) -> Iterator[Hosts]:
         assert session.execute("SELECT FROM pg_tables WHERE schemaname = 'public'").fetchall() == []
 
 
-def cut_short(ctx: StepContext, patch: pytest.MonkeyPatch) -> None:
-    """Leave what a kill leaves at the worst moment: turned round, the site fenced, nothing taken away."""
-    turn, turned = PostgresqlLive.turn, list[str]()
-
-    def die_at_the_second(way: PostgresqlLive, *args: Any, **words: Any) -> Any:
-        turned.append("once")
-        if len(turned) == 2:
-            patch.setattr(postgresql, "_clear", lambda _: None)
-            patch.setattr(postgresql, "_is_there", lambda _: False)
-            raise KeyboardInterrupt
-        return turn(way, *args, **words)
-
-    with patch.context() as patch:
-        patch.setattr(PostgresqlLive, "turn", die_at_the_second)
-        with pytest.raises(KeyboardInterrupt):
-            rehearse(ctx)
-
-
 def test_forward_and_back_after_one_that_was_killed(
     move: Move, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a killed one left, a fence on the site with it, is cleared first; nothing is lost."""
     ctx = move.context(hosts, attempt="rehearsal-1")
     ctx.case.write_evidence("assessment", assess(ctx.case, hosts, ctx.progress))
-    cut_short(ctx, monkeypatch)
+    cut_short(ctx, monkeypatch, PostgresqlLive, postgresql)
     assert FENCES["postgresql"].is_fenced(site_database(hosts, "test", role="mover"))
 
     found = rehearse(ctx)
@@ -85,7 +65,7 @@ def test_what_a_killed_one_left_is_cleared_on_request(
 ) -> None:
     """As `fab abandon` asks for it; a second time there is nothing left to take away."""
     ctx = move.context(hosts, attempt="rehearsal-2")
-    cut_short(ctx, monkeypatch)
+    cut_short(ctx, monkeypatch, PostgresqlLive, postgresql)
 
     assert run.clear(ctx)
     assert not run.clear(ctx)

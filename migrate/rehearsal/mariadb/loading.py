@@ -15,9 +15,10 @@ from migrate.mariadb.definitions import Made, compared, definitions
 from migrate.mariadb.replication import unlogged
 from migrate.mariadb.session import MariaDatabase, MariaSession, mariadb_of
 from migrate.mariadb.stream import start, wait
+from migrate.rehearsal.contract import STATE, require_tables
 from migrate.remote_jobs import Job
 from migrate.step import Progress
-from migrate.transfer.contract import Task
+from migrate.transfer.contract import Estimate, Task
 from migrate.transfer.mariadb_live import base, catalog
 from migrate.transfer.mariadb_staged.restoring import arrived_bytes, restore
 
@@ -27,7 +28,6 @@ _MAKE_LEDGER = (
     " written_at datetime(6) NOT NULL DEFAULT current_timestamp(6), PRIMARY KEY (client, number))"
     " ENGINE = InnoDB"
 )
-_STATE = "This is the test environment; legacy was only read."
 
 
 def job(stand_in: MariaDatabase) -> Job:
@@ -48,7 +48,7 @@ def load(task: Task, stand_in: MariaDatabase, progress: Progress) -> None:
     legacy, working = mariadb_of(task.source), job(stand_in)
     with legacy.opened() as session:
         before, objects, found = compared(session), definitions(session), tables(session)
-    _require_tables(task.name, found)
+    require_tables(task.name, len(found))
     _require_room(stand_in, sum(table.bytes + table.index_bytes for table in found.values()))
     with stand_in.opened() as there:
         catalog.make(there, (made for key, made in objects.items() if key[0] in catalog.DATA), task.owner)
@@ -57,7 +57,7 @@ def load(task: Task, stand_in: MariaDatabase, progress: Progress) -> None:
     start(working, spec=task.attempt, source=legacy, lanes=lanes, sink=base.sink(stand_in, lanes))
     progress.start(f"{task.name}: rows for the rehearsal", sum(one.table.bytes for one in lanes), "bytes")
     try:
-        wait(working, lanes, progress, state=_STATE)
+        wait(working, lanes, progress, state=STATE)
     finally:
         working.discard()
     with legacy.opened() as session, stand_in.opened() as there:
@@ -80,7 +80,7 @@ def load_carried(task: Task, stand_in: MariaDatabase, progress: Progress) -> Non
     base.job(task).discard()  # of a rehearsal that was cut short, as finished: into a server that is gone
     dumped = restore(task, progress)
     with stand_in.opened() as there:
-        _require_tables(task.name, tables(there))
+        require_tables(task.name, len(tables(there)))
         _complete(there, dumped.by_name, task.owner)
 
 
@@ -93,21 +93,16 @@ def _complete(there: MariaSession, objects: Mapping[tuple[str, str], Made], owne
         there.run(_MAKE_LEDGER)
 
 
-def _require_tables(called: str, found: Mapping[str, object]) -> None:
-    if not found:
-        raise TransferError(
-            f"the copy of {called} holds no table, so there is nothing to rehearse",
-            state=_STATE,
-            next_step="correct legacy.databases in the manifest",
-        )
-
-
 def _require_room(stand_in: MariaDatabase, size: int) -> None:
     """There must be room for the copy, for the one that is moved on, and for the log between them."""
-    needed, free = 3 * size + 2 * base.HEADROOM_BYTES, remote.free_bytes(stand_in.through)
-    if free < needed:
+    needed = Estimate(
+        bytes=size,
+        needs_free_bytes=3 * size + 2 * base.HEADROOM_BYTES,
+        free_bytes=remote.free_bytes(stand_in.through),
+    )
+    if not needed.fits:
         raise TransferError(
-            f"{stand_in.through.host} has {free >> 20} MiB free, the rehearsal needs {needed >> 20} MiB",
-            state=_STATE,
+            needed.lacking(stand_in.through.host, "the rehearsal"),
+            state=STATE,
             next_step="free that much there, then fab rehearse",
         )

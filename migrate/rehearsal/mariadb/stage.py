@@ -7,7 +7,7 @@ account, no flow, no row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -16,12 +16,12 @@ from migrate.compare.mariadb_beside import MariadbBeside
 from migrate.compare.mariadb_faults import planted
 from migrate.compare.planted import Planted
 from migrate.databases import site_login
-from migrate.errors import ConnectionFailed, TransferError
+from migrate.errors import TransferError
 from migrate.fence import FENCES
 from migrate.mariadb.replication import flow_name, remove, seen, traces
 from migrate.mariadb.session import MariaDatabase, mariadb_legacy, mariadb_of, mariadb_site
 from migrate.moving import is_carried
-from migrate.rehearsal.contract import NAME, Connect, User, Verdict
+from migrate.rehearsal.contract import NAME, STATE, Connect, Verdict, behind
 from migrate.rehearsal.mariadb import loading, stand_in
 from migrate.step import StepContext
 from migrate.transfer.contract import Task
@@ -65,30 +65,23 @@ class MariadbStage:
     def users(self, door: Event) -> Mapping[str, Connect]:
         login, source = self.application.endpoint, mariadb_of(self.work.source)
         there = replace(source.endpoint, user=login.user, password=login.password)
-
-        def enter() -> User:
-            if not door.is_set():
-                raise ConnectionFailed(f"{self.application.name}: its door is closed")
-            return MariadbUser(self.application)
-
-        return {"source": lambda: MariadbUser(replace(source, endpoint=there)), "target": enter}
+        return {
+            "source": lambda: MariadbUser(replace(source, endpoint=there)),
+            "target": behind(door, self.application.name, lambda: MariadbUser(self.application)),
+        }
 
     def held(self) -> Mapping[int, int]:
         counted = f"SELECT client, COUNT(*) AS held FROM {loading.LEDGER} GROUP BY client"  # noqa: S608 - our own
         with mariadb_of(self.work.source).opened() as session:
             return {int(row["client"]): int(row["held"]) for row in session.run(counted)}
 
-    @contextmanager
-    def planted(self) -> Iterator[Sequence[Planted]]:
-        with planted(mariadb_of(self.work.target)) as faults:
-            yield faults
+    def planted(self) -> AbstractContextManager[Sequence[Planted]]:
+        return planted(mariadb_of(self.work.target))
 
     @contextmanager
     def judging(self, store: Path) -> Iterator[Verdict]:
         by, source, target = MariadbBeside(), self.work.source, self.work.target
-        by.compare(
-            NAME, source, target, tenant=self.work.tenant, store=store, told=lambda _table, _done, _of: None
-        )
+        by.compare(NAME, source, target, tenant=self.work.tenant, store=store)
         yield lambda here, there: by.verdict(
             NAME, source, target, store=store, source_position=here, target_position=there
         )
@@ -187,6 +180,6 @@ def _clear(work: Task) -> None:
     if left:
         raise TransferError(
             f"{target.name} still has {', '.join(left)} of a rehearsal",
-            state="This is the test environment; legacy was only read.",
+            state=STATE,
             next_step="see to what is named, then fab rehearse",
         )

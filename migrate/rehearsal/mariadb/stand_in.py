@@ -23,6 +23,7 @@ from migrate.errors import MigrationError, TransferError
 from migrate.fence import FENCES
 from migrate.mariadb.replication import verifier
 from migrate.mariadb.session import LONGEST_PACKET_BYTES, MariaDatabase, MariaEndpoint, literal, name
+from migrate.rehearsal.contract import STATE
 from migrate.remote_jobs import Job
 from migrate.waiting import wait_until
 from provisioning.certificates import Signed, new_authority, sign_server
@@ -36,7 +37,6 @@ _RENEWED_SECONDS = 10.0
 _STARTS_SECONDS = 180.0
 _GOOD_FOR = timedelta(days=3)
 _MOVER = "bascule_mover"
-_STATE = "This is the test environment; legacy was only read."
 
 _SCRIPT = """
 export LC_ALL=C.UTF-8 PATH="$PATH:/usr/local/sbin:/usr/sbin"
@@ -139,7 +139,7 @@ def start(target: MariaDatabase, like: Like, accounts: Sequence[Account], *, cal
     if not wait_until(lambda: _answers(working, database), deadline_seconds=_STARTS_SECONDS):
         raise TransferError(
             f"{called} does not answer within {_STARTS_SECONDS:.0f} s",
-            state=_STATE,
+            state=STATE,
             next_step="see what else is at work on the test site's host, then fab rehearse",
         )
     return database
@@ -171,7 +171,7 @@ def _answers(working: Job, database: MariaDatabase) -> bool:
         said = working.wait().errors.strip()
         raise TransferError(
             f"{database.name} did not start: {said or 'it said nothing'}",
-            state=_STATE,
+            state=STATE,
             next_step="mend that on the test site's host, then fab rehearse",
         )
     if int(seen.measured or 0) == 0:
