@@ -6,10 +6,8 @@ import pytest
 
 from migrate.archive import area, stage
 from migrate.assess import assess
-from migrate.connections import Hosts
 from migrate.rehearsal.run import rehearse
 from migrate.step import StepContext
-from provisioning.workspace import Workspace
 from tests.support.mariadb_hosts import HARD_SCHEMA
 from tests.support.mariadb_rehearsed import left_on
 from tests.support.moves import Told
@@ -31,8 +29,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaStaged]:
 def test_forward_and_back_on_what_arrived(staged: MariaStaged) -> None:
     """Faults are found and nothing is lost, while legacy's server is not even at work."""
     case = staged.case
-    sites = {staged.manifest.stack("test"): staged.outputs, staged.manifest.stack("prod"): staged.outputs}
-    with Hosts(Workspace(staged.base), staged.manifest, _sites=sites) as hosts:
+    with staged.hosts() as hosts:
         case.write_evidence("assessment", assess(case, hosts, Told()))
         staged.out(hosts, live=True)
         stage.stage_in(case, hosts, str(staged.disk), Told(), environment="test")

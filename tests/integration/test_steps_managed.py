@@ -65,8 +65,7 @@ def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
 
 @pytest.fixture
 def hosts(move: Move) -> Iterator[Hosts]:
-    with move.hosts() as hosts:
-        hosts._sites[move.manifest.stack("test")] = move.outputs
+    with move.hosts("test", "prod") as hosts:
         yield hosts
 
 

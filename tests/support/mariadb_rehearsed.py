@@ -7,23 +7,18 @@ site's host does.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import SecretStr
 
 from migrate.assess import assess
-from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.remote_jobs import FOLDER as JOBS
-from migrate.step import StepContext
 from provisioning.manifest import Manifest
-from provisioning.site import DatabaseEndpoint, DatabaseRole, SiteOutputs
-from provisioning.workspace import Workspace
-from tests.support.crossing import described
-from tests.support.mariadb_hosts import ADMIN, MariaMove, MariaServer, a_maria_move
-from tests.support.moves import ROLES, Told, _manifest, _outputs
+from provisioning.site import DatabaseRole
+from tests.support.mariadb_hosts import a_maria_move
+from tests.support.mariadb_tenants import MariaTenant, maria_manifest, maria_outputs
+from tests.support.moves import Told
 from tests.support.private_hosts import PrivateHost
 
 ACCOUNTS = """
@@ -41,27 +36,8 @@ STATE = (
 """All that a rehearsal may change on a server."""
 
 
-@dataclass
-class Rehearsed:
-    """Both hosts; `outputs` are the test site's."""
-
-    move: MariaMove
-    manifest: Manifest
-    outputs: SiteOutputs
-    base: Path
-
-    @property
-    def case(self) -> Case:
-        return Case(Workspace(self.base), self.manifest)
-
-    @contextmanager
-    def hosts(self) -> Iterator[Hosts]:
-        sites = {self.manifest.stack(one): self.outputs for one in ("test", "prod")}
-        with Hosts(Workspace(self.base), self.manifest, _sites=sites) as hosts:
-            yield hosts
-
-    def context(self, hosts: Hosts, attempt: str = "rehearsal-1") -> StepContext:
-        return StepContext(self.case, hosts, Told(), attempt, {})
+class Rehearsed(MariaTenant):
+    """The tenant, and what a rehearsal may leave."""
 
     def assessed(self, hosts: Hosts) -> None:
         """Measure legacy, as comes before every rehearsal."""
@@ -95,26 +71,11 @@ def a_rehearsal(base: Path, schema: str) -> Iterator[Rehearsed]:
         move.legacy.sql(schema)
         move.site.sql(ACCOUNTS)
         (move.site.host.folder / "files").mkdir()
-        asked: dict[str, Any] = _manifest(move.legacy.host, "besa", [])
-        asked["legacy"]["databases"] = [
-            described(move.legacy, name="main-db", host="server", folder="legacy")
-        ]
-        asked["legacy"]["files"], asked["site_engine"] = [], "mariadb"
-        yield Rehearsed(move, Manifest.model_validate(asked), _site(move.site), base)
-
-
-def _site(site: MariaServer) -> SiteOutputs:
-    outputs = _outputs(site.host, site.dbname, dict.fromkeys(ROLES, "p"))
-    strong = DatabaseRole(name=ADMIN, password=SecretStr(site.password))
-    endpoint = DatabaseEndpoint(
-        engine="mariadb",
-        host=site.host.address,
-        port=site.port,
-        dbname=site.dbname,
-        ca=site.ca,
-        owner=DatabaseRole(name="app_owner", password=SecretStr("o")),
-        application=DatabaseRole(name="app_user", password=SecretStr("u")),
-        migration=strong,
-        mover=strong,
-    )
-    return outputs.model_copy(update={"database": endpoint})
+        asked = maria_manifest(move)
+        asked["legacy"]["files"] = []
+        owner, user = (
+            DatabaseRole(name=name, password=SecretStr(password))
+            for name, password in (("app_owner", "o"), ("app_user", "u"))
+        )
+        outputs = maria_outputs(move.site, owner=owner, application=user)
+        yield Rehearsed(move, Manifest.model_validate(asked), outputs, base)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.step import StepContext
-from provisioning.manifest import Manifest
+from provisioning.manifest import Environment, Manifest
 from provisioning.site import DatabaseEndpoint, DatabaseRole, SiteOutputs
 from provisioning.workspace import Workspace
 from tests.support.private_hosts import BINARIES, PrivateHost, private_host
@@ -66,9 +66,10 @@ class Move:
         return StepContext(case, hosts, Told(), attempt, params or {})
 
     @contextmanager
-    def hosts(self) -> Iterator[Hosts]:
-        stack = self.manifest.stack("prod")
-        with Hosts(Workspace(self.base), self.manifest, _sites={stack: self.outputs}) as hosts:
+    def hosts(self, *environments: Environment) -> Iterator[Hosts]:
+        """Reach both; the site is that of these environments, of prod alone unless others are named."""
+        sites = {self.manifest.stack(one): self.outputs for one in environments or ("prod",)}
+        with Hosts(Workspace(self.base), self.manifest, _sites=sites) as hosts:
             yield hosts
 
 

@@ -6,7 +6,6 @@ processes are children of the test run and end with it.
 """
 
 import atexit
-import ipaddress
 import os
 import pwd
 import secrets
@@ -19,22 +18,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 import psycopg
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from migrate.databases import Endpoint
+from provisioning.certificates import new_authority, sign_server
 
 BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-_PEM = serialization.Encoding.PEM
-_PLAIN = serialization.NoEncryption()
 
 _LOGIN = """#!/bin/sh
 cd '{folder}' && export HOME='{folder}' PATH="{binaries}:$PATH"
@@ -97,6 +91,11 @@ class PrivateHost:
     postgres: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     """What its server gets beside this machine's."""
+
+    @property
+    def login(self) -> str | None:
+        """Whom one logs in as, and so whom sshd runs as; None for whoever runs the tests."""
+        return _unprivileged() if self.is_servers_own else None
 
     @property
     def ssh_config(self) -> Path:
@@ -187,13 +186,12 @@ def private_host(
         )
         _make_cluster(host)
         _make_sshd(host)
-        user = _unprivileged() if is_servers_own else None
         sshd = subprocess.Popen(
             ["/usr/sbin/sshd", "-D", "-q", "-f", folder / "etc" / "sshd_config"],
             stdin=subprocess.DEVNULL,
-            user=user,
-            group=user,
-            extra_groups=[] if user else None,
+            user=host.login,
+            group=host.login,
+            extra_groups=[] if host.login else None,
         )
         stack.callback(_end, sshd)
         host.start_postgres()
@@ -220,11 +218,10 @@ def _make_sshd(host: PrivateHost) -> None:
     (etc / "sshd_config").write_text(_SSHD.format(**values))
     key = " ".join((etc / "host_key.pub").read_text().split()[:2])
     (etc / "known_hosts").write_text(f"[{host.address}]:{host.ssh_port} {key}\n")
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    if host.is_servers_own and (servers := _unprivileged()):
-        user = servers
+    if host.login:
         for path in (host.folder, etc / "host_key"):
-            shutil.chown(path, user, user)
+            shutil.chown(path, host.login, host.login)
+    user = host.login or pwd.getpwuid(os.geteuid()).pw_name
     host.ssh_config.write_text(_SSH.format(user=user, **values))
 
 
@@ -294,26 +291,7 @@ def _new_cluster(binaries: Path) -> _NewCluster:
 
 def _certificate(address: str) -> tuple[str, bytes, bytes]:
     """An authority's PEM, and a server's certificate and key that it signed for `address`."""
-    now = datetime.now(UTC)
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test authority of {address}")])
-    life = {"not_before": now - timedelta(days=1), "not_after": now + timedelta(days=1)}
-
-    def builder(name: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(ca_name)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(life["not_before"])
-            .not_valid_after(life["not_after"])
-        )
-
-    ca = builder(ca_name, ca_key.public_key()).add_extension(x509.BasicConstraints(True, None), critical=True)
-    server = builder(
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)]), key.public_key()
-    ).add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
-    plain = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, _PLAIN)
-    signed = server.sign(ca_key, hashes.SHA256()).public_bytes(_PEM)
-    return ca.sign(ca_key, hashes.SHA256()).public_bytes(_PEM).decode(), signed, plain
+    life = timedelta(days=1)
+    authority = new_authority(f"test authority of {address}", life)
+    signed = sign_server(authority, [address], life)
+    return authority.certificate, signed.certificate.encode(), signed.private_key.encode()

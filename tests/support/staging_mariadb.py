@@ -14,17 +14,15 @@ from pydantic import SecretStr
 
 from migrate.archive import keys, stage
 from migrate.archive.layout import Manifest as Made
-from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.moving import moves
-from migrate.step import StepContext
 from migrate.transfer.contract import Task
 from provisioning.manifest import Manifest
-from provisioning.site import DatabaseEndpoint, DatabaseRole, SiteOutputs
+from provisioning.site import DatabaseRole
 from provisioning.workspace import Workspace
-from tests.support.crossing import described
-from tests.support.mariadb_hosts import ADMIN, MariaMove, MariaServer, a_maria_move
-from tests.support.moves import ROLES, Told, _manifest, _outputs
+from tests.support.mariadb_hosts import a_maria_move
+from tests.support.mariadb_tenants import MariaTenant, maria_manifest, maria_outputs
+from tests.support.moves import Told
 from tests.support.staging import CHUNK_BYTES, TENANT, fill
 
 OWNER = (
@@ -33,32 +31,15 @@ OWNER = (
 
 
 @dataclass
-class MariaStaged:
+class MariaStaged(MariaTenant):
     """A move by disk. `disk` is where archives go."""
 
-    move: MariaMove
-    manifest: Manifest
-    outputs: SiteOutputs
-    base: Path
     disk: Path
-
-    @property
-    def case(self) -> Case:
-        return Case(Workspace(self.base), self.manifest)
 
     @property
     def documents(self) -> Path:
         """The tree on legacy."""
         return self.move.legacy.host.folder / "documents"
-
-    @contextmanager
-    def hosts(self) -> Iterator[Hosts]:
-        sites = {self.manifest.stack("prod"): self.outputs}
-        with Hosts(Workspace(self.base), self.manifest, _sites=sites) as hosts:
-            yield hosts
-
-    def context(self, hosts: Hosts, attempt: str, **params: Any) -> StepContext:
-        return StepContext(self.case, hosts, Told(), attempt, params)
 
     def task(self, hosts: Hosts, attempt: str = "realisation-1") -> Task:
         ((_, task),) = moves(self.context(hosts, attempt))
@@ -83,29 +64,10 @@ def a_staged_maria_move(base: Path, schema: str, *, is_servers_own: bool = False
         disk = base / "disk"
         disk.mkdir()
         (move.site.host.folder / "files").mkdir()
-        asked = _manifest(move.legacy.host, "besa", [])
-        database = described(move.legacy, name="main-db", host="server", folder="legacy")
-        database["transfer"] = {"mode": "staged", "archive": {"to": str(disk)}}
-        asked["legacy"]["databases"], asked["site_engine"] = [database], "mariadb"
+        asked = maria_manifest(move, transfer={"mode": "staged", "archive": {"to": str(disk)}})
         keys.make(Workspace(base), TENANT)
-        staged = MariaStaged(move, Manifest.model_validate(asked), _site(move.site), base, disk)
+        owner = DatabaseRole(name="app_owner", password=SecretStr("p"))
+        outputs = maria_outputs(move.site, owner=owner, application=owner)
+        staged = MariaStaged(move, Manifest.model_validate(asked), outputs, base, disk)
         fill(staged.documents)
         yield staged
-
-
-def _site(site: MariaServer) -> SiteOutputs:
-    outputs = _outputs(site.host, site.dbname, dict.fromkeys(ROLES, "p"))
-    strong = DatabaseRole(name=ADMIN, password=SecretStr(site.password))
-    owner = DatabaseRole(name="app_owner", password=SecretStr("p"))
-    endpoint = DatabaseEndpoint(
-        engine="mariadb",
-        host=site.host.address,
-        port=site.port,
-        dbname=site.dbname,
-        ca=site.ca,
-        owner=owner,
-        application=owner,
-        migration=strong,
-        mover=strong,
-    )
-    return outputs.model_copy(update={"database": endpoint})
