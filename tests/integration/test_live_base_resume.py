@@ -250,6 +250,19 @@ def test_a_copy_that_comes_to_nothing_is_not_repeated_for_ever(move: Move, hosts
     assert not done_items(move)
 
 
+def test_what_a_sender_says_counts_whoever_started_it(move: Move, hosts: Hosts) -> None:
+    """A copy succeeded only if nothing was said that is not known to be harmless."""
+
+    def warning(name: str) -> str:
+        return ("echo 'a word of warning' >&2\n" if name == "send.sh" else "") + script(name)
+
+    with (
+        patch("migrate.transfer.postgresql_live.base_copy.script", warning),
+        pytest.raises(TransferError, match=r"ended with 0 and said:\n.*a word of warning"),
+    ):
+        LIVE.copy(task(move, hosts), Told())
+
+
 def _parents(process: int) -> list[int]:
     """Whose child it is, and whose that is, up to the first process."""
     found = []

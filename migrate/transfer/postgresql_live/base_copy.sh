@@ -18,6 +18,7 @@ finish() {
         kill "$pid" 2>/dev/null
         kill -s CONT "$pid" 2>/dev/null
     done
+    cat said >&2 2>/dev/null  # by senders that the server started
     [ ! -e untune.sql ] || psql "$(cat target)" -Xqo /dev/null -v ON_ERROR_STOP=1 -f untune.sql
     rm -f pgpass
     exit "$status"
@@ -90,7 +91,6 @@ give_up() {
         wait "$holder" || touch lost
         holder=
     fi
-    cat said >&2 2>/dev/null
     [ -e lost ] && exit 75
     exit 1
 }
