@@ -43,7 +43,7 @@ PINNED = {
 }
 """Settings of every session; the same on both sides."""
 
-KEPT = 4
+KEPT = 6
 """Idle sessions a database and user at most."""
 
 _UNCOMPILED = (

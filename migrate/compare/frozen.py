@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
+from typing import NamedTuple
 
 import psycopg
 
@@ -93,11 +94,18 @@ def compare_changed(
         return standby.verdict(source_position, target_position)
 
 
+class _Version(NamedTuple):
+    """Two values that change with every change of what they are of."""
+
+    definitions: str
+    rights: str
+
+
 @dataclass(frozen=True)
 class _Catalogue:
     """What one side is made of, and the version of its catalogues when that was read."""
 
-    version: tuple[str, str]
+    version: _Version
     definitions: Definitions
     relations: Mapping[str, Relation]
 
@@ -175,14 +183,15 @@ class Standby:
 
     def _made_of(self, pair: Pair) -> tuple[_Catalogue, _Catalogue, list[Difference]]:
         """Return what both sides are made of, and what differs; read anew only where something changed."""
-        versions = pair.both(_version, _version)
-        stale = [old.version != new for old, new in zip(self._catalogues, versions, strict=True)]
-        if any(stale):
+        now = pair.both(_version, _version)
+        before = [catalogue.version for catalogue in self._catalogues]
+        if any(old.definitions != new.definitions for old, new in zip(before, now, strict=True)):
             self._catalogues = _catalogues(pair)
-            if self._roles:
-                self._rights = differing_rights(pair.source, pair.target, self._roles)
-        before, after = self._catalogues
-        return before, after, differing_definitions(before.definitions, after.definitions) + self._rights
+        # The fence takes rights, so these change where the definitions do not.
+        if self._roles and any(old.rights != new.rights for old, new in zip(before, now, strict=True)):
+            self._rights = differing_rights(pair.source, pair.target, self._roles)
+        source, target = self._catalogues
+        return source, target, differing_definitions(source.definitions, target.definitions) + self._rights
 
     def _others(self, pair: Pair) -> tuple[int, int, list[Difference]]:
         left, right = pair.both(sequence_values, sequence_values)
@@ -286,9 +295,9 @@ def _catalogue(session: Session) -> _Catalogue:
     return _Catalogue(version, definitions(session), relations(session))
 
 
-def _version(session: Session) -> tuple[str, str]:
-    ((of_definitions, of_objects),) = session.execute(query("compare_catalogue_version")).fetchall()
-    return str(of_definitions), str(of_objects)
+def _version(session: Session) -> _Version:
+    (found,) = session.execute(query("compare_catalogue_version")).fetchall()
+    return _Version(*map(str, found))
 
 
 @contextmanager

@@ -124,14 +124,18 @@ class _Held:
         self._stack = ExitStack()
 
     def open(self, source: Database, target: Database, readers: ThreadPoolExecutor) -> Pair:
+        """Connect to both sides at the same time."""
         self.close()
         with ExitStack() as stack:
-            sessions = [stack.enter_context(database.opened()) for database in (source, target)]
-            for session in sessions:
-                make_ready(session)
-            self.pair = Pair(sessions[0], sessions[1], readers)
-            self._stack = stack.pop_all()
-        return self.pair
+            ahead = readers.submit(stack.enter_context, target.opened())
+            try:
+                session = stack.enter_context(source.opened())
+            finally:
+                ahead.exception()  # what it opened is closed with the rest
+            pair = Pair(session, ahead.result(), readers)
+            pair.both(make_ready, make_ready)
+            self.pair, self._stack = pair, stack.pop_all()
+        return pair
 
     def close(self) -> None:
         self.pair = None

@@ -17,7 +17,8 @@ from typing import Self
 from migrate.rehearsal.contract import Connect, User
 from provisioning.errors import BasculeError
 
-RETRY_SECONDS = 0.005
+RETRY_SECONDS = 0.025
+"""Between two tries while nobody takes a write: no storm of connections on top of the switch."""
 
 
 @dataclass
