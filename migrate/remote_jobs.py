@@ -26,10 +26,7 @@ State = Literal["absent", "running", "finished", "died"]
 
 _LOOK = """
 cd {folder} 2>/dev/null || {{ echo absent; exit 0; }}
-n=0; while [ $n -lt {turns} ] && ! [ -e status ]; do
-    flock -n lock true && break
-    sleep 0.1; n=$((n + 1))
-done
+[ -e status ] || flock -w {wait_seconds} lock true
 if [ -e status ]; then echo finished
 elif ! flock -n lock true; then echo running
 elif [ -e status ]; then echo finished
@@ -114,8 +111,7 @@ class Job:
         Args:
             measure: A shell command that runs in the job's folder, such as ``du -sk data``.
         """
-        turns = int(wait_seconds * 10)
-        script = _LOOK.format(folder=quote(self.folder), turns=turns, measure=measure)
+        script = _LOOK.format(folder=quote(self.folder), wait_seconds=f"{wait_seconds:g}", measure=measure)
         said = remote.run(
             self.connection, script, timeout_seconds=wait_seconds + 60, doing=f"looking at {self.name}"
         ).text

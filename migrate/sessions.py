@@ -46,14 +46,14 @@ PINNED = {
 KEPT = 6
 """Idle sessions a database and user at most."""
 
-_UNCOMPILED = (
+UNCOMPILED = (
     "CASE WHEN pg_catalog.current_setting('jit', true) IS NOT NULL"
     " THEN pg_catalog.set_config('jit', 'off', false) END"
 )
 """Catalogues are asked once, and compiling expressions (since 11) takes longer than asking."""
 
 _PIN = sql.SQL("SELECT {}, {}").format(
-    sql.SQL(", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))), sql.SQL(_UNCOMPILED)
+    sql.SQL(", ".join(["pg_catalog.set_config(%s, %s, false)"] * len(PINNED))), sql.SQL(UNCOMPILED)
 )
 _SETTINGS = [word for setting in PINNED.items() for word in setting]
 

@@ -4,10 +4,11 @@
 # the order in which they are begun: tables, then definitions, keys and last. Every item <i> is <i>.sql for the target,
 # which marks what it did; one with rows has <i>.copy for the source. slot.sql makes the slot whose snapshot all
 # rows are read under; without it nothing is read. Ends with 75 when a server or the snapshot went away:
-# what is marked stays done, the rest needs a new snapshot.
+# what is marked stays done, the rest needs a new snapshot. A worker is one session: connecting once for each of
+# hundreds of small tables would take longer than these.
 umask 077
 export PGPASSFILE="$PWD/pgpass" PGCLIENTENCODING=UTF8 PGOPTIONS=
-rm -rf taken lost failed slowed slot snapshot hold asking said token sending.*
+rm -rf taken lost failed slowed slot snapshot hold asking said token near sending.*
 mkdir taken
 holder= watcher= near=off fetching=
 
@@ -55,20 +56,32 @@ COPY pg_temp.near FROM PROGRAM :'reader';
 SELECT token FROM pg_temp.near;
 END
     seen=$(psql "$(cat target)" -XAtq -v ON_ERROR_STOP=1 -v token="$(quoted "$PWD/token")" -f near.sql 2>&1)
-    [ "$seen" != "$(cat token)" ] || near=on
+    [ "$seen" != "$(cat token)" ] || { near=on; touch near; }
 }
 
-# Takes the next item that nobody has, until there is none or one failed.
+# One session takes items that nobody has, in the list's order, until there is none left or one failed.
 work() {
+    [ -s "$1" ] || return 0
+    psql "$(cat target)" -Xqo /dev/null -v ON_ERROR_STOP=1 -v near=$near -v fetching="$fetching" \
+        -v helpers="$(($(nproc) - 1))" -f "$1.all" 7>&- < /dev/null && [ ! -e failed ] && return
+    [ $? -ne 2 ] || touch lost
+    touch failed
+    return 1
+}
+
+# What such a session does with a list of items. Where the server is on this host, no index is made by more processes
+# than there are cores: what they cost more would be taken from the rows.
+taking() {
+    cat > "$1.all" << 'END'
+\if :near
+SELECT pg_catalog.set_config(name, least(setting::int, :helpers)::text, false)
+  FROM pg_catalog.pg_settings WHERE name = 'max_parallel_maintenance_workers';
+\endif
+END
     while read -r item; do
-        [ ! -e failed ] || return 1
-        mkdir "taken/$item" 2>/dev/null || continue
-        psql "$(cat target)" -Xqo /dev/null -v ON_ERROR_STOP=1 -v near=$near -v fetching="$fetching" \
-            -f "$item.sql" 7>&- < /dev/null && continue
-        [ $? -ne 2 ] || touch lost
-        touch failed
-        return 1
-    done < "$1"
+        printf '\\set mine `[ ! -e failed ] && mkdir "taken/%s" 2>/dev/null && echo on || echo off`\n' "$item"
+        printf '\\if :mine\n\\i %s.sql\n\\endif\n' "$item"
+    done < "$1" >> "$1.all"
 }
 
 together() {
@@ -95,6 +108,7 @@ give_up() {
     exit 1
 }
 
+for list in tables definitions keys last; do taking "$list"; done
 if [ -e slot.sql ]; then
     sh ./throttle 7>&- &
     watcher=$!

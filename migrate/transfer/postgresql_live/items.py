@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from migrate.databases import PINNED
+from migrate.sessions import UNCOMPILED
 from migrate.transfer.postgresql_live.lanes import COPIED, Relation
 from migrate.transfer.postgresql_live.schema import Entry, after_foreign_keys
 
@@ -193,7 +194,9 @@ def _head() -> str:
         "synchronous_commit": "off",
         "maintenance_work_mem": "256MB",
     }
-    return "".join(f"SET {name} = {_literal(value)};\n" for name, value in settings.items())
+    # Nor is the check of a foreign key the faster for being compiled first.
+    words = [*(f"SET {name} = {_literal(value)}" for name, value in settings.items()), f"SELECT {UNCOMPILED}"]
+    return ";\n".join([*words, ""])
 
 
 def _reading(statement: str) -> str:
