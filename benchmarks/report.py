@@ -1,19 +1,20 @@
 """
 The report: results of the benchmarks as tables and a plot, in ``docs/performance.md``.
 
-    python -m benchmarks.report RESULT.json...
+    python -m benchmarks.report
 
-Promise: it shows what the results say and nothing else: what fell short is called short, beside the load
-of the machine when it was measured.
+Promise: it shows what the results in ``benchmarks/kept`` say and nothing else: what fell short is called
+short, beside the load of the machine when it was measured.
 """
 
-import sys
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from benchmarks.__main__ import ALL
 from benchmarks.results import Plot, Result
 
+KEPT = Path(__file__).resolve().parent / "kept"
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, PICTURE = "performance.md", "performance.svg"
 
@@ -32,8 +33,9 @@ A stop is what users see: from the last write that the one side acknowledged to 
 From the decision to go back counts also what Bascule does first while users go on working on the site: it
 compares what changed since, and connects.
 
-This page and its plot are made by `python -m benchmarks.report` from what the commands below kept;
-`make bench` runs all of them. [benchmarks/README.md](../benchmarks/README.md) says what each one does.
+This page and its plot are made by `python -m benchmarks.report` from what the commands below kept in
+`benchmarks/kept`; `make bench` runs all of them. [benchmarks/README.md](../benchmarks/README.md) says what each
+one does.
 """
 
 
@@ -98,11 +100,14 @@ def _text(x: float, y: float, words: str, *, anchor: str = "start", weight: str 
     return f'<text x="{x:.1f}" y="{y}" text-anchor="{anchor}" font-weight="{weight}">{escape(words)}</text>'
 
 
+def kept() -> list[Result]:
+    """Read what each benchmark kept last."""
+    return [Result.model_validate_json((KEPT / f"{name}.json").read_text()) for name in ALL]
+
+
 def main() -> None:
-    """Write page and picture from the results that are named."""
-    results = [Result.model_validate_json(Path(name).read_text()) for name in sys.argv[1:]]
-    if not results:
-        sys.exit("name the files that the benchmarks kept with --keep")
+    """Write page and picture."""
+    results = kept()
     (DOCS / PAGE).write_text(page(results))
     (DOCS / PICTURE).write_text(picture([plot for result in results for plot in result.plots]))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from benchmarks.__main__ import measured
-from benchmarks.report import page, picture
+from benchmarks.report import DOCS, PAGE, PICTURE, kept, page, picture
 from benchmarks.results import Bar, Measure, Plot, Result, Table, told
 
 STOP = Measure(name="stop_seconds", value=0.4, goal=1.0, better="lower")
@@ -100,3 +100,10 @@ def test_the_picture_has_a_bar_for_each_way() -> None:
     assert "a &lt; b" in drawn
     widths = [float(part.split('"')[0]) for part in drawn.split(' width="')[2:]]
     assert widths[0] == pytest.approx(2 * widths[1])
+
+
+def test_the_page_says_what_was_kept() -> None:
+    """Nobody writes a figure into it by hand."""
+    results = kept()
+    assert (DOCS / PAGE).read_text() == page(results)
+    assert (DOCS / PICTURE).read_text() == picture([plot for one in results for plot in one.plots])
