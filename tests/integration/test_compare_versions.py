@@ -92,20 +92,24 @@ def after(session: Session, statement: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("statement", DEFINING)
 def test_a_definition_that_changed_is_read_again(session: Session, statement: str) -> None:
+    """Whatever is compared as a definition changes the version that tells whether to read it anew."""
     assert after(session, statement)[0] != versions(session)[0]
 
 
 @pytest.mark.parametrize("statement", GRANTING)
 def test_rights_that_changed_are_read_again(session: Session, statement: str) -> None:
+    """Owners, grants and large objects change the version of the rights."""
     assert after(session, statement)[1] != versions(session)[1]
 
 
 @pytest.mark.parametrize("statement", RESTING)
 def test_work_with_rows_changes_neither(session: Session, statement: str) -> None:
+    """Rows, sequences, statistics and refreshes are no reason to read a catalogue anew."""
     assert after(session, statement) == versions(session)
 
 
 def test_a_fence_takes_rights_and_changes_no_definition(flow: Flowing, session: Session) -> None:
+    """So the freeze need not read the definitions that were read just before it."""
     fence = FENCES["postgresql"]
     before = versions(session)
     fence.fence(flow.source)
