@@ -34,8 +34,8 @@ From the decision to go back counts also what Bascule does first while users go 
 compares what changed since, and connects.
 
 This page and its plot are made by `python -m benchmarks.report` from what the commands below kept in
-`benchmarks/kept`; `make bench` runs all of them. [benchmarks/README.md](../benchmarks/README.md) says what each
-one does.
+`benchmarks/kept`; `make bench` runs all of them. [benchmarks/README.md](../benchmarks/README.md) says what
+each one does.
 """
 
 
