@@ -154,17 +154,16 @@ def timed(ways: Ways, rounds: int) -> tuple[dict[str, list[float]], dict[str, st
 
 @dataclass(frozen=True)
 class Found:
-    """What one size gave: seconds round by round, what is lacking in words, and Bascule's stages, by way."""
+    """What one size gave, by way."""
 
     gb: float
-    bytes: int
+    mib: float
     seconds: Mapping[str, Sequence[float]]
+    """Round by round."""
     missing: Mapping[str, str]
+    """In words, none if nothing is."""
     stages: Sequence[Mapping[str, float]]
-
-    @property
-    def label(self) -> str:
-        return f"{self.bytes / 1024**2:.0f} MiB"
+    """Of Bascule's copy, round by round."""
 
     @property
     def medians(self) -> dict[str, float]:
@@ -190,7 +189,7 @@ class Found:
                 name,
                 " ".join(f"{took:.2f}" for took in self.seconds[name]),
                 f"{middle[name]:.2f}",
-                f"{self.bytes / 1024**2 / middle[name]:.0f}",
+                f"{self.mib / middle[name]:.0f}",
                 f"{middle[name] / middle[OURS]:.2f}",
                 "indexes, keys, objects" if name == RAW else self.missing[name] or "nothing",
             )
@@ -202,7 +201,7 @@ class Found:
         # Also against ways that leave something out, where they are faster: that is the harder comparison.
         of_all = self.fastest(is_complete=False) / middle[OURS]
         return Table(
-            heading=f"Copy of {self.label}, {len(self.stages)} rounds, seconds",
+            heading=f"Copy of {self.mib:.0f} MiB, {len(self.stages)} rounds, seconds",
             columns=("way", "rounds", "median", "MiB/s", "times as long as Bascule", "lacks"),
             rows=tuple(rows),
             note=f"Bascule's speed is {middle[RAW] / middle[OURS] * 100:.0f} % of the raw binary COPY of the"
@@ -215,20 +214,20 @@ class Found:
         bars = tuple(
             Bar(label=name, seconds=took, is_ours=name == OURS) for name, took in self.medians.items()
         )
-        return Plot(heading=f"Copy of {self.label}", bars=bars)
+        return Plot(heading=f"Copy of {self.mib:.0f} MiB", bars=bars)
 
 
 def measure(gb: float, rounds: int) -> Found:
     """Copy a database of one size by every way, as often as there are rounds."""
     with two_servers() as pair:
-        size = pair.fill(gb)
-        print(f"{size / 1024**2:.0f} MiB", flush=True)
+        mib = pair.fill(gb) / 1024**2
+        print(f"{mib:.0f} MiB", flush=True)
         ways = Ways(pair)
         ways.ready(RAW)
         ways.all[RAW]()
         ways.clear(RAW)
         seconds, missing = timed(ways, rounds)
-    return Found(gb, size, seconds, missing, ways.stages)
+    return Found(gb, mib, seconds, missing, ways.stages)
 
 
 def main() -> None:

@@ -26,11 +26,10 @@ State = Literal["absent", "running", "finished", "died"]
 
 _LOOK = """
 cd {folder} 2>/dev/null || {{ echo absent; exit 0; }}
-[ -e status ] || flock -w {wait_seconds} lock true
 if [ -e status ]; then echo finished
-elif ! flock -n lock true; then echo running
+elif flock -w {wait_seconds} lock true; then [ -e status ] && echo finished || echo died
 elif [ -e status ]; then echo finished
-else echo died; fi
+else echo running; fi
 cat spec; echo; cat status 2>/dev/null || echo -
 {measure}
 :

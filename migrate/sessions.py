@@ -44,7 +44,7 @@ PINNED = {
 """Settings of every session; the same on both sides."""
 
 KEPT = 6
-"""Idle sessions a database and user at most."""
+"""Idle sessions a database and user at most: as many as a switch has at work on a side at once."""
 
 UNCOMPILED = (
     "CASE WHEN pg_catalog.current_setting('jit', true) IS NOT NULL"

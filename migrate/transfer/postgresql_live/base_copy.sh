@@ -8,7 +8,7 @@
 # hundreds of small tables would take longer than these.
 umask 077
 export PGPASSFILE="$PWD/pgpass" PGCLIENTENCODING=UTF8 PGOPTIONS=
-rm -rf taken lost failed slowed slot snapshot hold asking said token near sending.*
+rm -rf taken lost failed slowed slot snapshot hold asking said token sending.*
 mkdir taken
 holder= watcher= near=off fetching=
 
@@ -47,7 +47,7 @@ quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
 # Whether the target's server runs on this host and as this user, who alone can read the token: then it starts
 # the senders by itself, and rows come without a client and its TLS in between.
 look_near() {
-    fetching="cd $(quoted "$PWD") && PATH=$(quoted "$PATH") HOME=$(quoted "$HOME") exec sh ./send"
+    fetching="cd $(quoted "$PWD") && PATH=$(quoted "$PATH") HOME=$(quoted "$HOME") near=on exec sh ./send"
     od -An -N16 -tx1 /dev/urandom > token
     cat > near.sql << 'END'
 \set reader 'cat ' :token
@@ -56,7 +56,7 @@ COPY pg_temp.near FROM PROGRAM :'reader';
 SELECT token FROM pg_temp.near;
 END
     seen=$(psql "$(cat target)" -XAtq -v ON_ERROR_STOP=1 -v token="$(quoted "$PWD/token")" -f near.sql 2>&1)
-    [ "$seen" != "$(cat token)" ] || { near=on; touch near; }
+    [ "$seen" != "$(cat token)" ] || near=on
 }
 
 # One session takes items that nobody has, in the list's order, until there is none left or one failed.

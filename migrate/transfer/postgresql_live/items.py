@@ -195,14 +195,16 @@ def _head() -> str:
         "maintenance_work_mem": "256MB",
     }
     # Nor is the check of a foreign key the faster for being compiled first.
-    words = [*(f"SET {name} = {_literal(value)}" for name, value in settings.items()), f"SELECT {UNCOMPILED}"]
-    return ";\n".join([*words, ""])
+    return f"{_set(settings)}SELECT {UNCOMPILED};\n"
+
+
+def _set(settings: Mapping[str, str]) -> str:
+    return "".join(f"SET {name} = {_literal(value)};\n" for name, value in settings.items())
 
 
 def _reading(statement: str) -> str:
-    pins = "".join(f"SET {name} = {_literal(value)};\n" for name, value in PINNED.items())
     return (
-        f"{pins}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n"
+        f"{_set(PINNED)}BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n"
         f"SET TRANSACTION SNAPSHOT :'bascule_snapshot';\n{statement}COMMIT;\n"
     )
 
