@@ -23,7 +23,6 @@ from tests.support.local_sites import CHECKOUT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-TOMORROW = datetime.now(UTC).date() + timedelta(days=1)
 DATABASE = "alpha-database-instance"
 
 
@@ -201,7 +200,7 @@ def test_what_a_destroy_leaves_is_never_called_as_before(standing: StandIn) -> N
         "stack": "gamma-prod",
         "owner": "a@b.example",
         "reason": "a trial that ends",
-        "expires": TOMORROW,
+        "expires": datetime.now(UTC).date() + timedelta(days=1),
     }
     lines = [{"rule": rule, "resource": resource, **excuse} for rule, resource in excused]
     (standing.workspace.stacks / FILE).write_text(yaml.safe_dump(lines))

@@ -13,7 +13,6 @@ from tests.support.tiny import OFFER, RESPONSIBLE, TENANT, Tiny, sign_plainly
 
 GATE = Gate(name="confirm-offer", title="The customer confirms", document="offer.txt", signer="responsible")
 VERA = "vera@vendor.example"
-IN_AN_HOUR = datetime.now(UTC) + timedelta(hours=1)
 
 
 @pytest.fixture
@@ -127,14 +126,15 @@ def test_signing_for_somebody_else_is_refused(tiny: Tiny, key: Path) -> None:
     assert not signatures.signature_of(tiny.case.document("offer.txt")).exists()
 
 
-def waiver(reason: str = "Agreed with the customer", expires_at: datetime = IN_AN_HOUR) -> Waiver:
+def waiver(reason: str = "Agreed with the customer", expires_at: datetime | None = None) -> Waiver:
+    """What covers the clock; for an hour from now where nothing else is said."""
     return Waiver(
         tenant=TENANT,
         what="clock",
         by=VERA,
         reason=reason,
         given_at=datetime.now(UTC),
-        expires_at=expires_at,
+        expires_at=expires_at or datetime.now(UTC) + timedelta(hours=1),
     )
 
 
