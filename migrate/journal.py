@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Journal:
                 # A power cut left half a line: it was never acknowledged, so it never was.
                 file.truncate(sum(len(line.encode()) for line in lines[:-1]))
                 lines.pop()
-            last = self._read(len(lines), lines[-1]) if lines else None
+            last = _read(self.path, len(lines), lines[-1]) if lines else None
             previous = last.digest if last else _START
             number, at = (
                 (last.number if last else 0) + 1,
@@ -86,24 +87,16 @@ class Journal:
         return Record(number, datetime.fromisoformat(at), kind, about, data, previous, digest)
 
     def __iter__(self) -> Iterator[Record]:
-        """Yield the records in order; a half-written last line is passed over."""
-        if not self.path.exists():
-            return
-        with self.path.open() as file:
-            for number, line in enumerate(file, start=1):
-                if line.endswith("\n"):
-                    yield self._read(number, line)
+        """
+        Yield the records in order; a half-written last line is passed over.
 
-    def _read(self, number: int, line: str) -> Record:
+        They are read again only once the file has changed: one `fab status` asks for them a hundred times.
+        """
         try:
-            fields = json.loads(line)
-            return Record(**{**fields, "at": datetime.fromisoformat(fields["at"])})
-        except (ValueError, TypeError, KeyError):
-            raise EvidenceError(
-                f"{self.path}: line {number} is no record; somebody or something else wrote it",
-                state="What was done so far cannot be told while it stands there.",
-                next_step="put the journal back from a copy, or take that line out if it is the last one",
-            ) from None
+            found = self.path.stat()
+        except FileNotFoundError:
+            return
+        yield from _as_of(self.path, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def last(self, kind: str, about: str | None = None) -> Record | None:
         """Return the newest record of that kind (and subject), or None."""
@@ -121,7 +114,7 @@ class Journal:
             EvidenceError: A record was changed, removed or inserted; says which is the first.
         """
         previous = _START
-        for number, record in enumerate(self, start=1):
+        for number, record in enumerate(_records(self.path), start=1):
             at = record.at.isoformat(timespec="milliseconds")
             right = _digest(record.number, at, record.kind, record.about, record.data, previous)
             if (record.number, record.previous, record.digest) != (number, previous, right):
@@ -129,3 +122,29 @@ class Journal:
                 raise EvidenceError(f"{self.path}: {what}")
             previous = record.digest
         return previous
+
+
+def _records(path: Path) -> Iterator[Record]:
+    if not path.exists():
+        return
+    with path.open() as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith("\n"):
+                yield _read(path, number, line)
+
+
+@lru_cache(maxsize=8)
+def _as_of(path: Path, inode: int, size: int, modified_ns: int) -> tuple[Record, ...]:
+    return tuple(_records(path))
+
+
+def _read(path: Path, number: int, line: str) -> Record:
+    try:
+        fields = json.loads(line)
+        return Record(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+    except (ValueError, TypeError, KeyError):
+        raise EvidenceError(
+            f"{path}: line {number} is no record; somebody or something else wrote it",
+            state="What was done so far cannot be told while it stands there.",
+            next_step="put the journal back from a copy, or take that line out if it is the last one",
+        ) from None

@@ -10,4 +10,4 @@ from pydantic import BaseModel, ConfigDict
 class Model(BaseModel):
     """Frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

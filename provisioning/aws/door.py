@@ -16,13 +16,12 @@ from pulumi import Input, Output, ResourceOptions
 
 from provisioning import door_page
 from provisioning.aws.component import Component, TaggedArgs, refuse_unless
-from provisioning.door_state import DoorState
+from provisioning.door_state import VERIFICATION_PATH, DoorState
 
 PLACES = 24_000
 """Priorities 1 to 24 000 are verification paths, the 24 000 after them doors, which are asked later."""
 PAGE_BYTES = 1024
 """What a fixed answer of a load balancer may hold."""
-VERIFICATION_PATH = "/.bascule/verify/"
 
 
 def page(state: DoorState, reason: str = "", language: str = "en") -> str:

@@ -7,10 +7,11 @@ Promise: every name that a file under ``host_files`` asks for is here, and none 
 from collections.abc import Mapping
 
 from provisioning import application, door_page
-from provisioning.aws import database, door, inbox
+from provisioning.aws import database, inbox
 from provisioning.aws.ingress import HOST_PORT
 from provisioning.aws.targets import ALIVE_PATH
 from provisioning.aws.watched import AGENT
+from provisioning.door_state import VERIFICATION_PATH
 from provisioning.manifest import Manifest
 from provisioning.site import SiteArgs
 from provisioning.tunnel import authorized_keys
@@ -140,7 +141,7 @@ def host_settings(
         "inbox": at("inbox"),
         "inbox_port": str(inbox.HOST_PORT),
         "inbox_keys": "\n".join(inbox_keys(args.manifest)),
-        "verification_path": door.VERIFICATION_PATH,
+        "verification_path": VERIFICATION_PATH,
         "door_page_closed": door_page.form("closed", args.manifest.language),
         "door_page_suspended": door_page.form("suspended", args.manifest.language),
         "door_later": door_page.later(args.manifest.language),

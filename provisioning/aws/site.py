@@ -21,7 +21,7 @@ from provisioning.aws.buckets import PrivateBucket, PrivateBucketArgs
 from provisioning.aws.budget import MonthlyBudget, MonthlyBudgetArgs
 from provisioning.aws.component import Component, refuse_unless
 from provisioning.aws.database import PORT, CustomerDatabase, CustomerDatabaseArgs
-from provisioning.aws.door import VERIFICATION_PATH, SiteDoor, SiteDoorArgs
+from provisioning.aws.door import SiteDoor, SiteDoorArgs
 from provisioning.aws.files import FileStore, FileStoreArgs
 from provisioning.aws.host import ApplicationHosts, ApplicationHostsArgs
 from provisioning.aws.host_role import HostRole, HostRoleArgs, HostStarter, HostStarterArgs, host_rights
@@ -52,6 +52,7 @@ from provisioning.aws.staging import Staging, StagingArgs
 from provisioning.aws.tags import tags_of
 from provisioning.aws.targets import SiteTargets, SiteTargetsArgs
 from provisioning.aws.watched import watched_of_site
+from provisioning.door_state import VERIFICATION_PATH
 from provisioning.local.resources import Password, SshKey
 from provisioning.running import running_workspace
 from provisioning.site import SiteArgs

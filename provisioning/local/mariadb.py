@@ -13,13 +13,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pymysql
-from pymysql.cursors import Cursor
+from typing import TYPE_CHECKING, Any
 
 from provisioning.errors import SiteError
 from provisioning.local.place import Place
+
+if TYPE_CHECKING:
+    import pymysql
+    from pymysql.cursors import Cursor
 
 SOCKET = "run/mariadb.sock"
 NO_SUCH_THREAD, READ_ONLY_SETTING = 1094, 1238
@@ -67,6 +68,8 @@ def session(place: Place) -> Iterator[Session]:
     Raises:
         NotAnswering: The server takes none.
     """
+    import pymysql  # the program declares grants with this module, and opens no session
+
     try:
         connection = pymysql.connect(
             unix_socket=str(place.path(SOCKET)),

@@ -10,10 +10,10 @@ from pulumi import ComponentResource, Config, Input, Output, ResourceOptions
 
 from provisioning import accounts
 from provisioning.application import CONNECTIONS, ETC, SOCKET, environment
+from provisioning.door_state import VERIFICATION_PATH
 from provisioning.local import ports
 from provisioning.local.components import Machine, address_of_stack
 from provisioning.local.databases import PORTS, SITE_DATABASES, SiteDatabase
-from provisioning.local.kinds.web import VERIFICATION_PATH
 from provisioning.local.resources import (
     Certificate,
     Configuration,

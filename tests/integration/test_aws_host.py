@@ -18,9 +18,9 @@ import pytest
 
 from migrate.waiting import wait_until
 from provisioning.aws.artifacts import HOST_FILES
-from provisioning.aws.door import VERIFICATION_PATH
 from provisioning.aws.host_settings import inbox_keys
 from provisioning.aws.targets import ALIVE_PATH
+from provisioning.door_state import VERIFICATION_PATH
 from provisioning.manifest import Manifest
 from tests.support.aws_host import SECRET_VALUES, LaidDown, laid_down, settings, settle
 from tests.support.local_sites import manifest as local_manifest

@@ -47,6 +47,15 @@ def test_a_removed_record_is_found(journal: Journal) -> None:
         journal.check()
 
 
+def test_a_journal_that_was_read_is_read_again_once_it_changed(journal: Journal) -> None:
+    """What somebody else appended, or took out, counts at once."""
+    assert len(list(journal)) == 3
+    Journal(journal.path).append("done", "check-window")
+    assert [r.about for r in journal][3:] == ["check-window"]
+    journal.path.write_text(journal.path.read_text().split("\n")[0] + "\n")
+    assert [r.about for r in journal] == ["assess"]
+
+
 def test_half_a_line_was_never_written(journal: Journal) -> None:
     """After a power cut in the middle of a line, the journal goes on from the last whole record."""
     with journal.path.open("a") as file:

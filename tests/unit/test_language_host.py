@@ -59,8 +59,8 @@ def test_it_says_what_it_is(host: Host, tmp_path: Path) -> None:
     assert Path(about.executable).parent == Path(sys.prefix) / "bin"
 
 
-def test_it_names_the_plugins_of_installed_packages(monitor: Engine, tmp_path: Path) -> None:
-    """A package that carries a pulumi-plugin.json becomes a provider that the engine must have."""
+def test_it_names_no_plugin_that_is_only_installed(monitor: Engine, tmp_path: Path) -> None:
+    """A package with a pulumi-plugin.json is not fetched before a stack declares something of it."""
     for name in ("pulumi_sky", "pulumi_sky-1.2.3.dist-info"):
         (tmp_path / name).mkdir()
     (tmp_path / "pulumi_sky" / "pulumi-plugin.json").write_text('{"resource": true, "name": "sky"}')
@@ -72,7 +72,7 @@ def test_it_names_the_plugins_of_installed_packages(monitor: Engine, tmp_path: P
         request = language_pb2.GetRequiredPackagesRequest(info=program_info(tmp_path))
         packages = host.stub.GetRequiredPackages(request).packages
 
-    assert ("sky", "resource", "v1.2.3") in [(p.name, p.kind, p.version) for p in packages]
+    assert list(packages) == []
 
 
 @pytest.mark.parametrize("executor", [STAND_IN_EXEC, SDK_EXEC], ids=["stand-in", "SDK's own"])

@@ -7,13 +7,12 @@ carry the token reach the application. The configuration on disk is compared wit
 
 from pydantic import Field
 
+from provisioning.door_state import VERIFICATION_PATH
 from provisioning.local import ports
 from provisioning.local.kinds.hosted import Hosted, HostedInputs
 from provisioning.local.place import File, Files
 from provisioning.local.plugin.glue import State
 from provisioning.local.supervisor import Service
-
-VERIFICATION_PATH = "/.bascule/verify/"
 
 _NGINX = """\
 # Written by Bascule; `pulumi up --refresh` puts changes back.

@@ -11,6 +11,7 @@ as secret; an error reaches the engine as its text alone.
 
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -35,7 +36,7 @@ State = dict[str, Any]
 class Inputs(BaseModel):
     """What a program declares about a resource."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 I = TypeVar("I", bound=Inputs)  # noqa: E741 - as generic parameters are called
@@ -297,6 +298,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 print(f"{message} (the engine took no message: {error.code()})", file=sys.stderr)
 
 
+_PATIENCE_SECONDS = 5
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -322,12 +324,18 @@ def serve(
     engine: str | None,
     provider: type[Provider] = Provider,
 ) -> NoReturn:
-    """Serve until the engine that started this process is gone. Prints the port, as the engine expects."""
+    """Serve until the engine ends this process or is gone itself. Prints the port, as the engine expects."""
     parent = os.getppid()  # before the port is told: the engine may end as soon as it knows it
-    _server, port = listening(name, version, kinds, engine, provider)
-    print(port, flush=True)
-    while os.getppid() == parent:
-        time.sleep(0.2)
+    server, port = listening(name, version, kinds, engine, provider)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        print(port, flush=True)
+        while os.getppid() == parent:
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        # What was begun may end; at once then, since Python's own end takes a quarter of a second.
+        server.stop(grace=_PATIENCE_SECONDS).wait()
+        os._exit(0)
     # An engine killed with -9 could not tell us to go. At once, so that nothing half done here meets
     # the next engine's plugin; whatever is left half done, a repeat makes whole.
     os._exit(1)

@@ -32,8 +32,6 @@ EXEC = "pulumi-language-python-exec"
 SHOWN = 32
 """The exit status of ``pulumi-language-python-exec`` when it has already shown the error."""
 
-_NOT_A_PLUGIN = {"pulumi"}
-
 
 class PythonHost(language_pb2_grpc.LanguageRuntimeServicer):
     """Serves one engine. `engine_address` is where programs send their logs."""
@@ -63,27 +61,13 @@ class PythonHost(language_pb2_grpc.LanguageRuntimeServicer):
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPackagesResponse:
         """
-        Name the provider plugins of the installed ``pulumi-*`` packages.
+        Name none: the engine gets a provider once a resource asks for one that is not there.
 
-        Each such package carries a ``pulumi-plugin.json``; this host looks at its own environment,
-        because that is the one that its programs run in.
+        What is installed tells nothing of what a stack declares. Each package named here would be sought at
+        its vendor's before every run, by stacks without such a resource too: seconds each time where that
+        host cannot be reached.
         """
-        packages = []
-        for distribution in importlib.metadata.distributions():
-            for file in distribution.files or ():
-                if file.name != "pulumi-plugin.json" or distribution.name in _NOT_A_PLUGIN:
-                    continue
-                plugin = json.loads(Path(str(distribution.locate_file(file))).read_text())
-                if plugin.get("resource"):
-                    packages.append(
-                        plugin_pb2.PackageDependency(
-                            name=plugin.get("name") or distribution.name.removeprefix("pulumi-"),
-                            kind="resource",
-                            version=plugin.get("version") or f"v{distribution.version}",
-                            server=plugin.get("server", ""),
-                        )
-                    )
-        return language_pb2.GetRequiredPackagesResponse(packages=packages)
+        return language_pb2.GetRequiredPackagesResponse()
 
     def Run(  # noqa: N802
         self, request: language_pb2.RunRequest, context: grpc.ServicerContext
@@ -196,6 +180,7 @@ def main(argv: Sequence[str]) -> None:
     print(port, flush=True)
     over.wait()
     server.stop(grace=2).wait()
+    os._exit(0)  # the engine waits for us, and Python's own end takes a quarter of a second
 
 
 def _until_stdin_ends(over: threading.Event) -> None:
