@@ -14,6 +14,7 @@ from pydantic import AwareDatetime
 
 from migrate import legacy_tunnel
 from migrate.case import Case
+from migrate.door import OPENS
 from migrate.matching import require_match
 from migrate.step import Progress
 from provisioning.door_state import DoorState
@@ -43,12 +44,20 @@ class DeployedSite(Model):
     preview_seconds: float
 
 
-def deploy(case: Case, environment: Environment, site_name: str, progress: Progress) -> DeployedSite:
+def deploy(
+    case: Case,
+    environment: Environment,
+    site_name: str,
+    progress: Progress,
+    *,
+    opens: datetime | None = None,
+) -> DeployedSite:
     """
     Stand up one environment, or bring it back to its program.
 
     Args:
         site_name: As agreed with the customer; it may differ from the manifest's.
+        opens: By when it is to be open, on the customer's wall clock: what its closed door tells.
 
     The site has its mover's role from now on, until the way back is given up.
 
@@ -60,6 +69,8 @@ def deploy(case: Case, environment: Environment, site_name: str, progress: Progr
     progress.start(f"deploy {stack.name}", None, "steps")
     stack.ensure()
     _name(stack, site_name, case.manifest.site_name)
+    if opens is not None and stack.settings.get("bascule:door") != "open":
+        stack.set_config(OPENS, opens.isoformat())
     # Who begins afresh has nothing to be moved, so no mover.
     stack.set_config("bascule:moving", "false" if case.manifest.begins_afresh else "true")
     legacy_tunnel.admit(stack, case.manifest)

@@ -33,6 +33,8 @@ COMMAND_TIMEOUT_SECONDS = 20
 SEEN_WITHIN_SECONDS = 10.0
 """How long a front door may take to follow its state: a web server reloads, a load balancer propagates."""
 
+OPENS = "bascule:opens"
+"""Of a stack's configuration: by when the site is to be open, until it has been."""
 _STATE: TypeAdapter[DoorState] = TypeAdapter(DoorState)
 
 
@@ -173,6 +175,8 @@ def declare(stack: Stack, state: DoorState, reason: str = "") -> None:
     """
     stack.set_config("bascule:door", state)
     stack.set_config("bascule:doorReason", reason)
+    if state == "open" and OPENS in stack.settings:
+        stack.run("config", "rm", OPENS)
     stack.up()
     require_match(
         stack, "differs from its program right after an update", state=f"The door is declared {state}."

@@ -6,6 +6,7 @@ that nobody wrote the words for reads English.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from provisioning.door_state import CLOSED_MARK, DoorState
 
@@ -22,18 +23,39 @@ class _Words:
     closed: str
     suspended: str
     later: str
+    opens: str
+    moment: str
+    """Pattern of a date and a time, as Unicode's CLDR writes them."""
 
 
 _WORDS = {
-    "en": _Words("This site is not open yet", "This site is suspended", "Please come back later."),
-    "fr": _Words("Ce site n’est pas encore ouvert", "Ce site est suspendu", "Merci de revenir plus tard."),
+    "en": _Words(
+        "This site is not open yet",
+        "This site is suspended",
+        "Please come back later.",
+        "It opens by {moment}.",
+        "d MMMM y, HH:mm",
+    ),
+    "fr": _Words(
+        "Ce site n’est pas encore ouvert",
+        "Ce site est suspendu",
+        "Merci de revenir plus tard.",
+        "Il ouvre au plus tard le {moment}.",
+        "d MMMM y 'à' HH:mm",
+    ),
     "de": _Words(
         "Diese Website ist noch nicht geöffnet",
         "Diese Website ist gesperrt",
         "Bitte versuchen Sie es später noch einmal.",
+        "Sie öffnet spätestens am {moment}.",
+        "d. MMMM y, HH:mm 'Uhr'",
     ),
     "nb": _Words(
-        "Dette nettstedet er ikke åpnet ennå", "Dette nettstedet er stengt", "Vennligst prøv igjen senere."
+        "Dette nettstedet er ikke åpnet ennå",
+        "Dette nettstedet er stengt",
+        "Vennligst prøv igjen senere.",
+        "Det åpner senest {moment}.",
+        "d. MMMM y 'kl.' HH:mm",
     ),
 }
 
@@ -57,6 +79,17 @@ def form(state: DoorState, language: str, style: str = "") -> str:
     )
 
 
-def later(language: str) -> str:
-    """Return what stands in the place of a reason that nobody gave."""
-    return _WORDS.get(language, _WORDS["en"]).later
+def later(language: str, opens: datetime | None = None) -> str:
+    """
+    Return what stands in the place of a reason that nobody gave.
+
+    Args:
+        opens: By when the site is to be open, on the tenant's wall clock, if that is agreed.
+    """
+    known = language if language in _WORDS else "en"
+    words = _WORDS[known]
+    if opens is None:
+        return words.later
+    from babel.dates import format_datetime  # only a site that is to open yet waits for its dates
+
+    return words.opens.format(moment=format_datetime(opens, words.moment, locale=known))

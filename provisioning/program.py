@@ -7,10 +7,11 @@ configuration ends the program before any resource is declared, with its text al
 
 import importlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, get_args
 
 import pulumi
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from provisioning.door_state import DoorState
 from provisioning.engine import PLATFORM
@@ -53,6 +54,25 @@ def door_of(config: pulumi.Config) -> DoorState:
         f"bascule:door is {wanted!r}; it must be one of {', '.join(get_args(DoorState))}",
         next_step="pulumi config set bascule:door closed",
     )
+
+
+def opens_of(config: pulumi.Config) -> datetime | None:
+    """
+    Return by when the site is to be open, where that is agreed.
+
+    Raises:
+        WorkspaceError: It is no moment with an offset.
+    """
+    agreed = config.get("opens")
+    if agreed is None:
+        return None
+    try:
+        return TypeAdapter(AwareDatetime).validate_python(agreed)
+    except ValidationError as error:
+        raise WorkspaceError(
+            f"bascule:opens is {agreed!r}: {error.errors()[0]['msg']}",
+            next_step="pulumi config set bascule:opens 2027-07-03T12:00:00+02:00; or config rm bascule:opens",
+        ) from None
 
 
 def named_as_agreed(manifest: Manifest, config: pulumi.Config) -> Manifest:
@@ -127,6 +147,7 @@ def declare() -> Mapping[str, Any]:
         environment=environment,
         door=door_of(config),
         door_reason=config.get("doorReason") or "",
+        opens=opens_of(config),
         configuration=config.get("configuration") or "",
         moving=config.get_bool("moving") or False,
         tunnels=config.get_bool("tunnels") or False,

@@ -7,6 +7,7 @@ folder, ``provisioning/<substrate>/site.py``, with a component ``Site(name, Site
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from pydantic import SecretStr
@@ -25,6 +26,9 @@ class SiteArgs:
     environment: Environment
     door: DoorState = "closed"
     door_reason: str = ""
+    opens: datetime | None = None
+    """By when it is to be open, as agreed, on the tenant's wall clock; shown at a closed door where the
+    substrate can change that without making hosts anew."""
     configuration: str = ""
     """SHA-256 of the signed workbook that the site is configured from; empty while it is from none."""
     moving: bool = False

@@ -125,7 +125,8 @@ def deploy_site(ctx: StepContext) -> Result:
         )
     schedule = agreed(ctx.case)
     name = schedule.site_name if schedule else ctx.manifest.site_name
-    site = deploy(ctx.case, cast(Environment, environment), name, ctx.progress)
+    opens = schedule.closes if schedule and environment == "prod" else None
+    site = deploy(ctx.case, cast(Environment, environment), name, ctx.progress, opens=opens)
     return {"url": site.url, "up_seconds": site.up_seconds, "preview_seconds": site.preview_seconds}
 
 

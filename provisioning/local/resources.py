@@ -386,7 +386,8 @@ class Door(_Local):
         state: Input[str],
         reason: Input[str] = "",
         language: Input[str] = "en",
+        opens: str | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
-        inputs = {"host": host, "state": state, "reason": reason, "language": language}
+        inputs = {"host": host, "state": state, "reason": reason, "language": language, "opens": opens}
         super().__init__(name, inputs, ["command"], opts)

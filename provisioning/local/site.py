@@ -69,6 +69,7 @@ class Site(ComponentResource):
             state=args.door,
             reason=args.door_reason,
             language=manifest.language,
+            opens=args.opens.isoformat() if args.opens else None,
             opts=self._child,
         )
         web = WebServer(

@@ -7,8 +7,10 @@ import pytest
 from migrate.case import Case
 from migrate.connections import Hosts
 from migrate.deploy import DeployedSite, deploy
+from migrate.door import declare
 from migrate.step import StepContext
 from migrate.steps.preparation import deploy_site
+from migrate.web import ask
 from provisioning.engine import Stack
 from tests.support.local_sites import local_workspace, temporary
 from tests.support.moves import Told
@@ -33,6 +35,17 @@ def test_site_stands_under_the_agreed_name(case: Case) -> None:
     moments = ("deployed_at", "up_seconds", "preview_seconds")
     assert again.model_dump(exclude=set(moments)) == first.model_dump(exclude=set(moments))
     assert deploy(case, "prod", case.manifest.site_name, told).site_name == case.manifest.site_name
+
+
+def test_its_door_says_when_it_opens_until_it_has(case: Case) -> None:
+    """The agreed end of the window stands on the closed door's page, and no more once the door was open."""
+    stack = Stack(case.workspace, "deploying-prod")
+    deploy(case, "prod", case.manifest.site_name, Told(), opens=case.manifest.window.closes_at)
+    page = ask(stack.outputs())
+    assert (page.status, "It opens by 3 July 2027, 12:00." in page.body) == (503, True)
+    declare(stack, "open")
+    declare(stack, "closed")
+    assert "Please come back later." in ask(stack.outputs()).body
 
 
 def test_evidence_holds_no_secret(case: Case) -> None:

@@ -1,5 +1,6 @@
 """The door, flipped on a host and seen over real HTTPS from outside."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_the_page_is_in_the_tenants_language(language: str, suspended: str, clos
     assert f'<html lang="{language}">' in page
     assert f"<p>{closed}</p>" in page
     assert suspended not in page
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        ("fr", "Il ouvre au plus tard le 3 juillet 2027 à 12:00."),
+        ("de", "Sie öffnet spätestens am 3. Juli 2027, 12:00 Uhr."),
+        ("nb", "Det åpner senest 3. juli 2027 kl. 12:00."),
+        ("en", "It opens by 3 July 2027, 12:00."),
+        ("it", "It opens by 3 July 2027, 12:00."),
+    ],
+)
+def test_a_door_that_is_to_open_says_by_when(language: str, says: str) -> None:
+    """On the tenant's wall clock, as it was agreed with them."""
+    agreed = datetime.fromisoformat("2027-07-03T12:00:00+02:00")
+    assert door_page.later(language, agreed) == says
 
 
 def test_a_language_without_words_reads_english() -> None:

@@ -7,7 +7,7 @@ it by hand is found by `read`.
 
 import json
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from provisioning.door_page import form, later
 from provisioning.door_state import DoorState
@@ -27,9 +27,11 @@ _STYLE = (
 class DoorInputs(HostedInputs):
     state: DoorState
     reason: str = Field(default="", max_length=300)
-    """Shown to users while the door is not open, such as when it opens."""
+    """Shown to users while the door is not open."""
     language: str = "en"
     """Of the page that they read then."""
+    opens: AwareDatetime | None = None
+    """By when it is to be open, shown where there is no reason."""
 
 
 class DoorKind(Hosted[DoorInputs]):
@@ -38,7 +40,7 @@ class DoorKind(Hosted[DoorInputs]):
     def files(self, inputs: DoorInputs) -> Files:
         states: tuple[DoorState, ...] = ("closed", "suspended")
         forms = {state: form(state, inputs.language, _STYLE) for state in states}
-        told = json.dumps({**forms, "later": later(inputs.language)}, ensure_ascii=False)
+        told = json.dumps({**forms, "later": later(inputs.language, inputs.opens)}, ensure_ascii=False)
         return {COMMAND: script("door", inputs.place.folder), _FORMS: File(told)}
 
     def create(self, inputs: DoorInputs) -> tuple[str, State]:
