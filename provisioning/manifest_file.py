@@ -15,7 +15,7 @@ from provisioning.manifest import Manifest, Name
 from provisioning.model_file import Fault, plain, read_model
 from provisioning.workspace import Workspace
 
-_NOT_TENANTS = {"activities", "drift-exceptions", "mail", "policy-exceptions", "rates"}
+_NOT_TENANTS = {"activities", "drift-exceptions", "mail", "policy-exceptions", "questions", "rates"}
 """Other YAML files that lie beside the manifests."""
 
 
