@@ -19,7 +19,8 @@ WITH spaces AS (
 SELECT 'schema' AS kind, quote_ident(nspname) AS name, '' AS definition
   FROM spaces WHERE nspname <> 'public'
 UNION ALL
-SELECT 'extension', extname, extversion FROM pg_extension WHERE extname <> 'plpgsql'
+-- Its version is its server's, which a dump does not carry: the assessment tells where that differs.
+SELECT 'extension', extname, 'in ' || extnamespace::regnamespace FROM pg_extension WHERE extname <> 'plpgsql'
 UNION ALL
 SELECT 'table', name, concat_ws(' ', CASE relkind WHEN 'p' THEN 'partitioned by ' || pg_get_partkeydef(oid)
          WHEN 'f' THEN 'foreign' ELSE 'plain' END,
@@ -76,6 +77,8 @@ SELECT 'policy', r.name || ' ' || quote_ident(p.polname),
 UNION ALL
 SELECT CASE relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, name, pg_get_viewdef(oid)
   FROM relations WHERE relkind IN ('v', 'm')
+UNION ALL
+SELECT 'view options', name, reloptions::text FROM relations WHERE relkind = 'v' AND reloptions IS NOT NULL
 UNION ALL
 SELECT 'sequence', r.name, concat_ws(' ', format_type(q.seqtypid, NULL), 'start', q.seqstart, 'by', q.seqincrement,
          'from', q.seqmin, 'to', q.seqmax, 'cache', q.seqcache, CASE WHEN q.seqcycle THEN 'cycle' END)
