@@ -55,6 +55,8 @@ def build(setting: Setting, folder: Path) -> None:
 def _go(go: str, folder: Path, *words: str) -> str:
     # No C compiler is asked for; the workspace file of somebody's Go project is none of ours.
     env = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off"}
+    # Some distributions' Go takes its own version only, unless it is told otherwise.
+    env.setdefault("GOTOOLCHAIN", "auto")
     done = subprocess.run([go, *words], cwd=folder, env=env, text=True, capture_output=True, check=False)
     if done.returncode != 0:
         if "no space left on device" in done.stderr:
