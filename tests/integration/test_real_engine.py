@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from migrate.connections import write_access
 from provisioning.engine import Stack
 from provisioning.pulumi_command import environment, executable
 from provisioning.workspace import Workspace
@@ -54,6 +55,7 @@ def test_a_site_stands_up_drifts_and_goes_under_the_real_engine(tmp_path: Path) 
     with temporary(Stack(workspace, "birke-test")) as stack:
         stack.up()
         site = stack.outputs()
+        write_access(workspace, stack.name, site.ssh)
         assert stack.matches_its_program()[0]
         state = "".join(p.read_text() for p in (workspace.state / "pulumi").rglob("*.json"))
         assert site.database.owner.password.get_secret_value() not in state
@@ -64,6 +66,7 @@ def test_a_site_stands_up_drifts_and_goes_under_the_real_engine(tmp_path: Path) 
         assert "door" in said.lower()
         stack.destroy()
         assert not place_of(workspace, stack.name).exists
+        assert not workspace.ssh_config(stack.name).parent.exists()
 
 
 def test_a_local_stack_seeks_no_provider_elsewhere(tmp_path: Path, proxy: socket.socket) -> None:

@@ -5,17 +5,20 @@ Promise: one login, by key, lands in the host's folder; interface keys reach the
 else. Destroying a host ends every process of it and removes its folder.
 """
 
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field
 
-from provisioning.errors import SiteError
+from provisioning.errors import SiteError, WorkspaceError
 from provisioning.local import image, ports, postgres
 from provisioning.local.kinds.hosted import Hosted, HostedInputs
 from provisioning.local.operator import operator
 from provisioning.local.place import File, Files
 from provisioning.local.plugin.glue import State
 from provisioning.local.supervisor import Service, Supervisor, supervisord_files
+from provisioning.workspace import Workspace
 
 _HERE = Path(__file__).resolve()
 _SCRIPTS = (_HERE.parents[1] / "host_scripts", _HERE.parents[2] / "host_scripts")
@@ -146,3 +149,7 @@ class HostKind(Hosted[HostInputs]):
     def delete(self, inputs: HostInputs, state: State) -> None:
         Supervisor(inputs.place).stop()
         inputs.place.remove_all()
+        # What `migrate.connections` wrote to reach it: a private key that opens nothing any more.
+        with suppress(WorkspaceError):
+            access = Workspace.find().ssh_config(inputs.place.folder.name).parent
+            shutil.rmtree(access, ignore_errors=True)
