@@ -317,7 +317,8 @@ def _is_same(before: Relation | None, now: Relation | None) -> bool:
     """Whether a table is still the one whose changes were told."""
     if before is None or now is None:
         return False
-    return (before.columns, before.types, before.key) == (now.columns, now.types, now.key)
+    told = (before.columns, before.types, before.key, before.file)
+    return told == (now.columns, now.types, now.key, now.file)
 
 
 def _whole(pair: Pair, hasher: Hasher, name: str, now: Mapping[Side, Mapping[str, Relation]]) -> TableResult:

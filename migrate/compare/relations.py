@@ -41,6 +41,8 @@ class Relation:
     """Schema of each key column's comparison operators."""
     key_collations: tuple[str, ...]
     """What each key column is sorted by; empty where it is no text."""
+    file: int = 0
+    """Another one since it was emptied, on a server whose log does not tell that (before 11); else 0."""
 
     @property
     def full_name(self) -> str:

@@ -13,7 +13,9 @@ SELECT (
   SELECT md5(string_agg(t.row, ' ' ORDER BY t.row)) FROM (
     SELECT concat_ws(' ', c.oid, c.relname, c.relnamespace, c.relkind, c.relpersistence, c.relispopulated,
                      c.relispartition, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.reloptions,
-                     c.relpartbound) AS row
+                     c.relpartbound,
+                     -- Before 11 only this tells that a table was emptied.
+                     CASE WHEN current_setting('server_version_num')::int < 110000 THEN c.relfilenode END) AS row
       FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
     UNION ALL SELECT concat('namespace', t.oid, t.nspname) FROM spaces t
     UNION ALL SELECT concat('extension', t.ctid, t.xmin) FROM pg_extension t

@@ -8,6 +8,15 @@ import pytest
 from migrate.connections import Hosts, connect
 from migrate.databases import Database
 from migrate.transfer.contract import Task
+from migrate.transfer.postgresql_live.stream import (
+    drop_publication,
+    drop_subscription,
+    new_stream,
+    publish,
+    reserve,
+    subscribe,
+)
+from migrate.waiting import wait_until
 from tests.support.live_copy import LIVE, Writer, settled_differences
 from tests.support.moves import Move, Told, a_move
 from tests.support.postgres_versions import servers
@@ -80,3 +89,50 @@ def test_a_server_of_this_version_is_moved(move: Move, hosts: Hosts, tmp_path: P
         finally:
             LIVE.empty(work)
             work.source.through.close()
+
+
+@pytest.mark.parametrize("version", [10, 11])
+def test_a_truncate_on_the_site_does_not_end_the_way_back(
+    move: Move, hosts: Hosts, tmp_path: Path, version: int
+) -> None:
+    """Version 10 knows no such change and would stop at it for good: it is told of none. The others are."""
+    if version not in servers():
+        pytest.skip(
+            f"NOT RUN: no server of PostgreSQL {version} here: see tests/support/postgres_versions.py"
+        )
+    with private_host(f"back{version}", tmp_path, binaries=servers()[version]) as old:
+        for host in (old, move.site):
+            host.psql("postgres", f"CREATE DATABASE back{version}")
+            host.psql(f"back{version}", "CREATE TABLE eintrag (n int PRIMARY KEY)")
+        back = Task(
+            name="main-db",
+            attempt="way-back-1",
+            source=Database("site", move.site.endpoint(f"back{version}"), hosts.target()),
+            target=Database("legacy", old.endpoint(f"back{version}"), connect(old.ssh_config, old.alias)),
+            owner="app_owner",
+            application="app_user",
+            tenant=f"b{version}",
+        )
+        stream = new_stream(back, [("public", "eintrag")])
+        try:
+            with back.source.opened() as site, back.target.opened() as legacy:
+                publish(stream, site, legacy)
+                reserve(stream, site)
+                subscribe(stream, site, legacy)
+                for statement in (
+                    "INSERT INTO eintrag VALUES (1)",
+                    "TRUNCATE eintrag",
+                    "INSERT INTO eintrag VALUES (2)",
+                ):
+                    move.site.psql(f"back{version}", statement)
+
+                def rows() -> list[int]:
+                    return [n for (n,) in legacy.execute("SELECT n FROM public.eintrag ORDER BY n").fetchall()]
+
+                assert wait_until(lambda: 2 in rows(), deadline_seconds=30, pace_seconds=0.1)
+                assert rows() == ([1, 2] if version < 11 else [2])
+        finally:
+            with back.source.opened() as site, back.target.opened() as legacy:
+                drop_subscription(stream, legacy)
+                drop_publication(stream, site)
+            back.target.through.close()

@@ -91,8 +91,15 @@ def publish(stream: Stream, publisher: Session, subscriber: Session) -> None:
         if asked(publisher, "stream_publisher", stream=stream.name)[0]["has_publication"]:
             publisher.execute(statement("ALTER PUBLICATION {} SET TABLE ", stream.name) + wanted)
         else:
-            publisher.execute(statement("CREATE PUBLICATION {} FOR TABLE ", stream.name) + wanted)
+            # A subscriber of version 10 would stop for good at the first TRUNCATE that it is told of.
+            kinds = " WITH (publish = 'insert, update, delete')" if _knows_no_truncate(subscriber) else ""
+            made = statement("CREATE PUBLICATION {} FOR TABLE ", stream.name) + wanted + sql.SQL(kinds)
+            publisher.execute(made)
         _make_role(stream, publisher)
+
+
+def _knows_no_truncate(session: Session) -> bool:
+    return session.info.server_version < 110000
 
 
 def _make_role(stream: Stream, publisher: Session) -> None:
