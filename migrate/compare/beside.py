@@ -14,6 +14,7 @@ from migrate.compare.definitions import Roles, differing_rights
 from migrate.compare.frozen import SESSIONS, compare_changed
 from migrate.compare.ledger import Ledger
 from migrate.compare.live import compare_live
+from migrate.compare.pacing import Care, Pace
 from migrate.compare.run import Told
 from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference
 from migrate.databases import Database, Session
@@ -23,9 +24,18 @@ class PostgresqlBeside:
     """PostgreSQL against PostgreSQL, by what both servers' own logs name as changed."""
 
     def compare(
-        self, name: str, source: Any, target: Any, *, tenant: str, store: Path, told: Told | None = None
+        self,
+        name: str,
+        source: Any,
+        target: Any,
+        *,
+        tenant: str,
+        store: Path,
+        told: Told | None = None,
+        care: Care | None = None,
     ) -> BaseComparison:
-        return compare_live(name, source, target, tenant=tenant, store=store, told=told)
+        pace = Pace(source, care) if care else None
+        return compare_live(name, source, target, tenant=tenant, store=store, pace=pace, told=told)
 
     def differing_rights(self, source: Any, target: Any, *, owner: str, application: str) -> list[Difference]:
         with _sessions(source, target) as (left, right):

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from migrate.compare import mariadb, mariadb_postgresql, run
 from migrate.compare.beside import PostgresqlBeside
 from migrate.compare.mariadb_beside import MariadbBeside
+from migrate.compare.pacing import Care
 from migrate.compare.run import Told
 from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference
 from migrate.errors import ComparisonError
@@ -63,10 +64,21 @@ class Beside(Protocol):
     """
 
     def compare(
-        self, name: str, source: Any, target: Any, *, tenant: str, store: Path, told: Told | None = None
+        self,
+        name: str,
+        source: Any,
+        target: Any,
+        *,
+        tenant: str,
+        store: Path,
+        told: Told | None = None,
+        care: Care | None = None,
     ) -> BaseComparison:
         """
         Compare every row; called again, go on, and compare what changed since.
+
+        Args:
+            care: What it yields to between its pieces; an engine that reads all in one piece cannot.
 
         Raises:
             ComparisonError: A side does not tell what changes, or cannot be compared.

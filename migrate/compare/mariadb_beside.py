@@ -16,6 +16,7 @@ from pathlib import Path
 from migrate.compare import mariadb
 from migrate.compare.mariadb_changed import Side, compare_changed
 from migrate.compare.mariadb_record import Record, load
+from migrate.compare.pacing import Care
 from migrate.compare.run import Told
 from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference, TableResult, TableState
 from migrate.errors import ComparisonError
@@ -50,7 +51,9 @@ class MariadbBeside:
         tenant: str,
         store: Path,
         told: Told | None = None,
+        care: Care | None = None,
     ) -> BaseComparison:
+        # All is read under two snapshots, which would be held open meanwhile: waiting costs the source more.
         began_at = datetime.now(UTC)
         for side in (source, target):
             with side.opened() as session:

@@ -13,13 +13,14 @@ from pathlib import Path
 from migrate import engines, files
 from migrate.case import Case
 from migrate.compare.engines import Beside, beside, comparer
+from migrate.compare.pacing import Care
 from migrate.compare.trees import compare_tree
 from migrate.compare.verdict import BaseComparison, Comparison, DatabaseComparison, Difference
 from migrate.errors import DifferenceError
 from migrate.fence.site import require_site_held
 from migrate.freeze import require_held
 from migrate.moving import live_moves
-from migrate.pausing import require_not_paused
+from migrate.pausing import paused, require_not_paused
 from migrate.step import Result, StepContext, step
 from migrate.steps.transfer import FinalSync
 from migrate.transfer.contract import Task
@@ -80,8 +81,13 @@ def compare_beside_work(ctx: StepContext) -> Result:
     return {one.name: {"rows": one.rows, "open_keys": one.open_keys} for one in found}
 
 
-def beside_work(ctx: StepContext, work: Task) -> BaseComparison:
-    """Read what changed on both sides, and compare it; their servers forget the log of it."""
+def beside_work(ctx: StepContext, work: Task, *, yields: bool = True) -> BaseComparison:
+    """
+    Read what changed on both sides, and compare it; their servers forget the log of it.
+
+    Args:
+        yields: To the source's own work, and to a pause; not while users wait.
+    """
     ctx.progress.start(f"compare {work.name}", None, "pieces")
     found = _by(work).compare(
         work.name,
@@ -90,6 +96,13 @@ def beside_work(ctx: StepContext, work: Task) -> BaseComparison:
         tenant=work.tenant,
         store=_store(ctx.case, work.name),
         told=lambda _table, done, _of: ctx.progress.advance_to(done),
+        care=Care(
+            limits=work.throttle,
+            why_held=lambda: str(paused(ctx.case.journal) or ""),
+            say=lambda line: ctx.progress.say(f"{work.name}: {line}"),
+        )
+        if yields
+        else None,
     )
     rows = f"{found.rows:,}".replace(",", " ")
     ctx.progress.say(f"{work.name}: {rows} rows compared, {found.open_keys} to look at again")
@@ -109,7 +122,7 @@ def _store(case: Case, name: str) -> Path:
 def let_writes_be(ctx: StepContext) -> None:
     """From now on the site is closed again: what was written there while it was open is no trespass."""
     for _, work in live_moves(ctx):
-        beside_work(ctx, work)
+        beside_work(ctx, work, yields=False)
         _by(work).let_writes_be(_store(ctx.case, work.name))
 
 

@@ -127,7 +127,9 @@ def test_a_truncate_on_the_site_does_not_end_the_way_back(
                     move.site.psql(f"back{version}", statement)
 
                 def rows() -> list[int]:
-                    return [n for (n,) in legacy.execute("SELECT n FROM public.eintrag ORDER BY n").fetchall()]
+                    return [
+                        n for (n,) in legacy.execute("SELECT n FROM public.eintrag ORDER BY n").fetchall()
+                    ]
 
                 assert wait_until(lambda: 2 in rows(), deadline_seconds=30, pace_seconds=0.1)
                 assert rows() == ([1, 2] if version < 11 else [2])

@@ -1,0 +1,100 @@
+"""
+Yielding to the source's own work: a comparison beside it asks for the next piece while the source is well.
+
+Promise: any one measure over its limit, or a person, holds it back; which one is said once; then it goes on
+by itself. A source that does not answer holds nothing back: whoever reads it next finds that out.
+
+Source: gh-ost's throttle, as for the base copy; that one's is a script, which runs beside the copy and needs
+nobody (`migrate.transfer.postgresql_live.throttle`).
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Lock
+
+import psycopg
+
+from migrate.databases import Database, query, value
+from migrate.errors import ConnectionFailed
+from provisioning.manifest import Throttle
+
+LOOK_SECONDS = 1.0
+_MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class Care:
+    """What a comparison beside running work yields to."""
+
+    limits: Throttle
+    why_held: Callable[[], str]
+    """Why a person has it wait; empty while nobody has."""
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a source is, as live_health.sql tells it."""
+
+    latency_us: int
+    behind_bytes: int
+    active_sessions: int
+
+
+def unwell(usual: Health, now: Health, limits: Throttle, *, sessions_allowed: int) -> str:
+    """
+    Return the first measure that is over its limit, and the limit; empty while all is well.
+
+    Args:
+        usual: How it was before.
+        sessions_allowed: Half of these may be at work where `limits` names no number.
+    """
+    latency_us = max(usual.latency_us * limits.times_slower, limits.at_least_ms * 1000)
+    if now.latency_us > latency_us:
+        return f"the source answers in {now.latency_us // 1000} ms, limit {latency_us // 1000} ms"
+    behind = usual.behind_bytes + limits.behind_mb * _MIB
+    if now.behind_bytes > behind:
+        return f"a standby of the source is {now.behind_bytes // _MIB} MiB behind, limit {behind // _MIB} MiB"
+    sessions = sessions_allowed // 2 if limits.active_sessions is None else limits.active_sessions
+    if now.active_sessions > sessions:
+        return f"{now.active_sessions} sessions are at work on the source, limit {sessions}"
+    return ""
+
+
+class Pace:
+    """Called before each piece, by any of the readers; returns when the source may be asked again."""
+
+    def __init__(self, source: Database, care: Care) -> None:
+        self._source, self._care = source, care
+        self._lock, self._looked_at, self._told = Lock(), float("-inf"), ""
+        with source.opened() as session:
+            self._allowed = int(value(session, "SELECT pg_catalog.current_setting('max_connections')"))
+        self._usual = self._health()
+
+    def __call__(self) -> None:
+        # One looks for all.
+        with self._lock:
+            if time.monotonic() < self._looked_at + LOOK_SECONDS:
+                return
+            while why := self._why():
+                if why != self._told:
+                    self._care.say(f"the comparison waits: {why}")
+                self._told = why
+                time.sleep(LOOK_SECONDS)  # a server's health is no event that could be waited for
+            if self._told:
+                self._care.say("the comparison goes on")
+            self._told, self._looked_at = "", time.monotonic()
+
+    def _why(self) -> str:
+        if held := self._care.why_held():
+            return held
+        with suppress(ConnectionFailed, psycopg.Error):
+            return unwell(self._usual, self._health(), self._care.limits, sessions_allowed=self._allowed)
+        return ""
+
+    def _health(self) -> Health:
+        with self._source.opened() as session:
+            ((latency, behind, active),) = session.execute(query("live_health")).fetchall()
+        return Health(int(latency), int(behind), int(active))
