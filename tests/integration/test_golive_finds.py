@@ -244,9 +244,6 @@ def another_version_asked(site: GoLiveSite) -> Iterator[None]:
 HBA = "etc/postgresql/pg_hba.conf"
 SCRAM = "hostssl all          all        127.0.0.0/8  scram-sha-256"
 NGINX = "etc/nginx/nginx.conf"
-TABLE_OF_OWNER = "SET ROLE care_owner; CREATE SCHEMA care; CREATE TABLE care.rows (n serial); RESET ROLE"
-"""What the application may read and write, draw from and look into, as anything that its owner makes."""
-
 ELSEWHERE = {
     "kind": "https",
     "url": "https://elsewhere.example/interfaces/meds/messages",
@@ -330,26 +327,6 @@ FAILURES: dict[str, tuple[str, list[Break], set[str]]] = {
             "application-reads-and-writes",
             "owner-owns-the-database",
         },
-    ),
-    "a right to change rows that the application lost": (
-        "database",
-        [told(f"{TABLE_OF_OWNER}; REVOKE UPDATE ON care.rows FROM care_app", "DROP SCHEMA care CASCADE")],
-        {"application-reads-and-writes"},
-    ),
-    "a sequence that the application may not draw from": (
-        "database",
-        [
-            told(
-                f"{TABLE_OF_OWNER}; REVOKE USAGE ON SEQUENCE care.rows_n_seq FROM care_app",
-                "DROP SCHEMA care CASCADE",
-            )
-        ],
-        {"application-reads-and-writes"},
-    ),
-    "a schema that the application may not look into": (
-        "database",
-        [told(f"{TABLE_OF_OWNER}; REVOKE USAGE ON SCHEMA care FROM care_app", "DROP SCHEMA care CASCADE")],
-        {"application-reads-and-writes"},
     ),
     "an application that is the owner": (
         "database",

@@ -23,6 +23,7 @@ from migrate.waivers import Waiver
 from migrate.web import ask
 from provisioning.door_state import DoorState
 from provisioning.errors import SiteError
+from provisioning.local import postgres
 from provisioning.site import SiteOutputs
 from tests.support.golive_site import ATTEMPT, TENANT, GoLiveSite, golive_site
 
@@ -162,6 +163,23 @@ def passed(site: GoLiveSite) -> GoLive:
     found = verify.verify(site.case, "prod", attempt=ATTEMPT)
     assert found.passed, found.blocking
     return found
+
+
+@pytest.mark.parametrize(
+    "right", ["UPDATE ON care.rows", "USAGE ON SEQUENCE care.rows_n_seq", "USAGE ON SCHEMA care"]
+)
+def test_a_right_that_the_application_lost_is_found(site: GoLiveSite, right: str) -> None:
+    """On what its owner made the application may read and write, draw and look; each is asked."""
+    with postgres.session(site.place, 5432, "care") as session:
+        session.execute("SET ROLE care_owner")
+        session.execute("CREATE SCHEMA care; CREATE TABLE care.rows (n serial)")
+        try:
+            assert all(one.outcome == "passed" for one in site.checks("database").values())
+            session.execute(f"REVOKE {right} FROM care_app".encode())
+            failed = [one.id for one in site.checks("database").values() if one.outcome != "passed"]
+            assert failed == ["database.application-reads-and-writes"]
+        finally:
+            session.execute("DROP SCHEMA care CASCADE")
 
 
 def test_no_hand_opens_a_prod_site_that_never_went_live(site: GoLiveSite) -> None:
