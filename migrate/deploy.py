@@ -93,9 +93,7 @@ def deploy(
 
 def _name(stack: Stack, agreed: str, otherwise: str) -> None:
     """Write the agreed name into the stack, unless it is what the stack would have anyway."""
-    configured = stack.run("config", "get", "bascule:siteName", check=False)
-    present = configured.stdout.strip() if configured.returncode == 0 else otherwise
-    if present != agreed:
+    if stack.settings.get("bascule:siteName", otherwise) != agreed:
         stack.set_config("bascule:siteName", agreed)
 
 

@@ -87,8 +87,9 @@ class Stack:
         self.run("stack", "select", "--create")
 
     def set_config(self, key: str, value: str) -> None:
-        """Write one plain configuration value into ``stacks/Pulumi.<stack>.yaml``."""
-        self.run("config", "set", key, value)
+        """Write one plain configuration value into ``stacks/Pulumi.<stack>.yaml``, unless it stands there."""
+        if self.settings.get(key) != value:
+            self.run("config", "set", key, value)
 
     def up(self) -> str:
         """
