@@ -63,16 +63,9 @@ def opens_of(config: pulumi.Config) -> datetime | None:
     Raises:
         WorkspaceError: It is no moment with an offset.
     """
-    agreed = config.get("opens")
-    if agreed is None:
-        return None
-    try:
-        return TypeAdapter(AwareDatetime).validate_python(agreed)
-    except ValidationError as error:
-        raise WorkspaceError(
-            f"bascule:opens is {agreed!r}: {error.errors()[0]['msg']}",
-            next_step="pulumi config set bascule:opens 2027-07-03T12:00:00+02:00; or config rm bascule:opens",
-        ) from None
+    example = "pulumi config set bascule:opens 2027-07-03T12:00:00+02:00; or config rm bascule:opens"
+    agreed: datetime | None = _agreed(config, "opens", AwareDatetime, example)
+    return agreed
 
 
 def named_as_agreed(manifest: Manifest, config: pulumi.Config) -> Manifest:
@@ -82,17 +75,21 @@ def named_as_agreed(manifest: Manifest, config: pulumi.Config) -> Manifest:
     Raises:
         WorkspaceError: It is no host name.
     """
-    agreed = config.get("siteName")
-    if agreed is None:
-        return manifest
+    example = f"pulumi config set bascule:siteName {manifest.site_name}"
+    name = _agreed(config, "siteName", HostName, example)
+    return manifest if name is None else manifest.model_copy(update={"site_name": name})
+
+
+def _agreed(config: pulumi.Config, key: str, kind: Any, next_step: str) -> Any:
+    """Return what was agreed with the customer, as `kind` has it; None where nothing was."""
+    given = config.get(key)
+    if given is None:
+        return None
     try:
-        name = TypeAdapter(HostName).validate_python(agreed)
+        return TypeAdapter(kind).validate_python(given)
     except ValidationError as error:
-        raise WorkspaceError(
-            f"bascule:siteName is {agreed!r}: {error.errors()[0]['msg']}",
-            next_step=f"pulumi config set bascule:siteName {manifest.site_name}",
-        ) from None
-    return manifest.model_copy(update={"site_name": name})
+        said = error.errors()[0]["msg"]
+        raise WorkspaceError(f"bascule:{key} is {given!r}: {said}", next_step=next_step) from None
 
 
 def services_of(manifest: Manifest, config: pulumi.Config) -> tuple[str, ...]:

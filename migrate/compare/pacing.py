@@ -16,7 +16,7 @@ from threading import Lock
 
 import psycopg
 
-from migrate.databases import Database, query, value
+from migrate.databases import Database, Session, query, value
 from migrate.errors import ConnectionFailed
 from provisioning.manifest import Throttle
 
@@ -43,13 +43,20 @@ class Health:
     active_sessions: int
 
 
-def unwell(usual: Health, now: Health, limits: Throttle, *, sessions_allowed: int) -> str:
+def sessions_at_most(source: Session, named: int | None) -> int:
+    """How many sessions may be at work on a source: as named, or half of all that it allows."""
+    if named is not None:
+        return named
+    return int(value(source, "SELECT pg_catalog.current_setting('max_connections')")) // 2
+
+
+def unwell(usual: Health, now: Health, limits: Throttle, *, sessions: int) -> str:
     """
     Return the first measure that is over its limit, and the limit; empty while all is well.
 
     Args:
         usual: How it was before.
-        sessions_allowed: Half of these may be at work where `limits` names no number.
+        sessions: So many may be at work; see `sessions_at_most`.
     """
     latency_us = max(usual.latency_us * limits.times_slower, limits.at_least_ms * 1000)
     if now.latency_us > latency_us:
@@ -57,7 +64,6 @@ def unwell(usual: Health, now: Health, limits: Throttle, *, sessions_allowed: in
     behind = usual.behind_bytes + limits.behind_mb * _MIB
     if now.behind_bytes > behind:
         return f"a standby of the source is {now.behind_bytes // _MIB} MiB behind, limit {behind // _MIB} MiB"
-    sessions = sessions_allowed // 2 if limits.active_sessions is None else limits.active_sessions
     if now.active_sessions > sessions:
         return f"{now.active_sessions} sessions are at work on the source, limit {sessions}"
     return ""
@@ -70,7 +76,7 @@ class Pace:
         self._source, self._care = source, care
         self._lock, self._looked_at, self._told = Lock(), float("-inf"), ""
         with source.opened() as session:
-            self._allowed = int(value(session, "SELECT pg_catalog.current_setting('max_connections')"))
+            self._sessions = sessions_at_most(session, care.limits.active_sessions)
         self._usual = self._health()
 
     def __call__(self) -> None:
@@ -91,7 +97,7 @@ class Pace:
         if held := self._care.why_held():
             return held
         with suppress(ConnectionFailed, psycopg.Error):
-            return unwell(self._usual, self._health(), self._care.limits, sessions_allowed=self._allowed)
+            return unwell(self._usual, self._health(), self._care.limits, sessions=self._sessions)
         return ""
 
     def _health(self) -> Health:

@@ -73,4 +73,4 @@ def test_it_waits_while_many_are_at_work_on_the_source(flow: Flowing, store: Pat
 )
 def test_any_one_measure_holds_it(now: Health, says: str) -> None:
     """As for the base copy: each limit alone, in these words."""
-    assert unwell(USUAL, now, Throttle(), sessions_allowed=100) == says
+    assert unwell(USUAL, now, Throttle(), sessions=50) == says

@@ -10,7 +10,8 @@ Source: gh-ost's throttle, whose sources each stop alone and whose reason is alw
 from dataclasses import dataclass
 
 from migrate import remote
-from migrate.databases import Session, query, value
+from migrate.compare.pacing import sessions_at_most
+from migrate.databases import Session, query
 from migrate.remote_jobs import Job
 from provisioning.manifest import Throttle
 
@@ -41,8 +42,7 @@ def limits_of(asked: Throttle) -> Limits:
 
 def files(source: Session, limits: Limits, why_paused: str) -> dict[str, bytes]:
     """What throttle.sh needs beside it."""
-    allowed = int(value(source, "SELECT pg_catalog.current_setting('max_connections')"))
-    active = allowed // 2 if limits.active_sessions is None else limits.active_sessions
+    active = sessions_at_most(source, limits.active_sessions)
     figures = (limits.times_slower, limits.at_least_ms * 1000, limits.behind_bytes, active)
     found = {"health.sql": query("live_health"), "limits": (" ".join(map(str, figures)) + "\n").encode()}
     return {**found, "paused": f"{why_paused}\n".encode()} if why_paused else found
