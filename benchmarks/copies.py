@@ -240,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 2)[1])
     parser.add_argument("--sizes", default=SIZES, help="in GB, with commas")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="of the largest size; up to three times as many"
+        "--rounds", type=int, default=3, help="of the largest size; a smaller one goes up to thrice as many"
     )
     parser.add_argument("--quick", action="store_true", help="a small database, to see that it runs")
     parser.add_argument("--keep", type=Path, help="keep the result in this file")

@@ -12,7 +12,7 @@ from migrate.assess.facts import Database
 from migrate.assess.findings import all_findings
 from migrate.databases import PINNED, Session
 from provisioning.manifest import LegacyDatabase
-from tests.support.postgres_versions import CONTRACT, servers
+from tests.support.postgres_versions import CONTRACT, binaries_or_skip
 from tests.support.private_hosts import PrivateHost, private_host
 
 TROUBLES = (Path(__file__).parents[1] / "support" / "troubles.sql").read_text()
@@ -35,10 +35,9 @@ def session_of(host: PrivateHost, user: str, password: str) -> Iterator[Session]
 @pytest.fixture(scope="module", params=CONTRACT, ids=lambda major: f"PostgreSQL {major}")
 def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
     """A server with every trouble; a version that was not fetched is told as skipped, not passed over."""
-    if request.param not in servers():
-        pytest.skip(f"no server of PostgreSQL {request.param} here: see tests/support/postgres_versions.py")
+    binaries = binaries_or_skip(request.param)
     folder = tmp_path_factory.mktemp(f"v{request.param}")
-    with private_host("legacy", folder, binaries=servers()[request.param]) as started:
+    with private_host("legacy", folder, binaries=binaries) as started:
         started.psql("postgres", "CREATE DATABASE pflege; CREATE ROLE weak LOGIN PASSWORD 'weak'")
         started.psql("pflege", "SET client_min_messages = error;" + TROUBLES)
         if request.param < 12:

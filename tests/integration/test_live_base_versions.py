@@ -19,7 +19,7 @@ from migrate.transfer.postgresql_live.stream import (
 from migrate.waiting import wait_until
 from tests.support.live_copy import LIVE, Writer, settled_differences
 from tests.support.moves import Move, Told, a_move
-from tests.support.postgres_versions import servers
+from tests.support.postgres_versions import binaries_or_skip
 from tests.support.private_hosts import BINARIES, private_host
 
 SITE = int(BINARIES.parent.name)
@@ -66,11 +66,7 @@ def hosts(move: Move) -> Iterator[Hosts]:
 @pytest.mark.parametrize("version", range(10, SITE))
 def test_a_server_of_this_version_is_moved(move: Move, hosts: Hosts, tmp_path: Path, version: int) -> None:
     """Rows of an older server arrive whole under a running writer, and what came since flows."""
-    if version not in servers():
-        pytest.skip(
-            f"NOT RUN: no server of PostgreSQL {version} here: see tests/support/postgres_versions.py"
-        )
-    with private_host(f"old{version}", tmp_path, binaries=servers()[version]) as old:
+    with private_host(f"old{version}", tmp_path, binaries=binaries_or_skip(version)) as old:
         old.psql("postgres", "CREATE DATABASE besa")
         old.psql("besa", SCHEMA)
         work = Task(
@@ -96,11 +92,7 @@ def test_a_truncate_on_the_site_does_not_end_the_way_back(
     move: Move, hosts: Hosts, tmp_path: Path, version: int
 ) -> None:
     """Version 10 knows no such change and would stop at it for good: it is told of none. The others are."""
-    if version not in servers():
-        pytest.skip(
-            f"NOT RUN: no server of PostgreSQL {version} here: see tests/support/postgres_versions.py"
-        )
-    with private_host(f"back{version}", tmp_path, binaries=servers()[version]) as old:
+    with private_host(f"back{version}", tmp_path, binaries=binaries_or_skip(version)) as old:
         for host in (old, move.site):
             host.psql("postgres", f"CREATE DATABASE back{version}")
             host.psql(f"back{version}", "CREATE TABLE eintrag (n int PRIMARY KEY)")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from migrate.connections import write_access
+from migrate.waiting import wait_until
 from provisioning.engine import Stack
 from provisioning.pulumi_command import environment, executable
 from provisioning.workspace import Workspace
@@ -89,8 +90,7 @@ def test_a_stack_that_declares_on_aws_seeks_its_provider(tmp_path: Path, proxy: 
         env=environment(stack.workspace), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        proxy.settimeout(60)
-        proxy.accept()[0].close()
+        assert wait_until(lambda: was_asked(proxy), deadline_seconds=60)
     finally:
         engine.kill()  # it would ask again, and be answered by nobody
         engine.wait()

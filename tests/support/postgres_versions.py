@@ -12,6 +12,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.support.private_hosts import BINARIES
 
 LOCKED = Path(__file__).parent / "postgres"
@@ -56,3 +58,13 @@ def _runs(program: Path) -> bool:
     except OSError:
         return False
     return done.returncode == 0
+
+
+def binaries_or_skip(version: int) -> Path:
+    """Return where the programs of a version lie; a test whose version is not here says so and is not run."""
+    found = servers().get(version)
+    if found is None:
+        pytest.skip(
+            f"NOT RUN: no server of PostgreSQL {version} here: see tests/support/postgres_versions.py"
+        )
+    return found
