@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from migrate.step import Step
-from provisioning.model_file import Location
+from provisioning.model import Location
 
 if TYPE_CHECKING:
     from migrate.playbook import Entry, Phase, Playbook

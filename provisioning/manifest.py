@@ -6,6 +6,7 @@ unknown keys were refused; every reference names something that the manifest def
 Reading a file, with every fault told at once, is `provisioning.manifest_file`.
 """
 
+from collections.abc import Iterator
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -21,13 +22,13 @@ from provisioning.manifest_base import Person as Person
 from provisioning.manifest_base import RelativePath as RelativePath
 from provisioning.manifest_base import Text as Text
 from provisioning.manifest_base import TimeZone as TimeZone
-from provisioning.manifest_base import refuse_twice
 from provisioning.manifest_deployment import Deployment, Subscription
 from provisioning.manifest_inventory import Inventory
 from provisioning.manifest_operations import Operations
 from provisioning.manifest_purge import Purge
+from provisioning.manifest_references import misfits
 from provisioning.manifest_services import Service, Workplace
-from provisioning.model import Model
+from provisioning.model import Location, Misfit, Model, refuse_misfits
 
 Environment = Literal["test", "prod"]
 Engine = Literal["postgresql", "mariadb"]
@@ -141,30 +142,28 @@ class Legacy(Model):
     files: tuple[LegacyFiles, ...] = ()
 
     @model_validator(mode="after")
-    def _references_hold(self) -> Self:
-        hosts = {host.name for host in self.hosts}
-        for name, host in [(d.name, d.host) for d in self.databases] + [(f.name, f.host) for f in self.files]:
-            if host not in hosts:
-                raise ValueError(f"{name} is on host {host!r}, which is not under legacy.hosts")
-        refuse_twice("hosts", [host.name for host in self.hosts])
-        self._tunnels_have_room()
-        refuse_twice("databases", [database.name for database in self.databases])
-        refuse_twice("files", [tree.name for tree in self.files])
+    def _tunnels_have_room(self) -> Self:
+        refuse_misfits(self, self._too_much_tunnelled())
         return self
 
-    def _tunnels_have_room(self) -> None:
+    def _too_much_tunnelled(self) -> Iterator[Misfit]:
         """Each tunnel has so many ports; what flows through one is PostgreSQL's."""
         behind = [host.name for host in self.hosts if host.tunnel is not None]
         if len(behind) > MOST_TUNNELLED:
-            raise ValueError(f"{len(behind)} hosts open a tunnel; at most {MOST_TUNNELLED} can")
-        for host in behind:
-            databases = [database for database in self.databases if database.host == host]
-            if other := [database.name for database in databases if database.engine != "postgresql"]:
-                raise ValueError(f"{other[0]} is on {host}, behind a tunnel, which carries PostgreSQL only")
-            if max(len(databases), len([tree for tree in self.files if tree.host == host])) > MOST_TUNNELLED:
-                raise ValueError(
-                    f"{host} opens a tunnel for at most {MOST_TUNNELLED} databases and trees each"
+            yield ("hosts",), f"{len(behind)} hosts open a tunnel; at most {MOST_TUNNELLED} can"
+        for position, database in enumerate(self.databases):
+            if database.host in behind and database.engine != "postgresql":
+                yield (
+                    ("databases", position, "engine"),
+                    f"{database.name} is on {database.host}, behind a tunnel, which carries PostgreSQL only",
                 )
+        for host in behind:
+            for kind, parts in (("databases", self.databases), ("files", self.files)):
+                if len([part for part in parts if part.host == host]) > MOST_TUNNELLED:
+                    yield (
+                        (kind,),
+                        f"{host} opens a tunnel for at most {MOST_TUNNELLED} databases and trees each",
+                    )
 
 
 class Interface(Model):
@@ -321,88 +320,59 @@ class Manifest(Model):
     )
 
     @model_validator(mode="after")
-    def _name_is_free(self) -> Self:
+    def _parts_fit(self) -> Self:
+        refuse_misfits(self, [*misfits(self.model_dump()), *self._misfits()])
+        return self
+
+    def _misfits(self) -> Iterator[Misfit]:
         if self.tenant == "platform":
-            raise ValueError("platform is what the sites of a class share, and no tenant; take another name")
-        return self
-
-    @model_validator(mode="after")
-    def _database_has_a_name(self) -> Self:
-        if not self.legacy.databases and "database" not in self.application.settings:
-            raise ValueError(
-                "application.settings.database is missing: no database of legacy gives the site's its name"
+            yield (
+                ("tenant",),
+                "platform is what the sites of a class share, and no tenant; take another name",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _template_fits_the_site(self) -> Self:
+        if not self.legacy.databases and "database" not in self.application.settings:
+            yield (
+                ("application", "settings", "database"),
+                "is missing: no database of legacy gives the site's its name",
+            )
         if self.deployment is not None and self.site_engine != "postgresql":
-            raise ValueError(f"templates are for PostgreSQL; take site_engine: {self.site_engine} out")
-        return self
-
-    @model_validator(mode="after")
-    def _modes_agree(self) -> Self:
-        for database in self.legacy.databases:
-            asked = database.transfer.mode
-            if self.mode is not None and asked not in ("auto", self.mode):
-                raise ValueError(
-                    f"mode: {self.mode}, yet {database.name} asks for {asked}; take one of them out"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _databases_find_a_way(self) -> Self:
-        for database in self.legacy.databases:
-            ways = WAYS.get((database.engine, self.site_engine))
-            if ways is None:
-                ends = sorted(end for start, end in WAYS if start == database.engine)
-                raise ValueError(
-                    f"{database.name} is {database.engine}, and nothing moves that to {self.site_engine};"
-                    f" set site_engine: {' or '.join(ends)}"
-                )
-            if self.asked_mode is not None and self.asked_mode not in ways:
-                raise ValueError(
-                    f"{database.name} moves from {database.engine} to {self.site_engine} in mode"
-                    f" {' or '.join(sorted(ways))}, not {self.asked_mode}; take mode out, or set site_engine"
-                )
-            if self.site_engine == "mariadb" and self.site_dbname != database.dbname:
-                raise ValueError(
-                    f"application.settings.database is {self.site_dbname}, yet {database.name} is called"
-                    f" {database.dbname}: changes flow between databases of one name only; take it out"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _effects_can_be_listed(self) -> Self:
+            yield (
+                ("site_engine",),
+                f"templates are for PostgreSQL; take site_engine: {self.site_engine} out",
+            )
         if self.effects and self.site_engine != "postgresql":
-            raise ValueError(f"effects cannot be listed on a site with {self.site_engine}; take them out")
-        return self
+            yield ("effects",), f"cannot be listed on a site with {self.site_engine}; take them out"
+        for position, database in enumerate(self.legacy.databases):
+            yield from self._astray(("legacy", "databases", position), database)
 
-    @model_validator(mode="after")
-    def _interfaces_hold(self) -> Self:
-        hosts = {host.name for host in self.legacy.hosts}
-        refuse_twice("interfaces", [interface.name for interface in self.interfaces])
-        for interface in self.interfaces:
-            if interface.host not in hosts:
-                where = f"is on host {interface.host!r}, which is not under legacy.hosts"
-                raise ValueError(f"interface {interface.name} {where}")
-        return self
-
-    @model_validator(mode="after")
-    def _looked_at_hosts_are_known(self) -> Self:
-        hosts = {host.name for host in self.legacy.hosts}
-        looked_at = [(one.name, one.host) for one in self.inventory.servers]
-        for name, host in [*looked_at, *((one.name, one.host) for one in self.inventory.folders)]:
-            if host not in hosts:
-                raise ValueError(f"inventory: {name} is on host {host!r}, which is not under legacy.hosts")
-        refuse_twice("services", [service.name for service in self.services])
-        return self
-
-    @model_validator(mode="after")
-    def _purged_database_is_known(self) -> Self:
-        if self.purge is not None and self.purge.database not in {one.name for one in self.legacy.databases}:
-            raise ValueError(f"purge: {self.purge.database} is none of legacy.databases")
-        return self
+    def _astray(self, at: Location, database: LegacyDatabase) -> Iterator[Misfit]:
+        """Why a database finds no way to the site."""
+        asked = database.transfer.mode
+        if self.mode is not None and asked not in ("auto", self.mode):
+            yield (
+                (*at, "transfer", "mode"),
+                f"mode: {self.mode}, yet {database.name} asks for {asked}; take one of them out",
+            )
+        ways = WAYS.get((database.engine, self.site_engine))
+        if ways is None:
+            ends = sorted(end for start, end in WAYS if start == database.engine)
+            yield (
+                (*at, "engine"),
+                f"{database.name} is {database.engine}, and nothing moves that to {self.site_engine};"
+                f" set site_engine: {' or '.join(ends)}",
+            )
+        elif self.asked_mode is not None and self.asked_mode not in ways:
+            yield (
+                ("mode",) if asked == "auto" else (*at, "transfer", "mode"),
+                f"{database.name} moves from {database.engine} to {self.site_engine} in mode"
+                f" {' or '.join(sorted(ways))}, not {self.asked_mode}; take mode out, or set site_engine",
+            )
+        if self.site_engine == "mariadb" and self.site_dbname != database.dbname:
+            yield (
+                ("application", "settings", "database"),
+                f"is {self.site_dbname}, yet {database.name} is called {database.dbname}: changes flow"
+                " between databases of one name only; take it out",
+            )
 
     @property
     def asked_mode(self) -> str | None:

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, HttpUrl, model_validator
 
-from provisioning.manifest_base import Name, RelativePath, Text, refuse_twice
+from provisioning.manifest_base import Name, RelativePath, Text
 from provisioning.model import Model
 
 Permission = Literal["read", "write", "other"]
@@ -70,7 +70,6 @@ class Access(Model):
 
     @model_validator(mode="after")
     def _roles_hold(self) -> Self:
-        refuse_twice("access.roles", [role.name for role in self.roles])
         if len(over := [role.name for role in self.roles if role.supervisor]) > 1:
             raise ValueError(f"access.roles: {', '.join(over)} are supervisors; one role may be")
         return self

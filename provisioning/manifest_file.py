@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from provisioning.errors import ManifestError
 from provisioning.manifest import Manifest, Name
+from provisioning.manifest_references import misfits
 from provisioning.model_file import Fault, plain, read_model
 from provisioning.workspace import Workspace
 
@@ -58,7 +59,7 @@ def tenants(workspace: Workspace) -> list[str]:
 
 def read_manifest(text: str, *, file_stem: str) -> tuple[Manifest | None, list[Fault]]:
     """Return the manifest in a text, or None and every fault in it; `file_stem` is the tenant's name."""
-    reading = read_model(text, Manifest)
+    reading = read_model(text, Manifest, misfits)
     if reading.model is not None and reading.model.tenant != file_stem:
         says = f"is {reading.model.tenant!r}, yet the file is {file_stem}.yaml; make the two agree"
         return None, [Fault("tenant", reading.lines.get(("tenant",)), says)]

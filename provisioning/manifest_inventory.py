@@ -4,11 +4,11 @@ The parts of a manifest that say where databases are looked for, beside those th
 Promise: naming a server or a folder here only has it looked at; nothing of it moves for that.
 """
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from provisioning.manifest_base import Identifier, Name, RelativePath, refuse_twice
+from provisioning.manifest_base import Identifier, Name, RelativePath
 from provisioning.model import Model
 
 
@@ -38,9 +38,3 @@ class Inventory(Model):
 
     servers: tuple[LookedAtServer, ...] = ()
     folders: tuple[SearchedFolder, ...] = ()
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        refuse_twice("inventory.servers", [one.name for one in self.servers])
-        refuse_twice("inventory.folders", [one.name for one in self.folders])
-        return self

@@ -4,11 +4,9 @@ The parts of a manifest that say which rows are too old to move.
 Promise: a rule names its table and the column that tells age; what a `Keep` holds, no `Drop` takes.
 """
 
-from typing import Self
+from pydantic import Field
 
-from pydantic import Field, model_validator
-
-from provisioning.manifest_base import AgeRecipient, ArchivePlace, Identifier, Name, refuse_twice
+from provisioning.manifest_base import AgeRecipient, ArchivePlace, Identifier, Name
 from provisioning.model import Model
 
 
@@ -49,8 +47,3 @@ class Purge(Model):
     drop: tuple[Drop, ...] = Field(min_length=1)
     archive: PurgeArchive
     chunk_rows: int = Field(default=50_000, ge=1, le=1_000_000, description="Rows in a chunk at most.")
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        refuse_twice("purge.drop", [rule.name for rule in self.drop])
-        return self

@@ -62,6 +62,5 @@ class Workplace(Model):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        refuse_twice("workplace.packages", [package.name for package in self.packages])
         refuse_twice("workplace.workstations", [h.name for group in self.workstations for h in group.hosts])
         return self

@@ -6,7 +6,7 @@ is wrong and how to mend it. Numbers with a point reach a `Decimal` as they were
 """
 
 import difflib
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
@@ -16,9 +16,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from provisioning.errors import ManifestError
+from provisioning.model import Location, Misfit
 
 M = TypeVar("M", bound=BaseModel)
-Location = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,15 @@ def _as_written(loader: _Exact, node: yaml.ScalarNode) -> object:
 _Exact.add_constructor("tag:yaml.org,2002:float", _as_written)
 
 
-def read_model(text: str, kind: type[M]) -> Reading[M]:
-    """Read a YAML text into a model; faults of the YAML, of its keys and of its values are all told."""
+def read_model(
+    text: str, kind: type[M], misfits: Callable[[object], Iterable[Misfit]] = lambda _: ()
+) -> Reading[M]:
+    """
+    Read a YAML text into a model; faults of the YAML, of its keys and of its values are all told.
+
+    Args:
+        misfits: What the model would say of how its parts fit, did none have a fault of its own.
+    """
     loader = _Exact(text)
     try:
         node = loader.get_single_node()
@@ -76,6 +83,9 @@ def read_model(text: str, kind: type[M]) -> Reading[M]:
         model = kind.model_validate(value)
     except ValidationError as error:
         faults += [_fault(detail, kind, lines) for detail in error.errors()]
+        told = {(fault.path, fault.says) for fault in faults}
+        beside = [Fault(_path(at), _line(at, lines), says) for at, says in misfits(value)]
+        faults += [fault for fault in beside if (fault.path, fault.says) not in told]
     return Reading(model if not faults else None, faults, lines)
 
 
@@ -153,10 +163,15 @@ def _place(node: yaml.Node | None, here: Location, lines: dict[Location, int], f
 
 def _fault(detail: ErrorDetails, kind: type[BaseModel], lines: dict[Location, int]) -> Fault:
     location = tuple(part for part in detail["loc"] if part != "[key]")
-    place: Location = location
+    return Fault(_path(location), _line(location, lines), plain(detail, kind))
+
+
+def _line(location: Location, lines: dict[Location, int]) -> int | None:
+    """The line of the nearest place around it that the file has."""
+    place = location
     while place and place not in lines:
         place = place[:-1]
-    return Fault(_path(location), lines.get(place), plain(detail, kind))
+    return lines.get(place)
 
 
 def _path(location: Location) -> str:

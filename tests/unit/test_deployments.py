@@ -105,7 +105,7 @@ def test_manifest_that_makes_no_sense_is_refused(changes: dict[str, Any], says: 
 
 def test_site_without_legacy_names_its_database() -> None:
     """Where no legacy database gives it its name, the application's settings have to."""
-    with pytest.raises(ValidationError, match=r"application\.settings\.database is missing"):
+    with pytest.raises(ValidationError, match=r"application\.settings\.database\s+Value error, is missing"):
         manifest(application={"settings": {}})
     with pytest.raises(ValidationError, match="templates are for PostgreSQL"):
         manifest(site_engine="mariadb")

@@ -1,5 +1,6 @@
 """Manifests: what is refused, and how every fault is told."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,33 @@ def test_a_part_on_an_unknown_host_is_refused(alpenblick: Path) -> None:
     assert any("main is on host 'elsewhere'" in fault for fault in faults_of(alpenblick))
 
 
+def test_parts_that_do_not_fit_are_told_at_once_each_at_its_place(alpenblick: Path) -> None:
+    """Also beside a value that is wrong by itself, which alone would keep the others from being looked at."""
+    data = yaml.safe_load(alpenblick.read_text())
+    (database,) = data["legacy"]["databases"]
+    data["legacy"]["databases"].append({**database, "host": "elsewhere"})
+    data["legacy"]["files"] = [{"name": "documents", "host": "nowhere", "path": "documents"}]
+    data["inventory"] = {"folders": [{"name": "backups", "host": "beyond", "path": "backups"}]}
+    fitting = [
+        "legacy/databases/1/name (line N): main stands twice; names tell the parts apart",
+        "legacy/databases/1/host (line N): main is on host 'elsewhere', which is not under legacy.hosts",
+        "legacy/files/0/host (line N): documents is on host 'nowhere', which is not under legacy.hosts",
+        "inventory/folders/0/host (line N): backups is on host 'beyond', which is not under legacy.hosts",
+    ]
+    for more, also in (
+        ({}, []),
+        (
+            {"mode": "live", "site_engine": "mariadb"},
+            ["legacy/databases/0/engine", "legacy/databases/1/engine"],
+        ),
+        ({"sizing": {"prod": {"application_workers": 0}}}, ["sizing/prod/application_workers"]),
+    ):
+        alpenblick.write_text(yaml.safe_dump({**data, **more}))
+        told = [re.sub(r"line \d+", "line N", fault) for fault in faults_of(alpenblick)]
+        assert [one for one in told if one in fitting] == fitting
+        assert [one.split(" ")[0] for one in told if one not in fitting] == also
+
+
 def test_a_file_named_otherwise_than_its_tenant_is_refused(workspace: Workspace, alpenblick: Path) -> None:
     """The file's name and what stands in it cannot mean two tenants."""
     copy = workspace.stacks / "other.yaml"
@@ -321,7 +349,7 @@ def test_a_site_with_mariadb_calls_its_database_as_legacy_does(alpenblick: Path)
     data["application"]["settings"] = {"database": "care"}
     alpenblick.write_text(yaml.safe_dump(data))
     (fault,) = faults_of(alpenblick)
-    assert "application.settings.database is care" in fault
+    assert "application/settings/database (line 5): is care" in fault
     assert "is called besa" in fault
 
 

@@ -28,14 +28,17 @@ def _access(*roles: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"inventory": {"servers": [SERVER]}}, "inventory: paie is on host 'elsewhere', which is not under"),
+        (
+            {"inventory": {"servers": [SERVER]}},
+            "inventory.servers.0.host\n  Value error, paie is on host 'elsewhere', which is not under",
+        ),
         (
             {"purge": {"database": "paie", "drop": [DROP], "archive": {"to": "/media/disque"}}},
-            "purge: paie is none of legacy.databases",
+            "purge.database\n  Value error, paie is none of legacy.databases",
         ),
         (
             {"purge": {"database": "compta", "drop": [DROP, DROP], "archive": {"to": "/media/disque"}}},
-            "purge.drop: old stands twice",
+            "purge.drop.1.name\n  Value error, old stands twice",
         ),
         (
             {"purge": {"database": "compta", "drop": [DROP], "archive": {"to": "disque"}}},
@@ -56,7 +59,7 @@ def _access(*roles: dict[str, Any]) -> dict[str, Any]:
         ),
         (
             {"services": [{"name": "box", "title": "Box", "path": "/box"}] * 2},
-            "services: box stands twice",
+            "services.1.name\n  Value error, box stands twice",
         ),
         ({"services": [{"name": "box", "title": "Box", "path": "/../etc"}]}, "String should match pattern"),
     ],
@@ -79,5 +82,5 @@ def test_a_purge_is_of_a_database_that_is_left() -> None:
     asked["application"]["settings"] = {"database": "compta"}
     Manifest.model_validate(asked)
     asked["purge"]["database"] = "paie"
-    with pytest.raises(ValidationError, match=r"purge: paie is none of legacy\.databases"):
+    with pytest.raises(ValidationError, match=r"paie is none of legacy\.databases"):
         Manifest.model_validate(asked)
