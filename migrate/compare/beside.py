@@ -17,6 +17,7 @@ from migrate.compare.live import compare_live
 from migrate.compare.pacing import Care, Pace
 from migrate.compare.run import Told
 from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference
+from migrate.compare.wording import differing_made
 from migrate.databases import Database, Session
 
 
@@ -36,6 +37,10 @@ class PostgresqlBeside:
     ) -> BaseComparison:
         pace = Pace(source, care) if care else None
         return compare_live(name, source, target, tenant=tenant, store=store, pace=pace, told=told)
+
+    def differing_definitions(self, source: Any, target: Any) -> list[Difference]:
+        with _sessions(source, target) as (left, right):
+            return differing_made(left[0], right[0])
 
     def differing_rights(self, source: Any, target: Any, *, owner: str, application: str) -> list[Difference]:
         with _sessions(source, target) as (left, right):

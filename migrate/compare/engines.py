@@ -85,6 +85,10 @@ class Beside(Protocol):
         """
         ...
 
+    def differing_definitions(self, source: Any, target: Any) -> list[Difference]:
+        """Return everything in which the two are made otherwise, as both are now."""
+        ...
+
     def differing_rights(self, source: Any, target: Any, *, owner: str, application: str) -> list[Difference]:
         """Return everything in which owners and grants on the target are not as the site's rule has them."""
         ...

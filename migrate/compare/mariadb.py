@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from migrate.compare.definitions import differing_definitions
 from migrate.compare.verdict import DatabaseComparison, Difference, RowDifference, TableResult
 from migrate.errors import ComparisonError
 from migrate.mariadb.columns import Table, digest_sums, printed, same_engine_digest, tables
@@ -73,7 +74,7 @@ def verdict(
         definitions=len(before),
         sequences=len(numbers),
         large_objects=0,
-        differences=(*_differing(before, after), *behind(numbers, next_numbers(right, there))),
+        differences=(*differing_definitions(before, after), *behind(numbers, next_numbers(right, there))),
         not_compared=(),
         seconds=round(time.monotonic() - began_at, 3),
         written_on_target=tuple(sorted(written_on_target)),
@@ -168,14 +169,6 @@ def _merged(source: Rows, target: Rows) -> Iterator[RowDifference]:
             if left[1] != right[1]:
                 yield RowDifference(key=left[0], kind="changed")
             left, right = next(source, None), next(target, None)
-
-
-def _differing(
-    before: Mapping[tuple[str, str], str], after: Mapping[tuple[str, str], str]
-) -> Iterator[Difference]:
-    for kind, of in sorted(before.keys() | after.keys()):
-        if before.get((kind, of)) != after.get((kind, of)):
-            yield Difference(kind=kind, name=of, source=before.get((kind, of)), target=after.get((kind, of)))
 
 
 def _table(

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from migrate.compare import mariadb
+from migrate.compare.definitions import differing_definitions
 from migrate.compare.mariadb_changed import Side, compare_changed
 from migrate.compare.mariadb_record import Record, load
 from migrate.compare.pacing import Care
@@ -22,7 +23,7 @@ from migrate.compare.verdict import BaseComparison, DatabaseComparison, Differen
 from migrate.errors import ComparisonError
 from migrate.mariadb.changes import LogLost
 from migrate.mariadb.columns import tables
-from migrate.mariadb.definitions import definitions
+from migrate.mariadb.definitions import compared, definitions
 from migrate.mariadb.replication import (
     flow_name,
     has_applied,
@@ -94,6 +95,10 @@ class MariadbBeside:
             not_compared=(),
             written_on_target=record.written,
         )
+
+    def differing_definitions(self, source: MariaDatabase, target: MariaDatabase) -> list[Difference]:
+        with source.opened() as left, target.opened() as right:
+            return differing_definitions(compared(left), compared(right))
 
     def differing_rights(
         self, source: MariaDatabase, target: MariaDatabase, *, owner: str, application: str

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
-from migrate.compare.definitions import Definitions
+from migrate.compare.definitions import Definitions, definitions, differing_definitions
+from migrate.compare.verdict import Difference
 from migrate.databases import Session
 from migrate.sessions import beside
 
@@ -37,6 +38,12 @@ def in_words_of(
         if kind in _VIEWS and targets_own.get((kind, name), text) != text
     }
     return {**definitions, **dict(_said_anew(target, told))} if told else definitions
+
+
+def differing_made(source: Session, target: Session) -> list[Difference]:
+    """Return everything in which two databases are made otherwise."""
+    before, after = definitions(source), definitions(target)
+    return differing_definitions(in_words_of(target, source, before, after), after)
 
 
 def _said_anew(target: Session, told: Definitions) -> Iterator[tuple[tuple[str, str], str]]:

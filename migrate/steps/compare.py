@@ -7,8 +7,11 @@ is compared while legacy is at work, and inside the freeze only what changed sin
 every row all the same.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+from pydantic import Field
 
 from migrate import engines, files
 from migrate.case import Case
@@ -26,12 +29,16 @@ from migrate.steps.transfer import FinalSync
 from migrate.transfer.contract import Task
 from provisioning.model import Model
 
+_AT_WORK = "Nothing is frozen, and users work on where they did."
+
 
 class BaseComparisons(Model):
     """Evidence ``base-comparison``: every database, compared while it was at work."""
 
     attempt: str
     databases: tuple[BaseComparison, ...]
+    definitions: Mapping[str, tuple[Difference, ...]] = Field(default_factory=dict)
+    """By database, what either side has that the other has not, or has otherwise; none where all agree."""
 
 
 def compare_all(ctx: StepContext) -> Comparison:
@@ -65,19 +72,28 @@ def compare_all(ctx: StepContext) -> Comparison:
 def compare_beside_work(ctx: StepContext) -> Result:
     """Compare every row while legacy is at work; again, only what changed since."""
     require_not_paused(ctx)
-    found = []
+    found, made = [], {}
     for _, work in live_moves(ctx):
         found.append(beside_work(ctx, work))
+        if apart := _by(work).differing_definitions(work.source, work.target):
+            made[work.name] = tuple(apart)
         _require_rights(work)
-    ctx.case.write_evidence("base-comparison", BaseComparisons(attempt=ctx.attempt, databases=tuple(found)))
+    base = BaseComparisons(attempt=ctx.attempt, databases=tuple(found), definitions=made)
+    ctx.case.write_evidence("base-comparison", base)
     for one in found:
         if one.different:
             raise DifferenceError(
                 f"{one.name} differs, although nobody is changing it: "
                 + ", ".join(table.name for table in one.different),
-                state="Legacy works; nothing is frozen.",
-                next_step="see evidence/base-comparison.json; fab abandon takes the copy back",
+                state=f"{_AT_WORK} The rows stand in evidence/base-comparison.json.",
+                next_step="fab status; before the site is open, fab abandon takes the copy back",
             )
+    for name, differences in made.items():
+        raise DifferenceError(
+            f"{name} is not made on the site as it is at legacy:\n{_listed(differences)}",
+            state=f"{_AT_WORK} Both definitions stand in evidence/base-comparison.json.",
+            next_step="make one as the other is, then go on with the command that fab status names",
+        )
     return {one.name: {"rows": one.rows, "open_keys": one.open_keys} for one in found}
 
 
@@ -238,6 +254,11 @@ def require_agreement(comparison: Comparison, *, state: str = "", next_step: str
     raise DifferenceError(
         f"source and target differ: {comparison.summary}\n{shown}{more}", state=state, next_step=next_step
     )
+
+
+def _listed(differences: Sequence[Difference]) -> str:
+    lines = [f"  {one.kind} {one.name}: {_where(one)}" for one in differences[:20]]
+    return "\n".join([*lines, *([f"  and {len(differences) - 20} more"] if len(differences) > 20 else [])])
 
 
 def _count(rows: int | None) -> str:

@@ -92,6 +92,25 @@ def test_there_with_legacy_at_work(move: Move, hosts: Hosts) -> None:
         assert wait_until(lambda: "on the site" in names_on(legacy), deadline_seconds=20)
 
 
+def test_another_definition_is_told_before_anybody_stops(move: Move, hosts: Hosts) -> None:
+    """An index that only the site has ends the comparison beside running work, and is kept."""
+    ctx = move.context(hosts)
+    *before, (compare, params) = BESIDE_WORK
+    assert compare == "compare-live"
+    for name, of in before:
+        act(name, ctx, **of)
+    with move.site.connect("besa") as site:
+        site.execute("CREATE INDEX by_nobody ON resident (name)")
+
+    with pytest.raises(DifferenceError, match=r"index .*by_nobody.*: only at the target") as failed:
+        act(compare, ctx, **params)
+
+    assert "nothing is frozen" in failed.value.state.lower()
+    (apart,) = ctx.case.read_evidence("base-comparison", BaseComparisons).definitions["main-db"]
+    assert apart.source is None
+    assert "by_nobody" in str(apart.target)
+
+
 def test_called_off_it_goes_on_following(move: Move, hosts: Hosts) -> None:
     """Undone from the last step back, legacy works again and the site follows it without a new copy."""
     ctx = move.context(hosts)
