@@ -79,6 +79,7 @@ def a_move(
     dbname: str = "besa",
     interfaces: list[dict[str, Any]] | None = None,
     site_binaries: Path = BINARIES,
+    legacy_binaries: Path = BINARIES,
     is_servers_own: bool = False,
 ) -> Iterator[Move]:
     """
@@ -88,7 +89,7 @@ def a_move(
         is_servers_own: The site's login is the user that its server runs as.
     """
     with (
-        private_host("legacy", base) as legacy,
+        private_host("legacy", base, binaries=legacy_binaries) as legacy,
         private_host("site", base, binaries=site_binaries, is_servers_own=is_servers_own) as site,
     ):
         for host in (legacy, site):
