@@ -87,14 +87,13 @@ def table_results(
     known: Mapping[str, Table],
     there: Mapping[str, Table],
     told: Told | None = None,
-) -> list[TableResult]:
+) -> Iterator[TableResult]:
     """Compare these tables of either side row by row, between two sessions that read one moment each."""
-    names, results = [*known, *(n for n in there if n not in known)], []
+    names = [*known, *(n for n in there if n not in known)]
     with ThreadPoolExecutor(1) as beside:
         for done, table in enumerate(names, 1):
-            results.append(_table(left, right, known.get(table), there.get(table), beside))
+            yield _table(left, right, known.get(table), there.get(table), beside)
             (told or (lambda *_: None))(table, done, len(names))
-    return results
 
 
 @contextmanager

@@ -3,14 +3,16 @@ Comparing two MariaDB databases beside running work, as `migrate.compare.engines
 
 Promise: both sides are read at the same position of the origin's log, which the replica is held at for as
 long as two snapshots take to open; so whatever differs does differ. Once every row was seen equal, only
-what the servers' logs name as changed is read again, in the freeze too; before MariaDB 10.5, whose log
-names no keys, every row is. All that is put on a server is a setting of its log, which goes with the flow.
+what the servers' logs name as changed is read again, in the freeze too; who is cut off goes on with the
+tables that were not read yet. Before MariaDB 10.5, whose log names no keys, every row is read each time.
+All that is put on a server is a setting of its log, which goes with the flow.
 """
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from migrate.compare import mariadb
@@ -67,17 +69,18 @@ class MariadbBeside:
             here = Side(source, left, mariadb.position(left), known)
             beyond = Side(target, right, mariadb.position(right), there)
             before = load(store) if names_keys else None
-            found, written = _since(here, beyond, before, is_forward, told)
-        rows = {one.name: one.source_rows or 0 for one in found}
-        different = tuple(one for one in found if not one.agrees)
-        record = Record(
-            source=here.position,
-            target=beyond.position,
-            rows=rows,
-            open=tuple(one.name for one in different),
-            written=tuple(sorted({*(before.written if before else ()), *written})),
-        )
-        record.save(store)
+            results, written = _since(here, beyond, before, is_forward, told)
+            found: list[TableResult] = []
+            record = Record(
+                source=here.position,
+                target=beyond.position,
+                rows={},
+                written=tuple(sorted({*(before.written if before else ()), *written})),
+            )
+            for part in results:
+                found += part
+                record = record.of(found)
+                record.save(store)
         return BaseComparison(
             name=name,
             began_at=began_at,
@@ -85,12 +88,12 @@ class MariadbBeside:
             source_position=here.position,
             target_position=beyond.position,
             tables=tuple(
-                TableState(name=one, way="whole", rows=rows[one])
-                if one in rows
+                TableState(name=one, way="whole", rows=record.rows[one])
+                if one in record.rows
                 else TableState(name=one, way="freeze", why=_NO_TRANSACTIONS)
                 for one in every
             ),
-            different=different,
+            different=tuple(one for one in found if one.name in record.open),
             large_objects=0,
             not_compared=(),
             written_on_target=record.written,
@@ -141,7 +144,7 @@ class MariadbBeside:
             changed = compare_changed(here, beyond, before, is_forward=not _is_replica(left))
             others = {one: table for one, table in known.items() if one not in chosen}
             beside = {one: table for one, table in there.items() if one not in chosen}
-            results = [*changed.results, *mariadb.table_results(left, right, others, beside)]
+            results = [*chain(*changed.results), *mariadb.table_results(left, right, others, beside)]
             written = {*before.written, *changed.written}
             return mariadb.verdict(
                 name, left, right, known, there, results, began_at=began_at, written_on_target=written
@@ -162,13 +165,14 @@ class MariadbBeside:
 
 def _since(
     here: Side, there: Side, before: Record | None, is_forward: bool, told: Told | None
-) -> tuple[Sequence[TableResult], Iterable[str]]:
+) -> tuple[Iterator[Sequence[TableResult]], Iterable[str]]:
     """The results of all tables, and those written on the target: by what changed where anything was seen."""
     if before is not None:
         with suppress(LogLost):  # it was kept too briefly: every row is read anew
             changed = compare_changed(here, there, before, is_forward=is_forward)
             return changed.results, changed.written
-    return mariadb.table_results(here.session, there.session, here.tables, there.tables, told), ()
+    every = mariadb.table_results(here.session, there.session, here.tables, there.tables, told)
+    return ([one] for one in every), ()
 
 
 def _is_replica(session: MariaSession) -> bool:

@@ -39,8 +39,11 @@ class Side:
 class Changed:
     """What became of the tables since a record."""
 
-    results: tuple[TableResult, ...]
-    """Of every table, also of those that nobody changed."""
+    results: Iterator[Sequence[TableResult]]
+    """
+    Of every table, also of those that nobody changed. First of all those in the record, so that from then on
+    they are known at the new position; then of each other one, as it is read.
+    """
     written: frozenset[str]
     """Tables that were changed on the target itself."""
 
@@ -56,10 +59,18 @@ def compare_changed(source: Side, target: Side, before: Record, *, is_forward: b
         LogLost: A server does not have its log since then any more.
     """
     here, there = source.changes(before.source), target.changes(before.target)
-    whole = here.whole | there.whole | {*before.open} | (source.tables.keys() - before.rows.keys())
+    return Changed(_results(source, target, before, here, there, is_forward), frozenset(there.written))
+
+
+def _results(
+    source: Side, target: Side, before: Record, here: Changes, there: Changes, is_forward: bool
+) -> Iterator[Sequence[TableResult]]:
+    whole = here.whole | there.whole | {*before.open}
     more = (here if is_forward else there).rows
-    results = []
-    for table in source.tables:
+    results: list[TableResult] = []
+    for table in before.rows:
+        if table not in source.tables:
+            continue
         keys = [*{**here.keys.get(table, {}), **there.keys.get(table, {})}]
         if table in target.tables and table not in whole:
             left, right = (_digests(side, table, keys) for side in (source, target))
@@ -72,11 +83,14 @@ def compare_changed(source: Side, target: Side, before: Record, *, is_forward: b
                 results.append(found)
                 continue
         results += _whole(source, target, [table])
-    results += _whole(source, target, [one for one in target.tables if one not in source.tables])
-    return Changed(tuple(results), frozenset(there.written))
+    yield results
+    unread = [one for one in source.tables if one not in before.rows]
+    unread += [one for one in target.tables if one not in source.tables]
+    for result in _whole(source, target, unread):
+        yield [result]
 
 
-def _whole(source: Side, target: Side, names: Sequence[str]) -> list[TableResult]:
+def _whole(source: Side, target: Side, names: Sequence[str]) -> Iterator[TableResult]:
     known, held = (
         {one: side.tables[one] for one in names if one in side.tables} for side in (source, target)
     )

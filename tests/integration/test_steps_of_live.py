@@ -8,9 +8,10 @@ import pytest
 
 from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
-from migrate.errors import DifferenceError
+from migrate.errors import DifferenceError, TransferError
 from migrate.freeze import unfreeze
 from migrate.step import StepContext, known_steps
+from migrate.steps import transfer as steps_of_transfer
 from migrate.steps.compare import BaseComparisons
 from migrate.waiting import wait_until
 from tests.support.moves import Move, a_move
@@ -124,6 +125,31 @@ def test_called_off_it_goes_on_following(move: Move, hosts: Hosts) -> None:
         clerk.execute("INSERT INTO resident VALUES (9000, 'after the fallback')")
     with move.site.connect("besa") as site:
         assert wait_until(lambda: "after the fallback" in names_on(site), deadline_seconds=20)
+
+
+def test_pgcopydb_424_no_sequence_is_set_before_every_change_has_come(
+    move: Move, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drain that does not end is told, and what would come after it was not begun: later all of it is."""
+    ctx = move.context(hosts)
+    before, (sync, _) = TOWARDS[:3], TOWARDS[4]
+    for name, params in (*BESIDE_WORK, *before):
+        act(name, ctx, **params)
+    drawn = "SELECT last_value FROM resident_id_seq"
+    with move.site.connect("besa") as holder, move.site.connect("besa") as site:
+        ahead = site.execute(drawn).fetchone()
+        with holder.transaction():
+            holder.execute("LOCK TABLE resident IN ACCESS EXCLUSIVE MODE")
+            write_at_work(move, "on its way")
+            act("freeze-legacy", ctx)
+            monkeypatch.setattr(steps_of_transfer, "DRAIN_SECONDS", 1.0)
+            with pytest.raises(TransferError, match="behind"):
+                act(sync, ctx)
+            assert site.execute(drawn).fetchone() == ahead
+        monkeypatch.undo()
+        act(sync, ctx)
+        with move.legacy.connect("besa") as legacy:
+            assert site.execute(drawn).fetchone() == legacy.execute(drawn).fetchone() != ahead
 
 
 def test_a_difference_made_inside_the_freeze_is_found(move: Move, hosts: Hosts) -> None:

@@ -1,7 +1,6 @@
 """A tenant whose legacy server has any version of the contract: there, to work on the site, and back."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -119,7 +118,7 @@ def test_it_moves_works_on_the_site_and_goes_back(move: Move, hosts: Hosts) -> N
     act_all(ctx, THERE)
     there = ctx.case.read_evidence("comparison", Comparison)
     assert (there.agrees, there.databases[0].large_objects) == (True, 1)
-    with clerk(move) as session, pytest.raises(psycopg.Error, match="read-only|permission denied"):
+    with clerk(move) as session, pytest.raises(psycopg.Error, match=r"read-only|permission denied"):
         work(session, "in the freeze")
     with move.site.connect("besa") as session:
         session.execute("SET ROLE app_user")
