@@ -1,5 +1,5 @@
 """
-The disk that a PostgreSQL server keeps its log on: what is free there.
+The disk that a server keeps its log on: what is free there.
 
 Promise: reads only, over the host's own login. A slot without a limit keeps log until that disk is full, and
 the server stops then; so this is how much longer a flow may stand still.
@@ -22,7 +22,7 @@ class LogDisk:
     free_bytes: int
 
 
-def log_disk(connection: Connection, data_directory: str) -> LogDisk | None:
+def log_disk(connection: Connection, log_folder: str) -> LogDisk | None:
     """
     Return what is free where a server keeps its log, or at the nearest folder above that can be looked at.
 
@@ -30,7 +30,7 @@ def log_disk(connection: Connection, data_directory: str) -> LogDisk | None:
     above tells anything.
     """
     script = f"""
-path={quote(data_directory)}/pg_wal
+path={quote(log_folder)}
 while :; do
     free=$(df -PB1 "$path" 2>/dev/null | awk 'NR == 2 {{print $4}}')
     [ -z "$free" ] || break
@@ -42,4 +42,4 @@ printf '%s\\n%s\\n' "$path" "$free"
     path, _, free = run(connection, script, doing="looking at the log's disk").text.partition("\n")
     if not free:
         return None
-    return LogDisk(path=path, is_exact=path.endswith("/pg_wal"), free_bytes=int(free))
+    return LogDisk(path=path, is_exact=path == log_folder, free_bytes=int(free))

@@ -153,7 +153,7 @@ def measure(hosts: Hosts, database: LegacyDatabase) -> Database:
     with legacy_database(hosts, database).opened() as session:
         facts = measure_database(database, session)
     folder = facts.server.data_directory
-    disk = log_disk(hosts.legacy(database.host), folder) if folder else None
+    disk = log_disk(hosts.legacy(database.host), f"{folder}/pg_wal") if folder else None
     return facts.model_copy(update={"wal_disk": None if disk is None else WalDisk(**vars(disk))})
 
 

@@ -19,6 +19,7 @@ from migrate.compare.run import Told
 from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference
 from migrate.compare.wording import differing_made
 from migrate.databases import Database, Session
+from migrate.health import health, sessions_at_most
 
 
 class PostgresqlBeside:
@@ -35,7 +36,7 @@ class PostgresqlBeside:
         told: Told | None = None,
         care: Care | None = None,
     ) -> BaseComparison:
-        pace = Pace(source, care) if care else None
+        pace = _pace(source, care) if care else None
         return compare_live(name, source, target, tenant=tenant, store=store, pace=pace, told=told)
 
     def differing_definitions(self, source: Any, target: Any) -> list[Difference]:
@@ -68,6 +69,12 @@ class PostgresqlBeside:
 
     def end(self, tenant: str, name: str, source: Any, target: Any) -> None:
         changes.end(tenant, name, source, target)
+
+
+def _pace(source: Database, care: Care) -> Pace:
+    with source.opened() as session:
+        sessions = sessions_at_most(session, care.limits.active_sessions)
+    return Pace(lambda: health(source), sessions, care)
 
 
 @contextmanager

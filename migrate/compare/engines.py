@@ -78,7 +78,7 @@ class Beside(Protocol):
         Compare every row; called again, go on, and compare what changed since.
 
         Args:
-            care: What it yields to between its pieces; an engine that reads all in one piece cannot.
+            care: What it yields to between its pieces.
 
         Raises:
             ComparisonError: A side does not tell what changes, or cannot be compared.

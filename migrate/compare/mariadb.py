@@ -87,11 +87,13 @@ def table_results(
     known: Mapping[str, Table],
     there: Mapping[str, Table],
     told: Told | None = None,
+    pace: Callable[[], None] = lambda: None,
 ) -> Iterator[TableResult]:
     """Compare these tables of either side row by row, between two sessions that read one moment each."""
     names = [*known, *(n for n in there if n not in known)]
     with ThreadPoolExecutor(1) as beside:
         for done, table in enumerate(names, 1):
+            pace()
             yield _table(left, right, known.get(table), there.get(table), beside)
             (told or (lambda *_: None))(table, done, len(names))
 

@@ -9,7 +9,7 @@ All that is put on a server is a setting of its log, which goes with the flow.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
@@ -19,13 +19,14 @@ from migrate.compare import mariadb
 from migrate.compare.definitions import differing_definitions
 from migrate.compare.mariadb_changed import Side, compare_changed
 from migrate.compare.mariadb_record import Record, load
-from migrate.compare.pacing import Care
+from migrate.compare.pacing import Care, Pace
 from migrate.compare.run import Told
 from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference, TableResult, TableState
 from migrate.errors import ComparisonError
 from migrate.mariadb.changes import LogLost
 from migrate.mariadb.columns import tables
 from migrate.mariadb.definitions import compared, definitions
+from migrate.mariadb.health import health, sessions_at_most
 from migrate.mariadb.replication import (
     flow_name,
     has_applied,
@@ -56,7 +57,7 @@ class MariadbBeside:
         told: Told | None = None,
         care: Care | None = None,
     ) -> BaseComparison:
-        # All is read under two snapshots, which would be held open meanwhile: waiting costs the source more.
+        pace = _pace(source, care) if care else _at_once
         began_at = datetime.now(UTC)
         for side in (source, target):
             with side.opened() as session:
@@ -69,7 +70,7 @@ class MariadbBeside:
             here = Side(source, left, mariadb.position(left), known)
             beyond = Side(target, right, mariadb.position(right), there)
             before = load(store) if names_keys else None
-            results, written = _since(here, beyond, before, is_forward, told)
+            results, written = _since(here, beyond, before, is_forward, told, pace)
             found: list[TableResult] = []
             record = Record(
                 source=here.position,
@@ -164,15 +165,30 @@ class MariadbBeside:
 
 
 def _since(
-    here: Side, there: Side, before: Record | None, is_forward: bool, told: Told | None
+    here: Side,
+    there: Side,
+    before: Record | None,
+    is_forward: bool,
+    told: Told | None,
+    pace: Callable[[], None],
 ) -> tuple[Iterator[Sequence[TableResult]], Iterable[str]]:
     """The results of all tables, and those written on the target: by what changed where anything was seen."""
     if before is not None:
         with suppress(LogLost):  # it was kept too briefly: every row is read anew
-            changed = compare_changed(here, there, before, is_forward=is_forward)
+            changed = compare_changed(here, there, before, is_forward=is_forward, pace=pace)
             return changed.results, changed.written
-    every = mariadb.table_results(here.session, there.session, here.tables, there.tables, told)
+    every = mariadb.table_results(here.session, there.session, here.tables, there.tables, told, pace)
     return ([one] for one in every), ()
+
+
+def _pace(source: MariaDatabase, care: Care) -> Pace:
+    with source.opened() as session:
+        sessions = sessions_at_most(session, care.limits.active_sessions)
+    return Pace(lambda: health(source), sessions, care)
+
+
+def _at_once() -> None:
+    """Wait for nobody."""
 
 
 def _is_replica(session: MariaSession) -> bool:

@@ -6,7 +6,7 @@ a log cannot tell the rows. Where a side does not hold what its own log says of 
 read as a whole. Reads only.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from migrate.compare.mariadb import Rows, keyed, merged, table_results
@@ -48,29 +48,46 @@ class Changed:
     """Tables that were changed on the target itself."""
 
 
-def compare_changed(source: Side, target: Side, before: Record, *, is_forward: bool) -> Changed:
+def compare_changed(
+    source: Side,
+    target: Side,
+    before: Record,
+    *,
+    is_forward: bool,
+    pace: Callable[[], None] = lambda: None,
+) -> Changed:
     """
     Compare what changed since `before` on either side, both now at one position of the flow.
 
     Args:
         is_forward: Whether the source's changes flow to the target; else it is the other way round.
+        pace: Called before each table is read; returns when the source may be asked.
 
     Raises:
         LogLost: A server does not have its log since then any more.
     """
     here, there = source.changes(before.source), target.changes(before.target)
-    return Changed(_results(source, target, before, here, there, is_forward), frozenset(there.written))
+    return Changed(
+        _results(source, target, before, (here, there), is_forward, pace), frozenset(there.written)
+    )
 
 
 def _results(
-    source: Side, target: Side, before: Record, here: Changes, there: Changes, is_forward: bool
+    source: Side,
+    target: Side,
+    before: Record,
+    since: tuple[Changes, Changes],
+    is_forward: bool,
+    pace: Callable[[], None],
 ) -> Iterator[Sequence[TableResult]]:
+    here, there = since
     whole = here.whole | there.whole | {*before.open}
     more = (here if is_forward else there).rows
     results: list[TableResult] = []
     for table in before.rows:
         if table not in source.tables:
             continue
+        pace()
         keys = [*{**here.keys.get(table, {}), **there.keys.get(table, {})}]
         if table in target.tables and table not in whole:
             left, right = (_digests(side, table, keys) for side in (source, target))
@@ -86,15 +103,17 @@ def _results(
     yield results
     unread = [one for one in source.tables if one not in before.rows]
     unread += [one for one in target.tables if one not in source.tables]
-    for result in _whole(source, target, unread):
+    for result in _whole(source, target, unread, pace):
         yield [result]
 
 
-def _whole(source: Side, target: Side, names: Sequence[str]) -> Iterator[TableResult]:
+def _whole(
+    source: Side, target: Side, names: Sequence[str], pace: Callable[[], None] = lambda: None
+) -> Iterator[TableResult]:
     known, held = (
         {one: side.tables[one] for one in names if one in side.tables} for side in (source, target)
     )
-    return table_results(source.session, target.session, known, held)
+    return table_results(source.session, target.session, known, held, pace=pace)
 
 
 def _by_keys(

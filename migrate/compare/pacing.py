@@ -5,7 +5,7 @@ Promise: any one measure over its limit, or a person, holds it back; which one i
 by itself. A source that does not answer holds nothing back: whoever reads it next finds that out.
 
 Source: gh-ost's throttle, as for the base copy; that one's is a script, which runs beside the copy and needs
-nobody (`migrate.transfer.postgresql_live.throttle`).
+nobody (`migrate.throttle`).
 """
 
 import time
@@ -14,9 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
-import psycopg
-
-from migrate.databases import Database, Session, query, value
 from migrate.errors import ConnectionFailed
 from provisioning.manifest import Throttle
 
@@ -36,18 +33,11 @@ class Care:
 
 @dataclass(frozen=True)
 class Health:
-    """How a source is, as live_health.sql tells it."""
+    """How a source is, as live_health.sql and mariadb_health.sql tell it."""
 
     latency_us: int
     behind_bytes: int
     active_sessions: int
-
-
-def sessions_at_most(source: Session, named: int | None) -> int:
-    """How many sessions may be at work on a source: as named, or half of all that it allows."""
-    if named is not None:
-        return named
-    return int(value(source, "SELECT pg_catalog.current_setting('max_connections')")) // 2
 
 
 def unwell(usual: Health, now: Health, limits: Throttle, *, sessions: int) -> str:
@@ -56,7 +46,7 @@ def unwell(usual: Health, now: Health, limits: Throttle, *, sessions: int) -> st
 
     Args:
         usual: How it was before.
-        sessions: So many may be at work; see `sessions_at_most`.
+        sessions: So many may be at work.
     """
     latency_us = max(usual.latency_us * limits.times_slower, limits.at_least_ms * 1000)
     if now.latency_us > latency_us:
@@ -72,12 +62,18 @@ def unwell(usual: Health, now: Health, limits: Throttle, *, sessions: int) -> st
 class Pace:
     """Called before each piece, by any of the readers; returns when the source may be asked again."""
 
-    def __init__(self, source: Database, care: Care) -> None:
-        self._source, self._care = source, care
+    def __init__(self, health: Callable[[], Health], sessions: int, care: Care) -> None:
+        """
+        Args:
+            health: Asks the source how it is.
+            sessions: So many may be at work on it.
+
+        Raises:
+            ConnectionFailed: It does not answer, so nobody knows what is usual.
+        """
+        self._health, self._sessions, self._care = health, sessions, care
         self._lock, self._looked_at, self._told = Lock(), float("-inf"), ""
-        with source.opened() as session:
-            self._sessions = sessions_at_most(session, care.limits.active_sessions)
-        self._usual = self._health()
+        self._usual = health()
 
     def __call__(self) -> None:
         # One looks for all.
@@ -96,11 +92,6 @@ class Pace:
     def _why(self) -> str:
         if held := self._care.why_held():
             return held
-        with suppress(ConnectionFailed, psycopg.Error):
+        with suppress(ConnectionFailed):
             return unwell(self._usual, self._health(), self._care.limits, sessions=self._sessions)
         return ""
-
-    def _health(self) -> Health:
-        with self._source.opened() as session:
-            ((latency, behind, active),) = session.execute(query("live_health")).fetchall()
-        return Health(int(latency), int(behind), int(active))

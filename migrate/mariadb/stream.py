@@ -10,7 +10,7 @@ job's user reads, removed at its end.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
@@ -22,6 +22,7 @@ from migrate.mariadb.columns import Table
 from migrate.mariadb.session import PINNED, MariaDatabase, name, without_values
 from migrate.remote_jobs import Ended, Job
 from migrate.step import Progress
+from migrate.throttle import WHY_SLOWED
 
 # A line that is no row begins with a backslash and a point: within a row every backslash is escaped.
 _SPLIT = r"""
@@ -52,7 +53,24 @@ split=$?
 [ $split -eq 0 ] && [ "$(cat asked)" = 0 ]
 """
 
-_ASK = 'mariadb --defaults-file=source.cnf --quick --raw --batch --skip-column-names "$(cat dbname)" < ask'
+_ASK = (
+    "mariadb --defaults-file=source.cnf --quick --raw --batch --skip-column-names"
+    ' "$(cat dbname)" < statements'
+)
+# Nobody but the throttle stops what reads; it looks at the source before, and ends with it.
+_ASK_YIELDING = f"""
+    sh ./throttle > throttle.log 2>&1 &
+    watcher=$!
+    until [ -p health ] || ! kill -0 $watcher 2> /dev/null; do sleep 0.05; done
+    {_ASK} &
+    reader=$!
+    echo $reader > sending.reader
+    wait $reader
+    status=$?
+    rm -f sending.reader
+    kill $watcher $(cat asking) 2> /dev/null
+    (exit $status)
+"""
 _UNPACK = "sh ./unpack"
 
 POSITION = (
@@ -112,15 +130,17 @@ def start(
     lanes: Sequence[Lane],
     sink: Sink,
     has_position: bool = False,
+    throttle: Mapping[str, bytes] | None = None,
 ) -> None:
     """
     Start the stream as a job beside the target; the job must be absent.
 
     Args:
         has_position: Tell the source's position too; it must write a binary log.
+        throttle: The files of `migrate.throttle`, which have it yield to the source; without, it does not.
     """
-    files = _files(source, lanes, sink, has_position=has_position)
-    job.start(spec=spec, script=_script(sink), files={**files, **sink.files})
+    files = {**_files(source, lanes, sink, has_position=has_position), **sink.files, **(throttle or {})}
+    job.start(spec=spec, script=_script(sink, _ASK_YIELDING if throttle else _ASK), files=files)
 
 
 def start_unpacking(
@@ -189,7 +209,7 @@ def _files(
     source: MariaDatabase, lanes: Sequence[Lane], sink: Sink, *, has_position: bool = False
 ) -> dict[str, bytes]:
     return {
-        "ask": _questions(lanes, has_position=has_position).encode(),
+        "statements": _questions(lanes, has_position=has_position).encode(),
         "split": _SPLIT.encode(),
         "sink": sink.script.encode(),
         "source.cnf": source.endpoint.option_file(ca_file="source.pem"),
@@ -199,8 +219,8 @@ def _files(
     }
 
 
-def _script(sink: Sink) -> str:
-    return _SCRIPT.format(needs=f"mariadb {sink.needs}", lines=_ASK)
+def _script(sink: Sink, lines: str = _ASK) -> str:
+    return _SCRIPT.format(needs=f"mariadb {sink.needs}", lines=lines)
 
 
 def _questions(lanes: Sequence[Lane], *, has_position: bool) -> str:
@@ -216,9 +236,19 @@ def _questions(lanes: Sequence[Lane], *, has_position: bool) -> str:
     return ";\n".join(asked) + ";\n"
 
 
-def wait(job: Job, lanes: Sequence[Lane], progress: Progress, *, state: str) -> Streamed:
+def wait(
+    job: Job,
+    lanes: Sequence[Lane],
+    progress: Progress,
+    *,
+    state: str,
+    waits: Callable[[str], None] | None = None,
+) -> Streamed:
     """
     Wait for the stream's end, telling how far it is.
+
+    Args:
+        waits: Told again and again why the stream waits for the source; nothing while it does not.
 
     Raises:
         TransferError: It is not whole; names the table and what its client said.
@@ -226,10 +256,11 @@ def wait(job: Job, lanes: Sequence[Lane], progress: Progress, *, state: str) -> 
     sizes = [lane.table.bytes for lane in lanes]
 
     def tell(measured: str) -> None:
-        finished = int(measured or 0)
-        progress.advance_to(sum(sizes[:finished]))
+        finished, _, why = measured.partition("\n")
+        progress.advance_to(sum(sizes[: int(finished or 0)]))
+        (waits or (lambda _: None))(why.strip())
 
-    ended = job.wait(measure="wc -l < counts 2>/dev/null", tell=tell)
+    ended = job.wait(measure=f"echo $(wc -l < counts 2>/dev/null); {WHY_SLOWED}", tell=tell)
     seen = job.look(measure="cat position 2>/dev/null || echo; cat counts 2>/dev/null")
     at, *counts = seen.measured.split("\n")
     log_file, log_offset, position = at.rsplit(" ", 2) if at else ("", "0", "")

@@ -9,10 +9,11 @@ changed meanwhile is told with both definitions. What the source's server says i
 import hashlib
 from collections.abc import Sequence
 
-from migrate import remote
+from migrate import remote, throttle
 from migrate.errors import TransferError
 from migrate.mariadb.columns import Table, carried, tables
 from migrate.mariadb.definitions import Made, compared, definitions
+from migrate.mariadb.health import asking, sessions_at_most
 from migrate.mariadb.replication import arm, flow_name, prepare, seen, stop, unlogged
 from migrate.mariadb.session import MariaDatabase, MariaSession, literal, mariadb_of, name
 from migrate.mariadb.stream import Lane, Sink, start, wait
@@ -36,7 +37,7 @@ harmless=$(printf '%s\\n' "$said" | grep -c -F -f "harmless-$1")
 
 _LOADING = (
     "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0, check_constraint_checks = 0,"
-    " sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', net_read_timeout = 3600,"
+    " sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', net_read_timeout = 604800,"
     " max_error_count = 65535;\n"
 )
 
@@ -113,12 +114,22 @@ def _copy(task: Task, source: MariaDatabase, target: MariaDatabase, progress: Pr
             catalog.make(
                 session, (made for key, made in objects.items() if key[0] in catalog.DATA), task.owner
             )
-        start(working, spec=spec, source=source, lanes=lanes, sink=sink(target, lanes), has_position=True)
+        with source.opened() as session:
+            sessions = sessions_at_most(session, task.throttle.active_sessions)
+        start(
+            working,
+            spec=spec,
+            source=source,
+            lanes=lanes,
+            sink=sink(target, lanes),
+            has_position=True,
+            throttle=throttle.files(task.throttle, sessions, asking()),
+        )
     progress.start(
         f"{task.name}: rows{' (attached)' if attached else ''}", sum(ln.table.bytes for ln in lanes), "bytes"
     )
     try:
-        streamed = wait(working, lanes, progress, state=_STATE)
+        streamed = wait(working, lanes, progress, state=_STATE, waits=throttle.Told(task.name, progress))
         with source.opened() as session:
             require_same(before, compared(session), "while rows were copied")
     except TransferError:

@@ -7,9 +7,12 @@ Promise: `look` changes nothing. A flow whose filter went with a restart of the 
 
 import secrets
 import time
+from pathlib import PurePosixPath
 from typing import Literal
 
+from migrate import throttle
 from migrate.errors import MigrationError, TransferError
+from migrate.log_disk import log_disk
 from migrate.mariadb.columns import tables
 from migrate.mariadb.definitions import compared
 from migrate.mariadb.replication import (
@@ -36,15 +39,21 @@ def look(task: Task) -> Flow:
     with mariadb_of(task.target).opened() as there:
         now = seen(there, flow_name(task.tenant, task.name))
     if now is None:
-        running = job(task).look().state == "running"
-        return Flow(state="copying" if running else "absent")
+        copying = job(task).look(measure=throttle.WHY_SLOWED)
+        if copying.state != "running":
+            return Flow(state="absent")
+        return Flow(state="copying", says=copying.measured.strip())
     lag_bytes: int | None = None
     retained: int | None = None
     oldest: float | None = None
+    room: int | None = None
     try:
         with mariadb_of(task.source).opened() as here:
             lag_bytes, retained = log_ahead(here, now)
             oldest = oldest_write_seconds(here)
+            log = str(here.value("SELECT @@log_bin_basename"))
+        disk = log_disk(task.source.through, str(PurePosixPath(log).parent))
+        room = disk.free_bytes if disk else None
     except MigrationError:
         pass  # it does not answer: what the target says of the flow is told all the same
     return Flow(
@@ -52,6 +61,7 @@ def look(task: Task) -> Flow:
         lag_bytes=lag_bytes,
         lag_seconds=now.lag_seconds,
         retained_bytes=retained,
+        room_bytes=room,
         oldest_write_seconds=oldest,
         says=_says(now),
     )
@@ -95,26 +105,33 @@ def catch_up(task: Task, progress: Progress, *, within_seconds: float, timeout_s
     return look(task)
 
 
-def pause(task: Task) -> None:
+def pause(task: Task, why: str) -> None:
     """
-    Have the flow wait where it stands.
+    Have the copy, or the flow, wait where it stands.
 
     Raises:
-        TransferError: There is no flow yet; a base copy, which reads at one position, does not wait.
+        TransferError: Nothing moves that could wait.
     """
     flow = flow_name(task.tenant, task.name)
+    copying = job(task)
+    is_copying = copying.look().state == "running"
+    if is_copying:
+        throttle.pause(copying, " ".join(why.split()) or "by hand")
     with mariadb_of(task.target).opened() as there:
-        if seen(there, flow) is None:
+        # The copy may have come to its end just now.
+        if seen(there, flow) is not None:
+            stop(there, flow)
+        elif not is_copying:
             raise TransferError(
-                f"{task.name}: no changes flow to {task.target.name} yet, and its copy cannot wait",
+                f"{task.name}: nothing moves to {task.target.name}, so nothing can wait",
                 state="The source works as ever.",
                 next_step="fab status",
             )
-        stop(there, flow)
 
 
 def go_on(task: Task) -> None:
-    """Have a flow that waits go on; nothing is done where none does."""
+    """Have it go on; nothing is done where nobody had it wait."""
+    throttle.resume(job(task))
     flow = flow_name(task.tenant, task.name)
     with mariadb_of(task.target).opened() as there:
         now = seen(there, flow)

@@ -31,7 +31,7 @@ class MariadbLive:
         return flow.catch_up(task, progress, within_seconds=within_seconds, timeout_seconds=timeout_seconds)
 
     def pause(self, task: Task, why: str) -> None:
-        flow.pause(task)
+        flow.pause(task, why)
 
     def resume(self, task: Task) -> None:
         flow.go_on(task)

@@ -15,18 +15,10 @@ from migrate.transfer.postgresql_live import flow as flows
 from migrate.transfer.postgresql_live import settle as settling
 from migrate.transfer.postgresql_live import turn as turning
 from migrate.transfer.postgresql_live.jobs import copy_job, definitions_job
-from migrate.transfer.postgresql_live.throttle import Limits, limits_of
 
 
 class PostgresqlLive:
     """Copy while the source is at work, let changes flow, stop for seconds; and back the same way."""
-
-    def __init__(self, limits: Limits | None = None) -> None:
-        """
-        Args:
-            limits: When the copy yields to the source's own work; by default what each task says.
-        """
-        self._limits = limits
 
     def estimate(self, task: Task) -> Estimate:
         """Measure size and disk; the copy needs as much again for the log that loading writes."""
@@ -34,7 +26,7 @@ class PostgresqlLive:
             return checks.host(task).estimate(base_copy.size(session)["database_bytes"])
 
     def copy(self, task: Task, progress: Progress) -> Copied:
-        return copying.copy(task, progress, self._limits or limits_of(task.throttle))
+        return copying.copy(task, progress)
 
     def empty(self, task: Task) -> None:
         """End what still runs, remove every trace on both sides, and drop what the copy put on the target."""

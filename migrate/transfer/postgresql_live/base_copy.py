@@ -19,12 +19,14 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from migrate import throttle
 from migrate.databases import Database, Session, query, value
 from migrate.errors import ConnectionFailed, MigrationError, TransferError
+from migrate.health import sessions_at_most
 from migrate.remote_jobs import Ended
 from migrate.step import Progress
 from migrate.transfer.contract import Task
-from migrate.transfer.postgresql_live import joining, state, throttle, tuning, watch
+from migrate.transfer.postgresql_live import joining, state, tuning, watch
 from migrate.transfer.postgresql_live.items import Plan, Work
 from migrate.transfer.postgresql_live.jobs import connecting, copy_job, script
 from migrate.transfer.postgresql_live.lanes import FLOWING
@@ -47,8 +49,6 @@ RETURN_SECONDS = 180.0
 """How long a server may take to come back."""
 FRUITLESS = 3
 """So many jobs in a row may be cut off without having done anything, before that is no accident."""
-WHY_SLOWED = "cat slowed 2>/dev/null"
-_NO_LIMITS = throttle.Limits()
 _UNTUNED: Mapping[str, str] = MappingProxyType({})
 _STATE = "The source works as ever; what was copied stays, and a repeat copies the rest."
 
@@ -73,7 +73,6 @@ def load(
     plan: Plan,
     progress: Progress,
     *,
-    limits: throttle.Limits,
     tuned: Mapping[str, str],
     total: int,
     is_new: bool = False,
@@ -108,7 +107,7 @@ def load(
                 work, stream = _next(task, plan, target, kept)
                 if work is None:
                     return kept
-                _start(task, source, target, work, stream, limits=limits, tuned=tuned)
+                _start(task, source, target, work, stream, tuned=tuned)
         progress.start(f"{task.name}: base copy{' (attached)' if is_attached else ''}", total, "bytes")
         ended = _wait(task, progress, total)
         job.discard()
@@ -187,7 +186,6 @@ def _start(
     work: Work,
     stream: Stream | None,
     *,
-    limits: throttle.Limits = _NO_LIMITS,
     tuned: Mapping[str, str] = _UNTUNED,
 ) -> None:
     """Start the job; publication and role stand before the slot, whose snapshot all rows are read under."""
@@ -197,8 +195,9 @@ def _start(
         publish(stream, source, target)
         slot = sql.SQL("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT \\g slot\n")
         contents["slot.sql"] = slot.format(sql.Identifier(stream.name)).as_bytes(None)
-        contents["throttle"] = script("throttle.sh").encode()
-        contents |= throttle.files(source, limits, state.paused(target))
+        asking = {"ask": script("ask.sh").encode(), "health.sql": query("live_health")}
+        sessions = sessions_at_most(source, task.throttle.active_sessions)
+        contents |= throttle.files(task.throttle, sessions, asking, state.paused(target))
     if tuned:
         tuning.tune(target, tuned)
         undoing = [statement.as_string(target) for statement in tuning.undoing(target)]
@@ -212,13 +211,10 @@ def _start(
 
 def _wait(task: Task, progress: Progress, total: int) -> Ended | None:
     """Wait for the job's end, telling size and what slows it; None when it died without a word."""
-    told = ""
+    waits = throttle.Told(task.name, progress)
 
     def tell(measured: str) -> None:
-        nonlocal told
-        if measured != told:
-            progress.say(f"{task.name}: {'the copy waits: ' + measured if measured else 'the copy goes on'}")
-            told = measured
+        waits(measured)
         # A server that is away is for the job to find out.
         with suppress(ConnectionFailed, psycopg.Error), task.target.opened() as session:
             size = value(session, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
@@ -226,7 +222,7 @@ def _wait(task: Task, progress: Progress, total: int) -> Ended | None:
 
     job = copy_job(task)
     try:
-        return job.wait(measure=WHY_SLOWED, tell=tell)
+        return job.wait(measure=throttle.WHY_SLOWED, tell=tell)
     except ConnectionFailed:
         raise
     except MigrationError:

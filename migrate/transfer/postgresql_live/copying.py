@@ -22,7 +22,6 @@ from migrate.transfer.postgresql_live import (
     lanes,
     schema,
     state,
-    throttle,
     tuning,
     watch,
 )
@@ -43,7 +42,7 @@ _ARRIVES = (
 )  # fmt: skip
 
 
-def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
+def copy(task: Task, progress: Progress) -> Copied:
     """Do what is not done yet, up to a flow of changes; see `Live.copy`."""
     stage = Stages()
 
@@ -68,7 +67,7 @@ def copy(task: Task, progress: Progress, limits: throttle.Limits) -> Copied:
 
     tuned = tuning.settings(sizes["database_bytes"], host.free_bytes)
     try:
-        stage("rows", lambda: _rows(task, plan, progress, limits, tuned, sizes["database_bytes"], is_new))
+        stage("rows", lambda: _rows(task, plan, progress, tuned, sizes["database_bytes"], is_new))
     finally:
         with task.target.opened() as target:
             tuning.untune(target)
@@ -167,7 +166,6 @@ def _rows(
     task: Task,
     plan: Plan,
     progress: Progress,
-    limits: throttle.Limits,
     tuned: dict[str, str],
     total: int,
     is_new: bool,
@@ -175,7 +173,7 @@ def _rows(
     """Copy all rows; from then on their changes flow."""
     with ThreadPoolExecutor(1) as aside:
         tidied = aside.submit(definitions_job(task).discard)
-        flows = base_copy.load(task, plan, progress, limits=limits, tuned=tuned, total=total, is_new=is_new)
+        flows = base_copy.load(task, plan, progress, tuned=tuned, total=total, is_new=is_new)
         tidied.result()
     joining.join(task, flows, base_copy.carried(task, plan, flows), progress)
 

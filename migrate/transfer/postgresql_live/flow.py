@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from psycopg import sql
 
+from migrate import throttle
 from migrate.databases import Session, query, value
 from migrate.errors import TransferError
 from migrate.log_disk import log_disk
 from migrate.step import Progress
 from migrate.transfer.contract import Flow, Task
-from migrate.transfer.postgresql_live import state, throttle, watch
-from migrate.transfer.postgresql_live.base_copy import WHY_SLOWED
+from migrate.transfer.postgresql_live import state, watch
 from migrate.transfer.postgresql_live.drain import arrived, mark
 from migrate.transfer.postgresql_live.health import health
 from migrate.transfer.postgresql_live.jobs import copy_job
@@ -44,7 +44,7 @@ def flow(task: Task) -> Flow:
 def _flow(task: Task, source: Session, target: Session) -> Flow:
     is_begun = state.is_begun(target, task)
     if is_begun and state.copied(target, task) is None:
-        said = copy_job(task).look(measure=WHY_SLOWED).measured.strip()
+        said = copy_job(task).look(measure=throttle.WHY_SLOWED).measured.strip()
         why = state.paused(target)
         return Flow(state="copying", says=said or (f"paused: {why}" if why else ""))
     seen = [health(stream, source, target) for stream in streams(task, source, target)]
@@ -71,7 +71,7 @@ def _room(task: Task, source: Session, limit: int | None) -> int | None:
     """What the source can still keep for us: its own limit, or what its disk holds, whichever is less."""
     # Only some logins may know where the server's files lie.
     folder = value(source, "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'")
-    disk = log_disk(task.source.through, folder) if folder else None
+    disk = log_disk(task.source.through, f"{folder}/pg_wal") if folder else None
     if disk is None:
         return limit
     return disk.free_bytes if limit is None else min(limit, disk.free_bytes)

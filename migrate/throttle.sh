@@ -1,5 +1,6 @@
 # Asks the source every second how it is, and stops the senders as long as one measure is over its limit.
-# Files beside it: source, health.sql, limits; paused (why a person has it wait); slowed (why it waits now).
+# Files beside it: ask, limits; sending.* (the senders' process numbers); paused (why a person has it wait);
+# slowed (why it waits now); health, from when on what is usual is known; asking (who asks, to be ended with this).
 read -r factor floor_us behind_bytes active_sessions < limits
 
 all() {
@@ -10,7 +11,7 @@ all() {
 
 # What is usual: before any sender runs.
 IFS='|' read -r usual_us usual_behind _ <<END
-$(psql "$(cat source)" -XAtq -v ON_ERROR_STOP=1 -f health.sql)
+$(sh ./ask once)
 END
 limit_us=$((${usual_us:-0} * factor))
 [ "$limit_us" -ge "$floor_us" ] || limit_us=$floor_us
@@ -18,8 +19,7 @@ limit_behind=$((${usual_behind:-0} + behind_bytes))
 
 rm -f health
 mkfifo health
-{ cat health.sql; echo '\watch 1'; } > watch.sql
-psql "$(cat source)" -XAtq -v ON_ERROR_STOP=1 -f watch.sql > health &
+sh ./ask > health &
 echo $! > asking
 while IFS='|' read -r us behind active; do
     [ -n "$active" ] || continue
