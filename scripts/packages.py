@@ -115,6 +115,20 @@ def ensure() -> str | None:
     names = missing(rules, present, where)
     if not names:
         return None
+    install(names)
+    said = f"{len(names)} installed"
+    if omitted := left_out(rules, present, where):
+        said += f"; left out: {', '.join(omitted)} ({where} has it only as a snap; its tests say NOT RUN)"
+    return said
+
+
+def install(names: list[str]) -> None:
+    """
+    Install these, and start no service of theirs.
+
+    Raises:
+        SetUpError: Nobody here may, or it failed.
+    """
     root = becoming_root()
     line = f"apt-get install --no-install-recommends {' '.join(names)}"
     if root is None:
@@ -128,10 +142,6 @@ def ensure() -> str | None:
     complaints = _patiently(installer)
     if installer.returncode != 0:
         raise failed("installing system packages", installer.returncode, complaints)
-    said = f"{len(names)} installed"
-    if omitted := left_out(rules, present, where):
-        said += f"; left out: {', '.join(omitted)} ({where} has it only as a snap; its tests say NOT RUN)"
-    return said
 
 
 def _patiently(installer: subprocess.Popen[str]) -> str:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from provisioning.errors import BasculeError
-from scripts import packages, postgres_servers, python_packages
+from scripts import go_package, packages, postgres_servers, python_packages
 from scripts.commands import disk_full, run
 from tools.pulumi import acquire
 from tools.pulumi.setting import EngineUnavailableError, Setting
@@ -42,7 +42,8 @@ def host_image() -> str | None:
 def engine(*, again: bool) -> str | None:
     """The Pulumi engine, linked into ``.venv``."""
     venv = CHECKOUT / ".venv"
-    return acquire.acquire(Setting(checkout=CHECKOUT, venv=venv, say=_say), again=again)
+    setting = Setting(checkout=CHECKOUT, venv=venv, say=_say, install_go=go_package.ensure)
+    return acquire.acquire(setting, again=again)
 
 
 def _say(text: str) -> None:

@@ -88,17 +88,23 @@ def delta_pass(
     return _delta(tree, attempt, progress, port, limit_kib, keep_open=False)
 
 
-def prepare(tree: Tree, attempt: str, progress: Progress, *, port: int | None = None) -> TreeCopied:
+def prepare(
+    tree: Tree, attempt: str, progress: Progress, *, port: int | None = None, limit_kib: int | None = None
+) -> TreeCopied:
     """
     A delta pass that leaves all ready for the last one: the line open, the digests taken, room enough.
 
     Call it shortly before the freeze, and `forget` or `delta_pass` when there is none after all.
 
+    Args:
+        port: Of the temporary sender on the source's host; by default a free one.
+        limit_kib: At most so many KiB a second.
+
     Raises:
         TransferError: As `base_pass`.
     """
     require_room(tree)
-    return _delta(tree, attempt, progress, port, None, keep_open=True)
+    return _delta(tree, attempt, progress, port, limit_kib, keep_open=True)
 
 
 def last_pass(tree: Tree, attempt: str, *, port: int | None = None) -> LastPass:

@@ -88,15 +88,10 @@ def copy_files(ctx: StepContext) -> Result:
 
 
 def _pass(ctx: StepContext, tree: Tree, which: object) -> TreeCopied:
-    if which == "base":
-        return files.base_pass(
-            tree,
-            ctx.attempt,
-            ctx.progress,
-            port=_port(ctx),
-            limit_kib=ctx.manifest.throttle.files_kb_per_second,
-        )
-    return files.prepare(tree, ctx.attempt, ctx.progress, port=_port(ctx))
+    # What goes back is read on the site, which is not legacy's work to spare.
+    limit_kib = ctx.manifest.throttle.files_kb_per_second if which != "back" else None
+    copying = files.base_pass if which == "base" else files.prepare
+    return copying(tree, ctx.attempt, ctx.progress, port=_port(ctx), limit_kib=limit_kib)
 
 
 def _port(ctx: StepContext) -> int | None:

@@ -132,6 +132,13 @@ def test_a_source_at_work_breaks_no_pass(move: Move, tree: Tree) -> None:
     assert compare_tree(tree).agrees
 
 
+def test_the_passes_before_the_freeze_keep_to_the_limit(move: Move, tree: Tree) -> None:
+    """Legacy is at work then as well: 3 MiB take at least two seconds at 1 MiB a second."""
+    (move.legacy.folder / "documents" / "film").write_bytes(os.urandom(3 * 1024**2))
+    assert prepare(tree, ATTEMPT, Told(), limit_kib=1024).seconds > 2
+    assert last_pass(tree, ATTEMPT).comparison.agrees
+
+
 def test_too_little_room_is_told_before_the_freeze(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes and names are counted beforehand, with how much is missing."""
     require_room(tree)

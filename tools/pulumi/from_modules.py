@@ -19,8 +19,8 @@ from tools.pulumi.setting import VERSION, EngineTamperedError, Setting, WayClose
 ENGINE_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
 SDK_SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
-USUAL_FOLDER = "/usr/local/go/bin"
-"""Where Go's own instructions put it; often not on root's PATH."""
+USUAL_FOLDERS = ("/usr/local/go/bin", "/usr/bin")
+"""Where Go's own instructions put it, often not on root's PATH, and where a distribution does."""
 
 
 def build(setting: Setting, folder: Path) -> None:
@@ -31,12 +31,13 @@ def build(setting: Setting, folder: Path) -> None:
         WayClosedError: No Go here, the modules are refused or out of reach, or it does not compile.
         EngineTamperedError: A module is not the one whose sum is committed.
     """
-    go = shutil.which("go", path=os.pathsep.join([setting.search_path, USUAL_FOLDER]))
+    places = os.pathsep.join([setting.search_path, *USUAL_FOLDERS])
+    go = shutil.which("go", path=places)
     if go is None:
-        raise WayClosedError(
-            "no `go` on PATH (1.21 or newer; apt-get install golang-go has it from Debian 13 on)",
-            is_definite=False,
-        )
+        setting.install_go()
+        go = shutil.which("go", path=places)
+    if go is None:
+        raise WayClosedError("no `go` on PATH, though it was installed", is_definite=False)
     modules = folder / "modules"
     modules.mkdir()
     for pins in ("go.mod", "go.sum"):

@@ -47,6 +47,10 @@ def default_cache() -> Path:
     return Path(base) / "bascule" / "pulumi"
 
 
+def _no_go() -> None:
+    raise WayClosedError("no `go` of 1.21 or newer on PATH", is_definite=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """One checkout on one machine."""
@@ -58,6 +62,8 @@ class Setting:
     releases: str = field(default_factory=lambda: os.environ.get("BASCULE_PULUMI_RELEASES", RELEASES))
     """Base URL of archives and checksums."""
     search_path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
+    install_go: Callable[[], None] = field(default=_no_go)
+    """Brings a `go` of 1.21 or newer onto the usual paths; a `WayClosedError` says why it cannot."""
     connect_timeout_seconds: float = 5.0
     read_timeout_seconds: float = 60.0
     say: Callable[[str], None] = print
