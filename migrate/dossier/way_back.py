@@ -21,6 +21,9 @@ _WAYS: dict[WayBack, str] = {
 }
 
 
+_BESIDE, _BULK = ", with somebody writing throughout.", ". The move is in bulk: there is no way back."
+
+
 def rehearsal(case: Case) -> Section | None:
     """What the rehearsal measured, and which of the faults that it planted were found."""
     found = evidence(case, "rehearsal", Rehearsal)
@@ -44,23 +47,32 @@ def rehearsal(case: Case) -> Section | None:
         )
         for one in found.faults
     )
+    writes = (
+        ("Writes acknowledged", Cell(str(found.acknowledged))),
+        ("Writes lost", Cell(str(found.lost), "bad" if found.lost else "good")),
+    )
+    both = Table(
+        "Both switches",
+        columns("Direction", "#Stopped", "Of it", "#Rows in the verdict", "#Read in the freeze"),
+        switches,
+    )
     return Section(
         "rehearsal",
         "What the rehearsal showed",
-        lead="In the test environment, on a copy, with somebody writing throughout.",
+        lead="In the test environment, on a copy"
+        + (
+            ", with somebody writing throughout."
+            if switches
+            else ". The move is in bulk: there is no way back."
+        ),
         facts=(
             ("Predicted stop", Cell(shown_range(found.low_seconds, found.high_seconds))),
             ("Rests on", Cell(found.rests_on)),
-            ("Writes acknowledged", Cell(str(found.acknowledged))),
-            ("Writes lost", Cell(str(found.lost), "bad" if found.lost else "good")),
+            *(writes if switches else ()),
             ("Copied", Cell(f"{shown_bytes(found.copy_bytes)} in {shown_seconds(found.copy_seconds)}")),
         ),
         tables=(
-            Table(
-                "Both switches",
-                columns("Direction", "#Stopped", "Of it", "#Rows in the verdict", "#Read in the freeze"),
-                switches,
-            ),
+            *((both,) if switches else ()),
             Table("Faults that were planted", columns("Kind", "Where", "Comparison"), faults),
         ),
     )

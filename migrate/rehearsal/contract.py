@@ -15,7 +15,7 @@ from migrate.compare.planted import Planted
 from migrate.compare.verdict import DatabaseComparison
 from migrate.errors import ConnectionFailed, TransferError
 from migrate.step import StepContext
-from migrate.transfer.contract import Live, Task
+from migrate.transfer.contract import Copied, Live, Task, Transfer
 
 NAME = "rehearsal"
 """What the move is called while it is rehearsed: in names of slots, flows, jobs and streams."""
@@ -77,22 +77,11 @@ Verdict = Callable[[str, str], DatabaseComparison]
 """The verdict between two fenced sides, at the source's position and the target's."""
 
 
-class Stage(Protocol):
-    """A copy of legacy in the test environment, the test site's own database, and the move between them."""
-
-    @property
-    def live(self) -> Live: ...
+class QuietStage(Protocol):
+    """A copy of legacy in the test environment, and the test site's own database."""
 
     @property
     def work(self) -> Task: ...
-
-    def users(self, door: Event) -> Mapping[str, Connect]:
-        """How users reach ``source`` and ``target``; nobody reaches the target before `door` is open."""
-        ...
-
-    def held(self) -> Mapping[int, int]:
-        """How many numbers of each client the source's ledger holds."""
-        ...
 
     def planted(self) -> AbstractContextManager[Sequence[Planted]]:
         """
@@ -103,12 +92,52 @@ class Stage(Protocol):
         """
         ...
 
+
+class BulkStage(QuietStage, Protocol):
+    """One whose move is a copy."""
+
+    @property
+    def bulk(self) -> Transfer: ...
+
+    @property
+    def move(self) -> Task:
+        """What `bulk` is to copy: from the copy to the test site's database, as the cutover does."""
+        ...
+
+    @property
+    def loaded(self) -> Copied:
+        """How legacy's own copy went, which is the cutover's but for who works beside it."""
+        ...
+
+
+class Stage(QuietStage, Protocol):
+    """One whose move flows, and is turned round."""
+
+    @property
+    def live(self) -> Live: ...
+
+    def users(self, door: Event) -> Mapping[str, Connect]:
+        """How users reach ``source`` and ``target``; nobody reaches the target before `door` is open."""
+        ...
+
+    def held(self) -> Mapping[int, int]:
+        """How many numbers of each client the source's ledger holds."""
+        ...
+
     def judging(self, store: Path) -> AbstractContextManager[Verdict]:
         """Compare what has changed so far, beside users at work, and be ready for the verdict."""
         ...
 
     def rest(self) -> None:
         """Wait for what a rehearsal has to wait for between two switches, and a move has not."""
+        ...
+
+
+class RehearsingBulk(Protocol):
+    """How moves in bulk between two engines are rehearsed."""
+
+    def staged_bulk(self, ctx: StepContext) -> AbstractContextManager[BulkStage]:
+        """As `Rehearsing.staged`."""
         ...
 
 

@@ -43,8 +43,10 @@ class Rehearsal(Model):
     fingerprint: Fingerprint
     """Of what was assessed before it: a rehearsal of another schema or volume says little."""
     copy_seconds: float
+    """Of the copy out of legacy."""
     copy_bytes: int
     switches: tuple[Switch, ...]
+    """Forward and back; none of a move in bulk."""
     acknowledged: int
     """Writes that a side acknowledged, through both switches."""
     lost: int
@@ -60,6 +62,3 @@ class Rehearsal(Model):
     def passed(self) -> bool:
         """Whether the move may rest on it."""
         return bool(self.faults) and all(fault.found for fault in self.faults) and self.lost == 0
-
-    def of(self, direction: str) -> Switch:
-        return next(one for one in self.switches if one.direction == direction)

@@ -7,7 +7,7 @@ happens on the test site's server, and what was there before is there afterwards
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -30,7 +30,7 @@ from migrate.sessions import Reach
 from migrate.slots import drop_slot
 from migrate.step import StepContext
 from migrate.transfer import way
-from migrate.transfer.contract import Live, Task
+from migrate.transfer.contract import Copied, Live, Task, Transfer
 
 LEDGER = sql.Identifier("rehearsal", "ledger")
 MAKE_LEDGER = """
@@ -132,8 +132,25 @@ class PostgresqlStage:
         sleep(milliseconds / 1000)
 
 
+@dataclass(frozen=True)
+class PostgresqlBulkStage:
+    """As `migrate.rehearsal.contract.BulkStage`: the same stage, on which nothing flows."""
+
+    stage: PostgresqlStage
+    bulk: Transfer
+    move: Task
+    loaded: Copied
+
+    @property
+    def work(self) -> Task:
+        return self.stage.work
+
+    def planted(self) -> AbstractContextManager[Sequence[Planted]]:
+        return self.stage.planted()
+
+
 class PostgresqlRehearsing:
-    """As `migrate.rehearsal.contract.Rehearsing`."""
+    """As `migrate.rehearsal.contract.Rehearsing` and `RehearsingBulk`."""
 
     @contextmanager
     def staged(self, ctx: StepContext) -> Iterator[PostgresqlStage]:
@@ -145,10 +162,24 @@ class PostgresqlRehearsing:
         finally:
             _clear(stage)
 
+    @contextmanager
+    def staged_bulk(self, ctx: StepContext) -> Iterator[PostgresqlBulkStage]:
+        stage = _stage(ctx)
+        bulk, move = _in_bulk(ctx, stage)
+        _clear(stage)
+        bulk.empty(move)
+        try:
+            yield PostgresqlBulkStage(stage, bulk, move, _copy(ctx, stage))
+        finally:
+            bulk.empty(move)
+            _clear(stage)
+
     def clear(self, ctx: StepContext) -> bool:
         stage = _stage(ctx)
         if not _is_there(stage):
             return False
+        bulk, move = _in_bulk(ctx, stage)
+        bulk.empty(move)
         _clear(stage)
         return True
 
@@ -193,7 +224,14 @@ def _stage(ctx: StepContext) -> PostgresqlStage:
     )
 
 
-def _copy(ctx: StepContext, stage: PostgresqlStage) -> None:
+def _in_bulk(ctx: StepContext, stage: PostgresqlStage) -> tuple[Transfer, Task]:
+    """How the copy moves on in bulk: logged in as the cutover is, with jobs of its own."""
+    work = stage.work
+    target = site_database(ctx.hosts, "test", role="migration")
+    return way(work.engine, "bulk", work.target_engine), replace(work, name=f"{NAME}-bulk", target=target)
+
+
+def _copy(ctx: StepContext, stage: PostgresqlStage) -> Copied:
     """Copy legacy's database, as it is or as it was archived, and give it the users' ledger."""
     legacy = ctx.manifest.legacy.databases[0]
     outputs = ctx.hosts.site("test").database
@@ -213,12 +251,14 @@ def _copy(ctx: StepContext, stage: PostgresqlStage) -> None:
     bulk = way(legacy.engine, loading, outputs.engine)
     # A rehearsal that was cut short left its jobs behind, as finished: of a copy that is gone.
     bulk.empty(copy)
-    require_tables(legacy.name, bulk.copy(copy, ctx.progress).tables)
+    copied = bulk.copy(copy, ctx.progress)
+    require_tables(legacy.name, copied.tables)
     with source.opened(role=outputs.owner.name) as session:
         session.execute(MAKE_LEDGER)
         grants = "GRANT USAGE ON SCHEMA rehearsal TO {0}", "GRANT SELECT, INSERT ON rehearsal.ledger TO {0}"
         for grant in grants:
             session.execute(sql.SQL(grant).format(sql.Identifier(outputs.application.name)))
+    return copied
 
 
 def _is_there(stage: PostgresqlStage) -> bool:

@@ -16,14 +16,13 @@ from typing import TypeVar
 
 from migrate import files
 from migrate.assess import Assessment
-from migrate.compare import file_faults
-from migrate.compare.engines import beside, comparer
-from migrate.compare.trees import compare_tree
+from migrate.compare.engines import beside
 from migrate.errors import TransferError
 from migrate.fence import FENCES
 from migrate.moving import is_carried, is_live
+from migrate.rehearsal import planting
 from migrate.rehearsal.contract import NAME, STATE, Stage
-from migrate.rehearsal.engines import rehearsing
+from migrate.rehearsal.engines import can_rehearse_bulk, rehearsing
 from migrate.rehearsal.evidence import Fault, Rehearsal, Switch
 from migrate.rehearsal.workload import Workload, missing
 from migrate.step import StepContext
@@ -62,7 +61,7 @@ def rehearse(ctx: StepContext) -> Rehearsal:
         ):
             return _rehearse(ctx, stage, Path(scratch) / "comparison.sqlite")
     finally:
-        for tree in _trees(ctx):
+        for tree in planting.trees(ctx):
             files.empty_tree(tree)
 
 
@@ -73,8 +72,9 @@ def clear(ctx: StepContext) -> bool:
     Raises:
         TransferError: Something of it stays; named.
     """
-    has_switch = bool(ctx.manifest.legacy.databases) and is_live(ctx.case)
-    return has_switch and rehearsing(ctx.manifest).clear(ctx)
+    if not ctx.manifest.legacy.databases or not (is_live(ctx.case) or can_rehearse_bulk(ctx.manifest)):
+        return False
+    return rehearsing(ctx.manifest).clear(ctx)
 
 
 def _rehearse(ctx: StepContext, stage: Stage, store: Path) -> Rehearsal:
@@ -84,8 +84,12 @@ def _rehearse(ctx: StepContext, stage: Stage, store: Path) -> Rehearsal:
         copied = live.copy(work, ctx.progress)
         live.catch_up(work, ctx.progress, within_seconds=1, timeout_seconds=600)
     first = users.logs
-    found = [*_faults(ctx, stage), *_file_faults(ctx)]
-    files_seconds = _last_look_at_files(ctx)
+    # Nobody writes on the copy now: what does not flow by itself, such as sequences, can be made equal.
+    live.drain(work, timeout_seconds=60)
+    live.settle(work)
+    planted, _ = planting.in_database(ctx, stage)
+    found = [*planted, *planting.in_files(ctx)]
+    files_seconds = planting.last_look_at_files(ctx)
     live.make_ready(work)
     try:
         by.compare(NAME, work.source, work.target, tenant=work.tenant, store=store)
@@ -100,59 +104,6 @@ def _rehearse(ctx: StepContext, stage: Stage, store: Path) -> Rehearsal:
     finally:
         by.end(work.tenant, NAME, work.source, work.target)
     return _told(ctx, copied, (forward, back), found, files_seconds, lost, users.acknowledged)
-
-
-def _faults(ctx: StepContext, stage: Stage) -> list[Fault]:
-    """Plant faults on the quiet target: the comparison must find every one, and nothing without them."""
-    work = stage.work
-    compare = comparer(work.engine, work.target_engine)
-    # Nobody writes on the copy now: what does not flow by itself, such as sequences, can be made equal.
-    stage.live.drain(work, timeout_seconds=60)
-    stage.live.settle(work)
-    with stage.planted() as planted:
-        verdict = compare(NAME, work.source, work.target, target_role=work.owner)
-    found = [Fault(kind=one.kind, name=one.told[1], found=one.found_in(verdict)) for one in planted]
-    for one in found:
-        ctx.progress.say(f"planted: {one.kind} in {one.name}: {'found' if one.found else 'NOT FOUND'}")
-    clean = compare(NAME, work.source, work.target, target_role=work.owner)
-    if not clean.agrees:
-        raise TransferError(
-            "the copy differs from its source although no fault is planted any more: "
-            + ", ".join([t.name for t in clean.differing_tables] + [d.name for d in clean.differences]),
-            state=STATE,
-            next_step=f"fab rehearse --tenant {ctx.manifest.tenant}, after looking into that",
-        )
-    return found
-
-
-def _trees(ctx: StepContext) -> list[files.Tree]:
-    """The trees that a rehearsal reads: no path may lead to those of a tenant that is carried."""
-    return [] if is_carried(ctx.case) else files.trees(ctx.hosts, "test")
-
-
-def _file_faults(ctx: StepContext) -> list[Fault]:
-    """Copy each tree, flip a bit in it, and have the comparison find that."""
-    found = []
-    for tree in _trees(ctx):
-        files.base_pass(tree, ctx.attempt, ctx.progress)
-        fault = file_faults.flip_bit(tree.receives.host, tree.receives.folder)
-        if fault is not None:
-            seen = fault.found_in(compare_tree(tree))
-            file_faults.flip_back(tree.receives.host, tree.receives.folder, fault)
-            found.append(Fault(kind="flipped bit", name=fault.path, found=seen))
-            ctx.progress.say(f"planted: flipped bit in {fault.path}: {'found' if seen else 'NOT FOUND'}")
-    return found
-
-
-def _last_look_at_files(ctx: StepContext) -> float:
-    """Return how long a pass takes when next to nothing has changed: what the freeze would hold."""
-    seconds = 0.0
-    for tree in _trees(ctx):
-        files.prepare(tree, ctx.attempt, ctx.progress)
-        begun = monotonic()
-        files.delta_pass(tree, ctx.attempt, ctx.progress)
-        seconds += monotonic() - begun
-    return round(seconds, 3)
 
 
 def _writes(users: Workload, side: str) -> None:

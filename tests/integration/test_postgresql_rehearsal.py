@@ -1,6 +1,7 @@
 """A PostgreSQL's move is rehearsed beside the test site's database, also after one that was killed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,11 @@ from migrate.connections import Hosts
 from migrate.engines import site_database
 from migrate.fence import FENCES
 from migrate.rehearsal import postgresql, run
+from migrate.rehearsal.evidence import Rehearsal
 from migrate.rehearsal.run import rehearse
+from migrate.step import known_steps
+from migrate.steps.rehearsal import NO_WAY_BACK
+from migrate.stop import predicted
 from migrate.transfer.postgresql_live import PostgresqlLive
 from tests.support.cut_short import cut_short
 from tests.support.moves import Move, a_move
@@ -69,3 +74,25 @@ def test_what_a_killed_one_left_is_cleared_on_request(
 
     assert run.clear(ctx)
     assert not run.clear(ctx)
+
+
+def test_a_move_in_bulk_is_rehearsed_too(move: Move) -> None:
+    """Copied twice and compared, every planted fault found: its stop is measured."""
+    bulk = replace(move, manifest=move.manifest.model_copy(update={"mode": "bulk"}))
+    with bulk.hosts("test", "prod") as hosts:
+        ctx = bulk.context(hosts, attempt="rehearsal-3")
+        assessed = assess(ctx.case, hosts, ctx.progress)
+        assert assessed.mode == "bulk"
+        ctx.case.write_evidence("assessment", assessed)
+
+        done = known_steps()["rehearse"].act(ctx)
+
+        found = ctx.case.read_evidence("rehearsal", Rehearsal)
+        assert (found.passed, len(found.faults), found.switches) == (True, 9, ())
+        assert found.low_seconds > found.copy_seconds
+        assert predicted(ctx.case) == (found.low_seconds, found.high_seconds)
+        assert done["not_rehearsed"] == [NO_WAY_BACK]
+        assert not run.clear(ctx)
+    assert [one.name for one in (move.site.folder / ".bascule" / "jobs").glob("*rehearsal*")] == []
+    with move.site.connect(move.dbname) as session:
+        assert session.execute("SELECT FROM pg_tables WHERE schemaname = 'public'").fetchall() == []
