@@ -11,6 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from scripts import packages
 from scripts.commands import SetUpError, run
 
 
@@ -24,7 +25,7 @@ def ensure(checkout: Path) -> str | None:
     quiet = ["--no-audit", "--no-fund", "--no-update-notifier"]
     try:
         if shutil.which("npm") is None:
-            raise SetUpError("no npm on PATH", next_step="apt-get install npm, then make test")
+            packages.install(["npm"])
         run("fetching PostgreSQL servers", ["npm", "ci", "--ignore-scripts", *quiet, "--prefix", folder])
     except SetUpError as error:
         left_out = "Tests on other PostgreSQL versions than this machine's are not run."

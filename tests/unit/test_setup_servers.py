@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import postgres_servers
+from scripts import packages, postgres_servers
 
 
 @pytest.fixture
@@ -55,3 +55,17 @@ def test_a_registry_that_fails_is_told_and_asked_again(
     assert "Tests on other PostgreSQL versions than this machine's are not run." in said
     postgres_servers.ensure(checkout)
     assert len(asked(checkout)) == 2
+
+
+def test_npm_is_installed_where_there_is_none(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may not install it reads the line to type, and which tests are not run."""
+    monkeypatch.setenv("PATH", str(checkout / "bin"))
+    monkeypatch.setattr(packages, "becoming_root", lambda: None)
+
+    assert postgres_servers.ensure(checkout) is None
+
+    said = capsys.readouterr().err
+    assert "apt-get install --no-install-recommends npm" in said
+    assert "Tests on other PostgreSQL versions than this machine's are not run." in said
