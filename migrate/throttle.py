@@ -17,6 +17,8 @@ from provisioning.manifest import Throttle
 
 WHY_SLOWED = "cat slowed 2>/dev/null"
 """Tells, within a job's folder, why it waits now; empty while it does not."""
+YIELDS = "ls throttle 2>/dev/null"
+"""Tells, likewise, whether anything has the job wait at all."""
 _MIB = 1024**2
 
 

@@ -114,7 +114,8 @@ def pause(task: Task, why: str) -> None:
     """
     flow = flow_name(task.tenant, task.name)
     copying = job(task)
-    is_copying = copying.look().state == "running"
+    seen_copying = copying.look(measure=throttle.YIELDS)
+    is_copying = seen_copying.state == "running" and bool(seen_copying.measured.strip())
     if is_copying:
         throttle.pause(copying, " ".join(why.split()) or "by hand")
     with mariadb_of(task.target).opened() as there:
@@ -123,7 +124,7 @@ def pause(task: Task, why: str) -> None:
             stop(there, flow)
         elif not is_copying:
             raise TransferError(
-                f"{task.name}: nothing moves to {task.target.name}, so nothing can wait",
+                f"{task.name}: nothing that could wait moves to {task.target.name}",
                 state="The source works as ever.",
                 next_step="fab status",
             )
