@@ -14,7 +14,9 @@ DO $$
 DECLARE
     db name := pg_catalog.current_database();
     keeper name := (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10);
-    me record := (SELECT r FROM pg_catalog.pg_roles r WHERE r.rolname = session_user);
+    -- Two values: before version 11 no record may have one to begin with.
+    my_oid oid := (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user);
+    am_super boolean := (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user);
     not_after text := NULLIF(pg_catalog.current_setting('bascule.not_after', true), '');
     kept jsonb := COALESCE((
         SELECT pg_catalog.substr(c.setting, 15)::jsonb
@@ -32,7 +34,7 @@ BEGIN
     IF pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) > not_after::float8 THEN
         RAISE SQLSTATE 'BA001' USING MESSAGE = 'too late to begin a freeze';
     END IF;
-    IF NOT me.rolsuper AND NOT kept ? 'own' THEN
+    IF NOT am_super AND NOT kept ? 'own' THEN
         FOR one IN
             WITH written AS (
                 SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
@@ -86,7 +88,7 @@ BEGIN
                        'pg_catalog.%I(%s)', p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)),
                    p.proowner, '{EXECUTE}', '%s', COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))
             FROM pg_catalog.pg_proc p
-            WHERE me.rolsuper AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+            WHERE am_super AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
               AND p.proname IN ('nextval', 'setval', 'lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import', 'lo_put',
                                 'lo_truncate', 'lo_truncate64', 'lo_unlink', 'lowrite')
             UNION ALL
@@ -94,13 +96,13 @@ BEGIN
                    COALESCE(c.relacl, pg_catalog.acldefault('s', c.relowner))
             FROM pg_catalog.pg_class c
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE NOT me.rolsuper AND c.relkind = 'S'
+            WHERE NOT am_super AND c.relkind = 'S'
               AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bascule') AND n.nspname NOT LIKE 'pg\_temp\_%'
             UNION ALL
             SELECT 'LARGE OBJECT', l.oid, l.oid::text, l.lomowner, '{UPDATE}', '%s',
                    COALESCE(l.lomacl, pg_catalog.acldefault('L', l.lomowner))
             FROM pg_catalog.pg_largeobject_metadata l
-            WHERE NOT me.rolsuper
+            WHERE NOT am_super
             UNION ALL
             SELECT 'SCHEMA', n.oid, pg_catalog.quote_ident(n.nspname), n.nspowner, '{CREATE}', '%s',
                    COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))
@@ -121,7 +123,7 @@ BEGIN
             LEFT JOIN pg_catalog.pg_roles r ON r.oid = e.grantee
             WHERE e.privilege_type = ANY (o.writing)
               AND (e.grantee = 0 OR NOT r.rolsuper)
-              AND (me.rolsuper OR e.grantee <> me.oid)
+              AND (am_super OR e.grantee <> my_oid)
         ),
         -- Who got a right from somebody other than the owner gets it back after that one has his.
         chain AS (
@@ -201,7 +203,7 @@ BEGIN
     IF NOT kept ? 'rights' THEN
         kept := kept || '{"rights": []}';
     END IF;
-    IF me.rolsuper THEN
+    IF am_super THEN
         EXECUTE pg_catalog.format('ALTER ROLE %I IN DATABASE %I SET bascule.fence = %L', keeper, db, kept::text);
     ELSE
         EXECUTE pg_catalog.format('COMMENT ON SCHEMA bascule IS %L', kept::text);

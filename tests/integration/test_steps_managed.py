@@ -1,7 +1,5 @@
 """A rehearsal, and the steps of a live move there and back, on a site that gives nobody a superuser."""
 
-import re
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +11,9 @@ from migrate.fence.site import fence_site, require_site_held, unfence_site
 from migrate.freeze import unfreeze
 from migrate.rehearsal.run import rehearse
 from migrate.step import StepContext, known_steps
-from tests.support import managed, private_hosts
+from tests.support import managed
 from tests.support.moves import Move
-from tests.support.postgres_versions import servers
+from tests.support.postgres_versions import clients_or_skip, servers
 
 VERSION = 17
 SCHEMA = """
@@ -42,16 +40,6 @@ THERE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("arm-way-back", {}),
 )
 
-CLIENTS = int(
-    re.findall(
-        r"\) (\d+)",
-        subprocess.run(
-            [private_hosts.BINARIES / "pg_dump", "--version"], capture_output=True, text=True, check=True
-        ).stdout,
-    )[0]
-)
-"""The version of this machine's own programs: pg_dump reads no newer server, as a rehearsal has to."""
-
 pytestmark = pytest.mark.skipif(VERSION not in servers(), reason=f"no PostgreSQL {VERSION} on this machine")
 
 
@@ -73,11 +61,9 @@ def act(name: str, ctx: StepContext, **params: Any) -> dict[str, Any]:
     return known_steps()[name].act(StepContext(ctx.case, ctx.hosts, ctx.progress, ctx.attempt, params))
 
 
-@pytest.mark.skipif(
-    CLIENTS < VERSION, reason=f"pg_dump {VERSION} is not on this machine, which has {CLIENTS}"
-)
 def test_its_move_is_rehearsed(move: Move, hosts: Hosts) -> None:
     """On a copy beside the site's database: every planted fault is found, and both switches lose nothing."""
+    clients_or_skip(VERSION)
     ctx = move.context(hosts, attempt="rehearsal-1")
     assessed = assess(ctx.case, hosts, ctx.progress)
     assert (assessed.mode, assessed.target is not None) == ("live", True)

@@ -8,11 +8,12 @@ import pytest
 
 from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
+from migrate.fence.site import unfence_site
 from migrate.freeze import unfreeze
 from migrate.step import StepContext, known_steps
 from migrate.waiting import wait_until
 from tests.support.moves import Move, a_move
-from tests.support.postgres_versions import CONTRACT, binaries_or_skip
+from tests.support.postgres_versions import CONTRACT, binaries_or_skip, clients_or_skip
 from tests.support.private_hosts import BINARIES
 
 OWN = int(BINARIES.parent.name)
@@ -77,6 +78,7 @@ SEEN = (
 @pytest.fixture(scope="module", params=CONTRACT)
 def move(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
     version: int = request.param
+    clients_or_skip(version)
     legacy, site = binaries_or_skip(version), binaries_or_skip(max(version, OWN))
     base = tmp_path_factory.mktemp(f"v{version}")
     with a_move(base, legacy_binaries=legacy, site_binaries=site) as move:
@@ -91,6 +93,7 @@ def hosts(move: Move) -> Iterator[Hosts]:
         yield hosts
         ctx = move.context(hosts, attempt="after")
         unfreeze(ctx, "the test is over")
+        unfence_site(ctx, reason="the test is over")
         known_steps()["abandon-replication"].act(ctx)
 
 

@@ -7,6 +7,7 @@ is left out, so that a test can tell which versions it was not run on.
 
 import json
 import os
+import re
 import subprocess
 from contextlib import suppress
 from functools import cache
@@ -68,3 +69,18 @@ def binaries_or_skip(version: int) -> Path:
             f"NOT RUN: no server of PostgreSQL {version} here: see tests/support/postgres_versions.py"
         )
     return found
+
+
+@cache
+def _clients() -> int:
+    """The version of this machine's own programs."""
+    said = subprocess.run(
+        [BINARIES / "pg_dump", "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    return int(re.findall(r"\) (\d+)", said)[0])
+
+
+def clients_or_skip(version: int) -> None:
+    """Skip, and say so, where this machine's pg_dump is older than a server that it would have to read."""
+    if _clients() < version:
+        pytest.skip(f"NOT RUN: pg_dump {version} is not on this machine, which has {_clients()}")
