@@ -48,7 +48,15 @@ class PostgresqlBeside:
             return differing_rights(left[0], right[0], Roles(owner=owner, application=application))
 
     def verdict(
-        self, name: str, source: Any, target: Any, *, store: Path, source_position: str, target_position: str
+        self,
+        name: str,
+        source: Any,
+        target: Any,
+        *,
+        store: Path,
+        source_position: str,
+        target_position: str,
+        is_return: bool = False,
     ) -> DatabaseComparison:
         with _sessions(source, target) as (left, right):
             return compare_changed(
@@ -58,6 +66,7 @@ class PostgresqlBeside:
                 name=name,
                 source_position=source_position,
                 target_position=target_position,
+                is_return=is_return,
             )
 
     def let_writes_be(self, store: Path) -> None:

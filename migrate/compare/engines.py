@@ -94,10 +94,21 @@ class Beside(Protocol):
         ...
 
     def verdict(
-        self, name: str, source: Any, target: Any, *, store: Path, source_position: str, target_position: str
+        self,
+        name: str,
+        source: Any,
+        target: Any,
+        *,
+        store: Path,
+        source_position: str,
+        target_position: str,
+        is_return: bool = False,
     ) -> DatabaseComparison:
         """
         Compare what is open, between two fenced sides; the verdict is about every row at these positions.
+
+        Args:
+            is_return: The move goes back, so what it fills anew is filled on the source.
 
         Raises:
             ComparisonError: There was no comparison before, it is not complete, or a stream was lost since.

@@ -78,6 +78,7 @@ def compare_changed(
     name: str,
     source_position: str,
     target_position: str,
+    is_return: bool = False,
     roles: Roles | None = None,
 ) -> DatabaseComparison:
     """
@@ -91,7 +92,7 @@ def compare_changed(
         pairs = [Pair(one, other, readers) for one, other in zip(source, target, strict=True)]
         with _told(name):
             standby = Standby(ledger, pairs, name, roles)
-        return standby.verdict(source_position, target_position)
+        return standby.verdict(source_position, target_position, is_return=is_return)
 
 
 class _Version(NamedTuple):
@@ -129,13 +130,16 @@ class Standby:
         self._catalogues = _catalogues(pairs[0])
         self._rights = differing_rights(pairs[0].source, pairs[0].target, roles) if roles else []
 
-    def verdict(self, source_position: str, target_position: str) -> DatabaseComparison:
+    def verdict(
+        self, source_position: str, target_position: str, *, is_return: bool = False
+    ) -> DatabaseComparison:
         """
         Compare what changed since it was last compared; nobody may write on either side.
 
         Args:
             source_position: What the fenced source had written when the target had applied it all.
             target_position: What the target had written then.
+            is_return: The move goes back: the target was fenced, and the source has applied it all.
 
         Raises:
             ComparisonError: A stream was lost, or a server refuses.
@@ -151,7 +155,7 @@ class Standby:
                 "source": before.relations,
                 "target": after.relations,
             }
-            results = self._rows(pairs[0], now, last.result())
+            results = self._rows(pairs[0], now, last.result(), is_return)
             sequences, objects, found = others.result()
         written = {name for name in last.result()["target"].written if name in now["target"]}
         return DatabaseComparison(
@@ -199,7 +203,11 @@ class Standby:
         return len(left), objects, differing("sequence value", left, right) + found
 
     def _rows(
-        self, pair: Pair, now: Mapping[Side, Mapping[str, Relation]], last: Mapping[Side, Tally]
+        self,
+        pair: Pair,
+        now: Mapping[Side, Mapping[str, Relation]],
+        last: Mapping[Side, Tally],
+        is_return: bool,
     ) -> list[TableResult]:
         """Compare what is open, and what was never watched."""
         opened = {name: set(keys) for name, keys in self._ledger.open_keys().items()}
@@ -222,7 +230,7 @@ class Standby:
         keyed = {name: keys for name, keys in keyed.items() if known[name].is_readable}
         rows = {side: last[side].rows for side in SIDES}
         found = self._keyed(pair, keyed, rows)
-        return found + [_whole(pair, self._hasher, name, now) for name in whole]
+        return found + [_whole(pair, self._hasher, name, now, is_return) for name in whole]
 
     def _is_unwatched(self, name: str, now: Mapping[Side, Mapping[str, Relation]]) -> bool:
         """Whether nothing told of its changes, or it is new, or not what it was."""
@@ -321,7 +329,9 @@ def _is_same(before: Relation | None, now: Relation | None) -> bool:
     return told == (now.columns, now.types, now.key, now.file)
 
 
-def _whole(pair: Pair, hasher: Hasher, name: str, now: Mapping[Side, Mapping[str, Relation]]) -> TableResult:
+def _whole(
+    pair: Pair, hasher: Hasher, name: str, now: Mapping[Side, Mapping[str, Relation]], is_return: bool
+) -> TableResult:
     """Compare every row of a table, which one side may lack."""
     source, target = now["source"].get(name), now["target"].get(name)
     left, right = pair.both(
@@ -335,7 +345,8 @@ def _whole(pair: Pair, hasher: Hasher, name: str, now: Mapping[Side, Mapping[str
         source_digest=str(left) if left else None,
         target_digest=str(right) if right else None,
     )
-    result = excused(result, now["source"], now["target"], hasher, (pair.target, pair.target))
+    moved_to = pair.source if is_return else pair.target
+    result = excused(result, now["source"], now["target"], hasher, (moved_to, moved_to), is_return=is_return)
     if result.agrees or source is None or target is None or source.columns != target.columns:
         return result
     return result.model_copy(update={"differing": differing_rows(pair.source, pair.target, source, hasher)})

@@ -126,6 +126,7 @@ class MariadbBeside:
         store: Path,
         source_position: str,
         target_position: str,
+        is_return: bool = False,
     ) -> DatabaseComparison:
         began_at, before = time.monotonic(), load(store)
         if before is None:

@@ -1,10 +1,11 @@
 """
 Materialised views whose rows differ: which of them differ for a reason that is no fault.
 
-Promise: a view is excused only where the target's holds exactly what its query gives of the target's rows,
-which are compared themselves, or where that query gives other rows each time it is asked; each with the
-reason. A move fills views anew, so legacy's may be as old as its last REFRESH: its rows tell nothing about
-the move then. Each view is held to its own query, also one made from others: all follow from tables alone.
+Promise: a view is excused only where the side that is moved to holds exactly what its query gives of its own
+rows, which are compared themselves, or where that query gives other rows each time it is asked; each with
+the reason. A move fills views anew, so those of the side that is left may be as old as their last REFRESH:
+their rows tell nothing about the move then. Each view is held to its own query, also one made from others:
+all follow from tables alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,9 @@ def excused(
     known: Mapping[str, Relation],
     there: Mapping[str, Relation],
     hasher: Hasher,
-    target: Sequence[Session],
+    moved_to: Sequence[Session],
+    *,
+    is_return: bool = False,
 ) -> TableResult:
     """
     Return the result with the reason why it is no fault, or as it was.
@@ -30,18 +33,23 @@ def excused(
     Args:
         known: What the source has, by full name.
         there: What the target has.
-        target: Two sessions in transactions of their own, or one twice that is in none: a query that looks at
-            the clock must see another time.
+        moved_to: Two sessions in transactions of their own, or one twice that is in none: a query that looks
+            at the clock must see another time. Of the target, or of the source where the move goes back.
+        is_return: Whether it does.
     """
-    source, filled = known.get(result.name), there.get(result.name)
-    if result.agrees or source is None or filled is None or filled.kind != "materialized view":
+    left, filled = known.get(result.name), there.get(result.name)
+    arrived = (result.target_rows, result.target_digest)
+    if is_return:
+        left, filled, arrived = filled, left, (result.source_rows, result.source_digest)
+    if result.agrees or left is None or filled is None or filled.kind != "materialized view":
         return result
-    if source.kind != filled.kind or (source.columns, source.types) != (filled.columns, filled.types):
+    if left.kind != filled.kind or (left.columns, left.types) != (filled.columns, filled.types):
         return result
-    first, second = (_answer(session, filled, hasher) for session in target)
-    if (first.rows, str(first)) == (result.target_rows, result.target_digest):
+    first, second = (_answer(session, filled, hasher) for session in moved_to)
+    if (first.rows, str(first)) == arrived:
         why = (
-            "a materialised view that the source filled from older rows; the target's is what its query gives"
+            "a materialised view filled from older rows on the side that is left;"
+            " the other's is what its query gives"
         )
     elif first != second:
         why = "a materialised view whose query gives other rows each time; compared as a definition"

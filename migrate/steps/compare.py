@@ -211,6 +211,7 @@ def _in_the_freeze(ctx: StepContext, works: list[Task], *, is_return: bool = Fal
                 store=_store(ctx.case, work.name),
                 source_position=source_position,
                 target_position=target_position,
+                is_return=is_return,
             )
         )
     return Comparison(

@@ -177,7 +177,8 @@ def test_views_that_legacy_filled_long_ago_are_said_and_no_difference(host: Priv
 
         assert found.agrees, told(found)
         older = (
-            "a materialised view that the source filled from older rows; the target's is what its query gives"
+            "a materialised view filled from older rows on the side that is left;"
+            " the other's is what its query gives"
         )
         assert found.not_compared == (
             f"public.counted: {older}",
