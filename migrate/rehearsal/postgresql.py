@@ -31,6 +31,7 @@ from migrate.slots import drop_slot
 from migrate.step import StepContext
 from migrate.transfer import way
 from migrate.transfer.contract import Copied, Live, Task, Transfer
+from migrate.transfer.postgresql_bulk import PostgresqlBulk
 
 LEDGER = sql.Identifier("rehearsal", "ledger")
 MAKE_LEDGER = """
@@ -41,7 +42,7 @@ CREATE TABLE rehearsal.ledger (
 );
 """
 """Made in the source before it is copied, by whoever owns it."""
-_FENCE = FENCES["postgresql"]
+_FENCE, _BULK = FENCES["postgresql"], PostgresqlBulk()
 
 
 class PostgresqlUser:
@@ -171,16 +172,16 @@ class PostgresqlRehearsing:
         try:
             yield PostgresqlBulkStage(stage, bulk, move, _copy(ctx, stage))
         finally:
-            bulk.empty(move)
             _clear(stage)
+            bulk.empty(move)
 
     def clear(self, ctx: StepContext) -> bool:
         stage = _stage(ctx)
         if not _is_there(stage):
             return False
+        _clear(stage)
         bulk, move = _in_bulk(ctx, stage)
         bulk.empty(move)
-        _clear(stage)
         return True
 
 
@@ -273,6 +274,7 @@ def _is_there(stage: PostgresqlStage) -> bool:
 def _clear(stage: PostgresqlStage) -> None:
     """Take everything of a rehearsal away again, also of one that was cut short."""
     target = stage.work.target
+    _BULK.forget_jobs(stage.work)
     _FENCE.lift(target)
     if _is_there(stage):
         _FENCE.lift(stage.work.source)

@@ -102,9 +102,13 @@ class PostgresqlBulk:
 
     def empty(self, task: Task) -> None:
         """End both jobs, and drop what the owner role owns in the target database."""
+        self.forget_jobs(task)
+        empty_database(task.target, task.owner)
+
+    def forget_jobs(self, task: Task) -> None:
+        """End both jobs, and remove what they left on the target's host; the copy stays."""
         for job in self._jobs(task):
             job.discard()
-        empty_database(task.target, task.owner)
 
     def _jobs(self, task: Task) -> tuple[Job, Job]:
         """The jobs that dump and restore, on the target's host."""

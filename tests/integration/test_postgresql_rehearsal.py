@@ -41,6 +41,7 @@ def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
 def hosts(move: Move) -> Iterator[Hosts]:
     with move.hosts("test", "prod") as hosts:
         yield hosts
+    assert [one.name for one in (move.site.folder / ".bascule" / "jobs").glob("*rehearsal*")] == []
     with move.site.connect("postgres") as session:
         assert session.execute("SELECT FROM pg_database WHERE datname ~ 'rehearsal'").fetchall() == []
         assert session.execute("SELECT FROM pg_replication_slots").fetchall() == []

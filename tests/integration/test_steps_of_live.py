@@ -140,7 +140,10 @@ def test_pgcopydb_424_no_sequence_is_set_before_every_change_has_come(
         ahead = site.execute(drawn).fetchone()
         with holder.transaction():
             holder.execute("LOCK TABLE resident IN ACCESS EXCLUSIVE MODE")
-            write_at_work(move, "on its way")
+            on_its_way = (
+                "INSERT INTO resident VALUES (20000, 'on its way'); SELECT nextval('resident_id_seq')"
+            )
+            move.legacy.psql("besa", on_its_way)
             act("freeze-legacy", ctx)
             monkeypatch.setattr(steps_of_transfer, "DRAIN_SECONDS", 1.0)
             with pytest.raises(TransferError, match="behind"):
