@@ -19,9 +19,7 @@ _WAYS: dict[WayBack, str] = {
     "given up": "given up by finalize",
     "none": "there is none",
 }
-
-
-_BESIDE, _BULK = ", with somebody writing throughout.", ". The move is in bulk: there is no way back."
+_WRITING, _BULK = ", with somebody writing throughout.", ". The move is in bulk: there is no way back."
 
 
 def rehearsal(case: Case) -> Section | None:
@@ -59,12 +57,7 @@ def rehearsal(case: Case) -> Section | None:
     return Section(
         "rehearsal",
         "What the rehearsal showed",
-        lead="In the test environment, on a copy"
-        + (
-            ", with somebody writing throughout."
-            if switches
-            else ". The move is in bulk: there is no way back."
-        ),
+        lead=f"In the test environment, on a copy{_WRITING if switches else _BULK}",
         facts=(
             ("Predicted stop", Cell(shown_range(found.low_seconds, found.high_seconds))),
             ("Rests on", Cell(found.rests_on)),
