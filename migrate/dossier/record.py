@@ -110,7 +110,7 @@ def journal(case: Case) -> Section | None:
     heads = columns("#No.", "At (UTC)", "Kind", "About", "Data", "Digest")
     lead = (
         "Each record holds the digest of the one before it, so none can be changed or taken out unseen. "
-        "`fab dossier --check` follows the chain and compares every file below."
+        "fab dossier --check follows the chain and compares every file below."
     )
     table = Table(f"All {len(rows)} records", heads, tuple(rows), folded=True)
     return Section("journal", "The journal", lead, tables=(table,))
