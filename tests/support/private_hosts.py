@@ -140,13 +140,16 @@ class PrivateHost:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 20
+        # Long, since the machine may be busy with others' servers; a server that ended is not waited for.
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.connect("postgres").close()
                 return
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as error:
                 if time.monotonic() > deadline or self.postgres.poll() is not None:
+                    said = (self.folder / "pg.log").read_text(errors="replace")[-2000:]
+                    error.add_note(f"exit status {self.postgres.poll()}; its log ends with:\n{said}")
                     raise
                 time.sleep(0.05)
 
