@@ -5,15 +5,12 @@ Promise: the way and the comparison of the cutover, on a copy, timed; nothing of
 no switch that could be turned round, and so no way back.
 """
 
-from datetime import UTC, datetime
-
 from migrate import files
-from migrate.assess import Assessment
 from migrate.rehearsal import planting
 from migrate.rehearsal.contract import BulkStage
 from migrate.rehearsal.engines import rehearsing_bulk
 from migrate.rehearsal.evidence import Rehearsal
-from migrate.rehearsal.run import BESIDE, PER_INTERFACE
+from migrate.rehearsal.run import told
 from migrate.step import StepContext
 
 RESTS_ON = (
@@ -42,20 +39,5 @@ def _rehearse(ctx: StepContext, stage: BulkStage) -> Rehearsal:
     planted, compare_seconds = planting.in_database(ctx, stage)
     found = [*planted, *planting.in_files(ctx)]
     files_seconds = planting.last_look_at_files(ctx)
-    measured = max(stage.loaded.seconds, moved.seconds) + compare_seconds + files_seconds
-    interfaces = len(ctx.manifest.interfaces)
-    return Rehearsal(
-        attempt=ctx.attempt,
-        ended_at=datetime.now(UTC),
-        fingerprint=ctx.case.read_evidence("assessment", Assessment).fingerprint,
-        copy_seconds=stage.loaded.seconds,
-        copy_bytes=stage.loaded.bytes,
-        switches=(),
-        acknowledged=0,
-        lost=0,
-        faults=tuple(found),
-        files_seconds=files_seconds,
-        low_seconds=round(measured + BESIDE[0] + interfaces * PER_INTERFACE[0], 1),
-        high_seconds=round(3 * measured + BESIDE[1] + interfaces * PER_INTERFACE[1], 1),
-        rests_on=RESTS_ON,
-    )
+    stop_seconds = max(stage.loaded.seconds, moved.seconds) + compare_seconds
+    return told(ctx, stage.loaded, found, files_seconds, stop_seconds=stop_seconds, rests_on=RESTS_ON)

@@ -103,7 +103,17 @@ def _rehearse(ctx: StepContext, stage: Stage, store: Path) -> Rehearsal:
         lost = missing(stage.held(), [*first, *users.logs])
     finally:
         by.end(work.tenant, NAME, work.source, work.target)
-    return _told(ctx, copied, (forward, back), found, files_seconds, lost, users.acknowledged)
+    return told(
+        ctx,
+        copied,
+        found,
+        files_seconds,
+        stop_seconds=max(forward.stop_seconds, back.stop_seconds),
+        rests_on=RESTS_ON_CARRIED if is_carried(ctx.case) else RESTS_ON,
+        switches=(forward, back),
+        lost=lost,
+        acknowledged=users.acknowledged,
+    )
 
 
 def _writes(users: Workload, side: str) -> None:
@@ -171,17 +181,27 @@ def switch(
     )
 
 
-def _told(
+def told(
     ctx: StepContext,
     copied: Copied,
-    switches: tuple[Switch, Switch],
     found: list[Fault],
     files_seconds: float,
-    lost: int,
-    acknowledged: int,
+    *,
+    stop_seconds: float,
+    rests_on: str,
+    switches: tuple[Switch, ...] = (),
+    lost: int = 0,
+    acknowledged: int = 0,
 ) -> Rehearsal:
+    """
+    Return the evidence of a rehearsal.
+
+    Args:
+        copied: Out of legacy, or its stand-in.
+        stop_seconds: Of what the freeze holds beside the pass over files, as measured.
+    """
     interfaces = len(ctx.manifest.interfaces)
-    measured = max(one.stop_seconds for one in switches) + files_seconds
+    measured = stop_seconds + files_seconds
     return Rehearsal(
         attempt=ctx.attempt,
         ended_at=datetime.now(UTC),
@@ -195,5 +215,5 @@ def _told(
         files_seconds=files_seconds,
         low_seconds=round(measured + BESIDE[0] + interfaces * PER_INTERFACE[0], 1),
         high_seconds=round(3 * measured + BESIDE[1] + interfaces * PER_INTERFACE[1], 1),
-        rests_on=RESTS_ON_CARRIED if is_carried(ctx.case) else RESTS_ON,
+        rests_on=rests_on,
     )
