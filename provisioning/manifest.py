@@ -237,6 +237,10 @@ class Throttle(Model):
         default=None, ge=16, description="KiB a second at most, for files while legacy works."
     )
 
+    def sessions_at_most(self, allowed: int) -> int:
+        """How many sessions may be at work on a server that allows so many: as named, or half of them."""
+        return allowed // 2 if self.active_sessions is None else self.active_sessions
+
 
 class Sizing(Model):
     """How large one environment is. On the local substrate it sets the database's memory and connections."""

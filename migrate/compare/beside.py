@@ -19,7 +19,7 @@ from migrate.compare.run import Told
 from migrate.compare.verdict import BaseComparison, DatabaseComparison, Difference
 from migrate.compare.wording import differing_made
 from migrate.databases import Database, Session
-from migrate.health import health, sessions_at_most
+from migrate.health import health, sessions_allowed
 
 
 class PostgresqlBeside:
@@ -82,7 +82,7 @@ class PostgresqlBeside:
 
 def _pace(source: Database, care: Care) -> Pace:
     with source.opened() as session:
-        sessions = sessions_at_most(session, care.limits.active_sessions)
+        sessions = care.limits.sessions_at_most(sessions_allowed(session))
     return Pace(lambda: health(source), sessions, care)
 
 

@@ -26,7 +26,7 @@ from migrate.errors import ComparisonError
 from migrate.mariadb.changes import LogLost
 from migrate.mariadb.columns import tables
 from migrate.mariadb.definitions import compared, definitions
-from migrate.mariadb.health import health, sessions_at_most
+from migrate.mariadb.health import health, sessions_allowed
 from migrate.mariadb.replication import (
     flow_name,
     has_applied,
@@ -184,7 +184,7 @@ def _since(
 
 def _pace(source: MariaDatabase, care: Care) -> Pace:
     with source.opened() as session:
-        sessions = sessions_at_most(session, care.limits.active_sessions)
+        sessions = care.limits.sessions_at_most(sessions_allowed(session))
     return Pace(lambda: health(source), sessions, care)
 
 

@@ -28,9 +28,9 @@ def asking() -> dict[str, bytes]:
     }
 
 
-def sessions_at_most(source: MariaSession, named: int | None) -> int:
-    """How many sessions may be at work on a source: as named, or half of all that it allows."""
-    return named if named is not None else int(source.value("SELECT @@max_connections")) // 2
+def sessions_allowed(source: MariaSession) -> int:
+    """How many sessions a server allows."""
+    return int(source.value("SELECT @@max_connections"))
 
 
 def health(database: MariaDatabase) -> Health:

@@ -13,7 +13,7 @@ from migrate import remote, throttle
 from migrate.errors import TransferError
 from migrate.mariadb.columns import Table, carried, tables
 from migrate.mariadb.definitions import Made, compared, definitions
-from migrate.mariadb.health import asking, sessions_at_most
+from migrate.mariadb.health import asking, sessions_allowed
 from migrate.mariadb.replication import arm, flow_name, prepare, seen, stop, unlogged
 from migrate.mariadb.session import MariaDatabase, MariaSession, literal, mariadb_of, name
 from migrate.mariadb.stream import Lane, Sink, start, wait
@@ -115,7 +115,7 @@ def _copy(task: Task, source: MariaDatabase, target: MariaDatabase, progress: Pr
                 session, (made for key, made in objects.items() if key[0] in catalog.DATA), task.owner
             )
         with source.opened() as session:
-            sessions = sessions_at_most(session, task.throttle.active_sessions)
+            sessions = task.throttle.sessions_at_most(sessions_allowed(session))
         start(
             working,
             spec=spec,

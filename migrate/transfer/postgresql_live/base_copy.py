@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 from migrate import throttle
 from migrate.databases import Database, Session, query, value
 from migrate.errors import ConnectionFailed, MigrationError, TransferError
-from migrate.health import sessions_at_most
+from migrate.health import sessions_allowed
 from migrate.remote_jobs import Ended
 from migrate.step import Progress
 from migrate.transfer.contract import Task
@@ -196,7 +196,7 @@ def _start(
         slot = sql.SQL("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT \\g slot\n")
         contents["slot.sql"] = slot.format(sql.Identifier(stream.name)).as_bytes(None)
         asking = {"ask": script("ask.sh").encode(), "health.sql": query("live_health")}
-        sessions = sessions_at_most(source, task.throttle.active_sessions)
+        sessions = task.throttle.sessions_at_most(sessions_allowed(source))
         contents |= throttle.files(task.throttle, sessions, asking, state.paused(target))
     if tuned:
         tuning.tune(target, tuned)
