@@ -33,7 +33,7 @@ _CONNECT_SECONDS = 10
 
 PINNED = (
     "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', max_statement_time = 0, "
-    "net_read_timeout = 3600, net_write_timeout = 604800, wait_timeout = 28800, sql_quote_show_create = 1, "
+    "net_read_timeout = 3600, net_write_timeout = 3600, wait_timeout = 28800, sql_quote_show_create = 1, "
     "sql_big_selects = 1, sql_select_limit = DEFAULT, sql_safe_updates = 0, sql_auto_is_null = 0, "
     "group_concat_max_len = 1048576, max_sort_length = 8192, tx_isolation = 'REPEATABLE-READ'"
 )

@@ -139,7 +139,11 @@ def start(
         has_position: Tell the source's position too; it must write a binary log.
         throttle: The files of `migrate.throttle`, which have it yield to the source; without, it does not.
     """
-    files = {**_files(source, lanes, sink, has_position=has_position), **sink.files, **(throttle or {})}
+    files = {
+        **_files(source, lanes, sink, has_position=has_position, is_stopped=throttle is not None),
+        **sink.files,
+        **(throttle or {}),
+    }
     job.start(spec=spec, script=_script(sink, _ASK_YIELDING if throttle else _ASK), files=files)
 
 
@@ -206,10 +210,15 @@ def run(
 
 
 def _files(
-    source: MariaDatabase, lanes: Sequence[Lane], sink: Sink, *, has_position: bool = False
+    source: MariaDatabase,
+    lanes: Sequence[Lane],
+    sink: Sink,
+    *,
+    has_position: bool = False,
+    is_stopped: bool = False,
 ) -> dict[str, bytes]:
     return {
-        "statements": _questions(lanes, has_position=has_position).encode(),
+        "statements": _questions(lanes, has_position=has_position, is_stopped=is_stopped).encode(),
         "split": _SPLIT.encode(),
         "sink": sink.script.encode(),
         "source.cnf": source.endpoint.option_file(ca_file="source.pem"),
@@ -223,8 +232,11 @@ def _script(sink: Sink, lines: str = _ASK) -> str:
     return _SCRIPT.format(needs=f"mariadb {sink.needs}", lines=lines)
 
 
-def _questions(lanes: Sequence[Lane], *, has_position: bool) -> str:
-    asked = [PINNED, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"]
+def _questions(lanes: Sequence[Lane], *, has_position: bool, is_stopped: bool) -> str:
+    asked = [PINNED]
+    if is_stopped:  # for as long as somebody has it wait, the server writes to nobody
+        asked.append("SET SESSION net_write_timeout = 604800")
+    asked.append("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     if has_position:
         asked.append(rf"SELECT CONCAT('\\.position ', ({_LOG_POSITION}), ' ', COALESCE(({POSITION}), ''))")
     for number, lane in enumerate(lanes):
