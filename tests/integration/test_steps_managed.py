@@ -1,7 +1,6 @@
 """A rehearsal, and the steps of a live move there and back, on a site that gives nobody a superuser."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -10,8 +9,8 @@ from migrate.connections import Hosts
 from migrate.fence.site import fence_site, require_site_held, unfence_site
 from migrate.freeze import unfreeze
 from migrate.rehearsal.run import rehearse
-from migrate.step import StepContext, known_steps
 from tests.support import managed
+from tests.support.live_steps import BESIDE_WORK, TOWARDS, act, act_all
 from tests.support.moves import Move
 from tests.support.postgres_versions import clients_or_skip, servers
 
@@ -27,19 +26,6 @@ CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW
 CREATE TRIGGER counts BEFORE INSERT ON visit FOR EACH ROW EXECUTE FUNCTION count_up();
 SELECT lo_from_bytea(70001, 'one'), lo_from_bytea(70002, 'two');
 """
-THERE: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("start-replication", {}),
-    ("copy-files", {"pass": "base"}),
-    ("compare-live", {}),
-    ("catch-up", {}),
-    ("copy-files", {"pass": "ready"}),
-    ("compare-live", {}),
-    ("freeze-legacy", {}),
-    ("final-sync", {}),
-    ("compare-content", {}),
-    ("arm-way-back", {}),
-)
-
 pytestmark = pytest.mark.skipif(VERSION not in servers(), reason=f"no PostgreSQL {VERSION} on this machine")
 
 
@@ -55,10 +41,6 @@ def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
 def hosts(move: Move) -> Iterator[Hosts]:
     with move.hosts("test", "prod") as hosts:
         yield hosts
-
-
-def act(name: str, ctx: StepContext, **params: Any) -> dict[str, Any]:
-    return known_steps()[name].act(StepContext(ctx.case, ctx.hosts, ctx.progress, ctx.attempt, params))
 
 
 def test_its_move_is_rehearsed(move: Move, hosts: Hosts) -> None:
@@ -83,8 +65,7 @@ def test_the_steps_of_a_live_move(move: Move, hosts: Hosts) -> None:
     """Copied, compared, frozen, armed; the site is fenced and let go; then all is taken back."""
     ctx = move.context(hosts, attempt="realisation-1")
     try:
-        for name, params in THERE:
-            act(name, ctx, **params)
+        act_all(ctx, (*BESIDE_WORK, *TOWARDS))
         with managed.application(move, hosts.target()).opened() as session:
             assert session.execute("SELECT count(*) FROM public.visit").fetchone() == (100,)
         fence_site(ctx)

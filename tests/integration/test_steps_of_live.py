@@ -10,26 +10,12 @@ from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
 from migrate.errors import DifferenceError, TransferError
 from migrate.freeze import unfreeze
-from migrate.step import StepContext, known_steps
+from migrate.step import known_steps
 from migrate.steps import transfer as steps_of_transfer
 from migrate.steps.compare import BaseComparisons
 from migrate.waiting import wait_until
+from tests.support.live_steps import BESIDE_WORK, TOWARDS, act
 from tests.support.moves import Move, a_move
-
-BESIDE_WORK: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("start-replication", {}),
-    ("copy-files", {"pass": "base"}),
-    ("compare-live", {}),
-)
-TOWARDS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("catch-up", {}),
-    ("copy-files", {"pass": "ready"}),
-    ("compare-live", {}),
-    ("freeze-legacy", {}),
-    ("final-sync", {}),
-    ("compare-content", {}),
-    ("arm-way-back", {}),
-)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +41,6 @@ def hosts(move: Move) -> Iterator[Hosts]:
         unfreeze(ctx, "the test is over")
         act("abandon-replication", ctx)
         hosts.legacy("server").run("rm -rf .bascule/lease", hide=True, in_stream=False)
-
-
-def act(name: str, ctx: StepContext, **params: Any) -> dict[str, Any]:
-    return known_steps()[name].act(StepContext(ctx.case, ctx.hosts, ctx.progress, ctx.attempt, params))
 
 
 def write_at_work(move: Move, name: str) -> None:

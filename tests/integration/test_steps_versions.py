@@ -10,8 +10,8 @@ from migrate.compare.verdict import Comparison
 from migrate.connections import Hosts
 from migrate.fence.site import unfence_site
 from migrate.freeze import unfreeze
-from migrate.step import StepContext, known_steps
 from migrate.waiting import wait_until
+from tests.support.live_steps import BESIDE_WORK, TOWARDS, Steps, act, act_all
 from tests.support.moves import Move, a_move
 from tests.support.postgres_versions import CONTRACT, binaries_or_skip, clients_or_skip
 from tests.support.private_hosts import BINARIES
@@ -37,20 +37,8 @@ CREATE ROLE clerk LOGIN PASSWORD 'clerk';
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO clerk;
 """
-THERE: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("start-replication", {}),
-    ("copy-files", {"pass": "base"}),
-    ("compare-live", {}),
-    ("catch-up", {}),
-    ("copy-files", {"pass": "ready"}),
-    ("compare-live", {"part": "again"}),
-    ("freeze-legacy", {}),
-    ("final-sync", {}),
-    ("compare-content", {}),
-    ("arm-way-back", {}),
-    ("let-go", {}),
-)
-BACK: tuple[tuple[str, dict[str, Any]], ...] = (
+THERE: Steps = (*BESIDE_WORK, *TOWARDS, ("let-go", {}))
+BACK: Steps = (
     ("check-way-back", {}),
     ("copy-files", {"pass": "back"}),
     ("compare-live", {"part": "back"}),
@@ -94,12 +82,7 @@ def hosts(move: Move) -> Iterator[Hosts]:
         ctx = move.context(hosts, attempt="after")
         unfreeze(ctx, "the test is over")
         unfence_site(ctx, reason="the test is over")
-        known_steps()["abandon-replication"].act(ctx)
-
-
-def act_all(ctx: StepContext, steps: tuple[tuple[str, dict[str, Any]], ...]) -> None:
-    for name, params in steps:
-        known_steps()[name].act(StepContext(ctx.case, ctx.hosts, ctx.progress, ctx.attempt, params))
+        act("abandon-replication", ctx)
 
 
 def work(session: psycopg.Connection[Any], word: str) -> None:
